@@ -1,0 +1,109 @@
+/*
+ * counters - what happened, in memory that the control process reads without
+ * asking anybody.
+ *
+ * One memfd: a head, then rows of struct port_counters, one row per (writer,
+ * port id). Writers are the workers 0..n-1 and, last, the data plane's control
+ * thread; each writes its own rows only, with plain relaxed stores, so no
+ * counter is ever contended. Readers add the rows up. A row belongs to the port
+ * whose generation stands in it; a writer zeroes its row when the slot gets a
+ * new port.
+ *
+ * The ledger, per port, once its worker is quiet:
+ *	rx_frames  = delivered + sum(dropped) + consumed
+ *	offered    = tx_frames + sum(missed)
+ * The first line is about frames that the port sent into the switch, each of
+ * which has one fate: delivered if at least one copy was, else dropped for one
+ * reason. The second is about copies destined to the port. A flooded frame is
+ * one frame delivered, and as many copies offered as ports could get it.
+ */
+#ifndef SWITCH_COUNTERS_H
+#define SWITCH_COUNTERS_H
+
+#include <stdatomic.h>
+
+#include "switch/drop.h"
+#include "switch/limits.h"
+#include "switch/types.h"
+
+enum {
+	COUNTERS_MAGIC = 0x534c4331, /* "SLC1" */
+	COUNTERS_VERSION = 1,
+};
+
+typedef _Atomic uint64_t counter;
+
+struct port_counters {
+	_Atomic uint32_t port;	/* its port_ref: id << 16 | generation; 0: row unused */
+	uint32_t reserved;
+	/* frames and bytes (Ethernet, without FCS and virtio-net header) from the port */
+	counter rx_frames;
+	counter rx_bytes;
+	counter delivered;
+	counter consumed;	/* taken by the switch itself */
+	/* copies for the port */
+	counter offered;
+	counter tx_frames;
+	counter tx_bytes;
+	/* events */
+	counter replicated;	/* copies beyond the first of a frame the port sent */
+	counter fdb_moves;	/* an address moved to this port */
+	counter fdb_evictions;	/* this port's quota was full */
+	counter segmented;	/* frames segmented or checksummed in software for this port */
+	counter dropped[DROP__COUNT];		/* frames from the port, by reason */
+	counter missed[DROP__COUNT];		/* copies for the port, by reason */
+	counter dropped_last_ms[DROP__COUNT];	/* CLOCK_MONOTONIC of the last one, 0: never */
+	counter missed_last_ms[DROP__COUNT];
+} __attribute__((aligned(64)));
+
+struct worker_counters {
+	counter cpu;		/* the processor it is pinned to, or UINT64_MAX */
+	counter busy_ns;	/* time spent moving frames */
+	counter idle_ns;	/* time spent polling in vain or asleep */
+	counter cycles;		/* TSC (or its like) spent moving frames */
+	counter frames;		/* frames taken */
+	counter bursts;
+	counter sleeps;
+	counter ports;		/* queues that it serves */
+} __attribute__((aligned(64)));
+
+struct counters {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t size;
+	uint32_t n_workers;
+	uint32_t n_ports;	/* rows per writer: LIMIT_PORTS */
+	uint32_t row_size;	/* sizeof(struct port_counters): a reader of another build refuses */
+	uint32_t n_drops;	/* DROP__COUNT */
+	struct worker_counters workers[LIMIT_WORKERS];
+	/* then struct port_counters[n_workers + 1][n_ports] */
+};
+
+static inline struct port_counters *counters_row(struct counters *counters, unsigned writer,
+						 uint16_t port)
+{
+	return (struct port_counters *)(counters + 1) + (size_t)writer * counters->n_ports + port;
+}
+
+/* Add to a counter of one's own: no other thread writes it. */
+static inline void counter_add(counter *c, uint64_t n)
+{
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+/* Bytes of a counters memory for @n_workers workers. */
+static inline size_t counters_size(unsigned n_workers)
+{
+	return sizeof(struct counters) +
+	       (size_t)(n_workers + 1) * LIMIT_PORTS * sizeof(struct port_counters);
+}
+
+/*
+ * Add up the rows of @port into *@ret_sum (times: the latest). Tolerates
+ * writers. A port that no writer has seen is all zero.
+ */
+void counters_sum(const struct counters *counters, struct port_ref port,
+		  struct port_counters *ret_sum);
+
+#endif

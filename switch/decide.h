@@ -1,0 +1,77 @@
+/*
+ * decide - where does a frame go, and why? The pipeline as a pure function.
+ *
+ * decide() reads a policy, the learned state and a frame's snapshot, and says
+ * what shall happen. It changes nothing and knows no ports but by number.
+ * Workers, `sluicectl trace`, the model tests and the fuzzers call this same
+ * function; there is no second implementation that could disagree.
+ *
+ * The stages, in this order, each of which may drop with a reason of its own:
+ *   parse    the Ethernet header and at most one tag         (frame_parse)
+ *   place    which network does it belong to?                (the port's mode)
+ *   guard    may this port say that?                         (guard_check)
+ *   look up  static address, learned address, unknown, group
+ *   permit   each candidate output asks policy_permits()
+ */
+#ifndef SWITCH_DECIDE_H
+#define SWITCH_DECIDE_H
+
+#include "switch/fdb.h"
+#include "switch/frame.h"
+#include "switch/policy.h"
+
+/* How far a frame came; the stage of a drop is the stage that refused it. */
+enum decide_stage {
+	STAGE_PARSE,
+	STAGE_PLACE,
+	STAGE_GUARD,
+	STAGE_LOOKUP,
+	STAGE_PERMIT,
+	STAGE_DONE,
+};
+
+enum fate {
+	FATE_DROP,	/* see drop */
+	FATE_UNICAST,	/* to output, with tag */
+	FATE_FLOOD,	/* to every port that decide_flood_next() names */
+};
+
+/* How the destination was found. */
+enum lookup {
+	LOOKUP_NONE,
+	LOOKUP_STATIC,	/* bound by the configuration */
+	LOOKUP_LEARNED,
+	LOOKUP_UNKNOWN, /* unicast, nowhere seen */
+	LOOKUP_GROUP,	/* broadcast or multicast */
+};
+
+struct decision {
+	enum fate fate;
+	enum decide_stage stage;
+	enum drop drop;
+	enum lookup lookup;
+	uint16_t network;	/* id, once placed */
+	uint16_t in;		/* port id */
+	uint16_t output;	/* FATE_UNICAST: port id */
+	uint16_t tag;		/* FATE_UNICAST: POLICY_UNTAGGED or the VLAN to push */
+	bool learn;		/* the caller shall fdb_learn() l2.src behind in */
+	bool strip;		/* a tag (priority tags included) comes off before delivery */
+	struct frame_l2 l2;
+};
+
+/*
+ * Decide about @frame from port @in at time @now. @in must be a live port of
+ * @policy, otherwise the fate is a drop for NO_NETWORK. Pure: the same
+ * arguments, the same answer, and nothing is written but *@ret.
+ */
+void decide(const struct policy *policy, const struct fdb *fdb, const struct frame *frame,
+	    struct port_ref in, clock_ms now, struct decision *ret);
+
+/*
+ * The outputs of a FATE_FLOOD decision, one at a time: *@cursor starts at 0.
+ * False at the end. Only permitted ports are named; the sender never is.
+ */
+bool decide_flood_next(const struct policy *policy, const struct decision *decision,
+		       uint32_t *cursor, uint16_t *ret_port, uint16_t *ret_tag);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * fdb - behind which port does an address live?
+ *
+ * The forwarding database is the only thing the switch remembers because a
+ * guest said so; treat it as hearsay. It maps (network, MAC) to a port. Static
+ * addresses are not here: they are part of the policy (policy_static_port()).
+ *
+ * Memory. The table lies in the state memory that outlives a data plane: flat,
+ * no pointers, sized at fdb_init(). Nothing later allocates or can run out of
+ * anything but its own room. The control process maps the same memory read-only
+ * for `fdb list` and `trace`; all reads are atomic loads that tolerate a writer.
+ *
+ * Isolation. The network's id and generation are part of the key, so what is
+ * learned in one network cannot steer a frame in another, nor in a later
+ * network that got the same id.
+ *
+ * Fairness. A port that fills its quota loses its own oldest entry, never a
+ * neighbour's. The hash is keyed with a seed from the kernel: a guest chooses
+ * MACs, but not where they collide. A bucket that is full all the same refuses
+ * the newcomer, who is flooded instead.
+ *
+ * Removal. An entry holds a port_ref, and a port_ref goes stale when its port
+ * dies. A stale entry reads as unknown; fdb_sweep() frees it.
+ *
+ * Threads. fdb_lookup(): anybody, any time. fdb_learn(): any worker; it writes
+ * (under a lock inside the table) only when an entry is new, moved, or was
+ * stamped over a second ago. fdb_sweep() and fdb_flush(): the data plane's
+ * control thread.
+ */
+#ifndef SWITCH_FDB_H
+#define SWITCH_FDB_H
+
+#include <stddef.h>
+
+#include "switch/limits.h"
+#include "switch/policy.h"
+#include "switch/types.h"
+
+struct fdb; /* lies at a caller-given place in shared memory */
+
+/* What fdb_learn() did with an address. */
+enum fdb_learned {
+	FDB_KNOWN,	/* already behind this port */
+	FDB_ADDED,	/* new, room was left */
+	FDB_EVICTED,	/* new; this port's oldest entry gave way */
+	FDB_MOVED,	/* was behind another port of the same network */
+	FDB_NO_ROOM,	/* quota 0, the network's `macs` reached, or its bucket full: not learned */
+};
+
+/* Bytes that a table of @slots (a power of two) needs. */
+size_t fdb_size(uint32_t slots);
+
+/* Make an empty table in @size zeroed bytes at @memory, 64-byte aligned; the seed comes from getrandom(). */
+int fdb_init(void *memory, size_t size, uint32_t slots, struct fdb **ret_fdb)
+	__attribute__((warn_unused_result));
+
+/*
+ * Take over a table that another process left in @memory, perhaps dying in the
+ * middle of a write, perhaps hostile: everything derived (lists, counts, locks)
+ * is rebuilt from the entries, and entries that make no sense are freed.
+ * -EPROTO if it is not a table of this version and size.
+ */
+int fdb_adopt(void *memory, size_t size, struct fdb **ret_fdb) __attribute__((warn_unused_result));
+
+/* Look at a table in memory that is mapped read-only: for fdb_lookup() and fdb_next(). */
+int fdb_view(const void *memory, size_t size, const struct fdb **ret_fdb)
+	__attribute__((warn_unused_result));
+
+/*
+ * The port of @mac in network @network of @policy, or PORT_NONE if unknown, too
+ * old, or stale. The caller still has to ask policy_permits().
+ */
+struct port_ref fdb_lookup(const struct fdb *fdb, const struct policy *policy, uint16_t network,
+			   mac48 mac, clock_ms now);
+
+/* Note that @mac (unicast, and past every guard) spoke on @port. */
+enum fdb_learned fdb_learn(struct fdb *fdb, const struct policy *policy, uint16_t network,
+			   mac48 mac, struct port_ref port, clock_ms now);
+
+/* Free aged and stale entries; bounded work, called about once a second. */
+void fdb_sweep(struct fdb *fdb, const struct policy *policy, clock_ms now);
+
+/* Forget a network (0: all) and a port (PORT_NONE: all). Returns how many entries went. */
+uint32_t fdb_flush(struct fdb *fdb, uint16_t network, struct port_ref port);
+
+struct fdb_entry {
+	uint16_t network;
+	uint16_t network_generation;
+	mac48 mac;
+	struct port_ref port;
+	clock_ms seen;
+};
+
+/* The next live entry at or after *@cursor (start with 0); false at the end. */
+bool fdb_next(const struct fdb *fdb, uint32_t *cursor, struct fdb_entry *ret_entry);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * offload - checksums and segments that a sender left for somebody else to do.
+ *
+ * offload_check() judges a virtio-net header against the frame's snapshot
+ * before anything trusts it (virtio 1.3, 5.1.6.2; reference vhost.md 2.4).
+ * offload_complete() does in software what the destination cannot take.
+ */
+#ifndef SWITCH_OFFLOAD_H
+#define SWITCH_OFFLOAD_H
+
+#include "switch/frame.h"
+#include "switch/port.h"
+
+/*
+ * Check and normalise frame->hdr: DROP_NONE, or DROP_BAD_OFFLOAD. After it,
+ * NEEDS_CSUM means a start and an offset inside the frame, gso_type is NONE,
+ * TCPV4 or TCPV6 (perhaps with ECN) with a header and a size that fit, DATA_VALID
+ * and unknown flags are cleared, and num_buffers is 0. @l2 may be tagged: all
+ * offsets count from the first byte of the frame as it was received.
+ */
+enum drop offload_check(struct frame *frame, const struct frame_l2 *l2);
+
+/* What a destination would have to accept (enum port_accepts) to get @hdr as it is. */
+uint32_t offload_needs(const struct virtio_net_hdr_v1 *hdr);
+
+/*
+ * Give @frame_bytes (@len bytes, contiguous and private, with the destination's
+ * tag already in place; @hdr with offsets to match) to @emit as frames that a
+ * port accepting @accepts can take: checksums completed, segments made. @emit
+ * gets each one's header and pieces and returns DROP_NONE to go on. Returns the
+ * first drop, or DROP_SEGMENT_ERROR. @bytes is scribbled on.
+ */
+typedef enum drop offload_emit(void *user, const struct virtio_net_hdr_v1 *hdr,
+			       const struct iovec *pieces, unsigned n_pieces, uint32_t len);
+enum drop offload_complete(uint8_t *bytes, uint32_t len, const struct virtio_net_hdr_v1 *hdr,
+			   uint32_t accepts, offload_emit *emit, void *user);
+
+#endif

@@ -1,0 +1,240 @@
+/*
+ * policy - the whole configuration as the data plane reads it: one flat blob.
+ *
+ * The control process compiles the desired state into a policy (with the
+ * builder below), writes it into a sealed memfd, and hands it to the data
+ * plane, which checks it once and publishes it with one pointer. It is never
+ * edited. The same bytes serve the unit tests, the fuzzers and `trace`.
+ *
+ * Shape. A head, then arrays at offsets from the head's first byte, each
+ * 8-byte aligned. No pointers; host byte order (a policy never leaves its
+ * host). An offset of 0 means "none". Ports are indexed by port id, networks
+ * by network id: both ids are given out by the control process, are stable as
+ * long as the object lives, and carry a generation that changes when the slot
+ * is used again. A slot with generation 0 is free. Id 0 is never used, so that
+ * 0 can mean "none" in every table.
+ *
+ * Isolation. policy_permits() is the one function that decides whether a frame
+ * of a network may go from one port to another. Everything asks it: unicast,
+ * flood, trace, tests.
+ */
+#ifndef SWITCH_POLICY_H
+#define SWITCH_POLICY_H
+
+#include <stddef.h>
+
+#include "switch/drop.h"
+#include "switch/limits.h"
+#include "switch/types.h"
+
+enum {
+	POLICY_MAGIC = 0x534c5031, /* "SLP1" */
+	POLICY_VERSION = 1,
+
+	/* Egress tags in policy_port.vlan_out; 1..4094 is a VLAN tag. */
+	POLICY_UNTAGGED = 0,
+	POLICY_NOT_MEMBER = 0xffff,
+};
+
+enum policy_port_mode {
+	POLICY_ACCESS = 1, /* one network, untagged */
+	POLICY_TRUNK = 2,  /* many networks by tag, perhaps one native without */
+};
+
+/* Roles in an isolated network (private VLAN, RFC 5517). */
+enum policy_role {
+	POLICY_ORDINARY = 0,  /* in an isolated network: the same as isolated */
+	POLICY_PROMISCUOUS,
+	POLICY_ISOLATED,
+	POLICY_COMMUNITY,     /* talks to its own community and to promiscuous ports */
+};
+
+enum policy_port_flags {
+	POLICY_PORT_UPLINK = 1 << 0,	  /* of no tenant */
+	POLICY_PORT_SPOOF_GUARD = 1 << 1, /* bound MACs and addresses are enforced */
+};
+
+enum policy_network_flags {
+	POLICY_NET_NO_LEARNING = 1 << 0,
+	POLICY_NET_NO_UNKNOWN = 1 << 1, /* drop unknown unicast instead of flooding it */
+	POLICY_NET_ISOLATED = 1 << 2,
+};
+
+struct policy_port {
+	uint16_t generation;	/* 0: free slot */
+	uint8_t mode;		/* enum policy_port_mode */
+	uint8_t role;		/* enum policy_role */
+	uint16_t flags;		/* enum policy_port_flags */
+	uint16_t community;	/* number of the community, 0 for none */
+	uint16_t native;	/* network id of untagged frames, 0 for none */
+	uint16_t tenant;	/* index of its tenant, 0 for uplinks */
+	uint32_t macs_max;	/* addresses that may be learned behind the port */
+	uint32_t name;		/* offset of "tenant/port" or "uplink", NUL-terminated */
+	uint32_t vlan_in;	/* trunks: offset of uint16_t[4096], VLAN -> network id or 0 */
+	uint32_t vlan_out;	/* trunks: offset of uint16_t[n_networks], network id -> tag */
+	uint32_t macs;		/* offset of mac48[n_macs], ascending */
+	uint32_t addresses4;	/* offset of struct policy_prefix4[n_addresses4] */
+	uint32_t addresses6;	/* offset of struct policy_prefix6[n_addresses6] */
+	uint16_t n_macs;
+	uint16_t n_addresses4;
+	uint16_t n_addresses6;
+	uint16_t reserved;
+};
+
+struct policy_prefix4 {
+	uint32_t address;	/* host byte order */
+	uint32_t mask;
+};
+
+struct policy_prefix6 {
+	uint64_t address[2];	/* host byte order, high half first */
+	uint64_t mask[2];
+};
+
+struct policy_network {
+	uint16_t generation;	/* 0: free slot */
+	uint16_t vlan;		/* 1..4094, or 0: stays on this host */
+	uint16_t tenant;
+	uint16_t flags;		/* enum policy_network_flags */
+	uint32_t mtu;		/* bytes of payload; frames with GSO are exempt */
+	uint32_t age_ms;	/* silent longer than this: forgotten */
+	uint32_t macs_max;	/* learned in the whole network */
+	uint32_t name;		/* offset of "tenant/network" */
+	uint32_t members;	/* offset of uint16_t[n_members]: ids of the ports in it */
+	uint32_t n_members;
+};
+
+/* A MAC that is bound to one port of a network (`macs:`); never learned, never aged. */
+struct policy_static {
+	uint64_t key;		/* policy_static_key(); 0: empty slot */
+	uint16_t port;		/* port id */
+	uint16_t reserved[3];
+};
+
+struct policy {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t size;		/* bytes of the whole blob, head included */
+	uint64_t generation;	/* of the configuration; grows by one with each commit */
+	uint64_t hash_seed;	/* of the statics table, random for each policy */
+	uint32_t n_ports;	/* slots in ports, highest id + 1 */
+	uint32_t ports;		/* offset of struct policy_port[n_ports] */
+	uint32_t n_networks;	/* slots in networks, highest id + 1 */
+	uint32_t networks;	/* offset of struct policy_network[n_networks] */
+	uint32_t n_tenants;	/* slots in tenants, highest index + 1 */
+	uint32_t tenants;	/* offset of uint32_t[n_tenants]: offsets of names */
+	uint32_t n_statics;	/* slots, a power of two, at most half full; 0 for none */
+	uint32_t statics;	/* offset of struct policy_static[n_statics], open addressing */
+	uint32_t names;		/* offset of the names, each NUL-terminated */
+	uint32_t names_size;	/* bytes */
+};
+
+/* Access to the arrays. Ids must be below the counts; the blob must have passed policy_check(). */
+static inline const void *policy_at(const struct policy *policy, uint32_t offset)
+{
+	return (const char *)policy + offset;
+}
+
+static inline const struct policy_port *policy_ports(const struct policy *policy)
+{
+	return policy_at(policy, policy->ports);
+}
+
+static inline const struct policy_network *policy_networks(const struct policy *policy)
+{
+	return policy_at(policy, policy->networks);
+}
+
+/* The live port of @ref, or NULL if the slot is free, used again, or out of range. */
+const struct policy_port *policy_port(const struct policy *policy, struct port_ref ref);
+
+/* The live network @id, or NULL. */
+const struct policy_network *policy_network(const struct policy *policy, uint16_t id);
+
+/*
+ * Check a blob that somebody else wrote: @size bytes at @blob. 0, or -EPROTO
+ * with the reason in *@ret_why (a string constant). After 0 no offset, count,
+ * id or name in it can lead outside of it.
+ */
+int policy_check(const void *blob, size_t size, const char **ret_why)
+	__attribute__((warn_unused_result));
+
+/* What policy_permits() says. */
+struct permit {
+	enum drop drop;		/* DROP_NONE: it may pass */
+	uint16_t tag;		/* then: POLICY_UNTAGGED or the VLAN to push */
+};
+
+/*
+ * May a frame of network @network, received from port @in, leave by port @out?
+ * The one place where isolation is decided.
+ */
+struct permit policy_permits(const struct policy *policy, uint16_t network, uint16_t in,
+			     uint16_t out);
+
+/* The port id that @mac is bound to in @network, or 0. */
+uint16_t policy_static_port(const struct policy *policy, uint16_t network, mac48 mac);
+
+static inline uint64_t policy_static_key(uint16_t network, mac48 mac)
+{
+	return (uint64_t)network << 48 | mac;
+}
+
+/*
+ * The builder: the only way to make a policy. Describe every object, then
+ * policy_builder_finish(). All strings and arrays are copied. Functions return
+ * 0 or -ENOMEM, -EINVAL (id out of range or twice), -E2BIG.
+ */
+struct policy_builder;
+
+struct policy_port_spec {
+	struct port_ref ref;
+	const char *name;
+	enum policy_port_mode mode;
+	enum policy_role role;
+	uint16_t community;
+	uint16_t flags;
+	uint16_t tenant;
+	uint16_t native;		/* network id or 0 */
+	/* trunks: n_trunk pairs; the native network need not be among them */
+	const struct policy_trunk_entry {
+		uint16_t network;
+		uint16_t vlan;
+	} *trunk;
+	uint32_t n_trunk;
+	uint32_t macs_max;
+	const mac48 *macs;
+	uint32_t n_macs;
+	const struct policy_prefix4 *addresses4;
+	uint32_t n_addresses4;
+	const struct policy_prefix6 *addresses6;
+	uint32_t n_addresses6;
+};
+
+struct policy_network_spec {
+	uint16_t id;
+	uint16_t generation;
+	const char *name;
+	uint16_t vlan;
+	uint16_t tenant;
+	uint16_t flags;
+	uint32_t mtu;
+	uint32_t age_ms;
+	uint32_t macs_max;
+};
+
+int policy_builder_create(uint64_t generation, uint64_t hash_seed, struct policy_builder **ret)
+	__attribute__((warn_unused_result));
+void policy_builder_destroy(struct policy_builder *builder); /* NULL is fine */
+int policy_builder_tenant(struct policy_builder *builder, uint16_t index, const char *name)
+	__attribute__((warn_unused_result));
+int policy_builder_network(struct policy_builder *builder, const struct policy_network_spec *spec)
+	__attribute__((warn_unused_result));
+int policy_builder_port(struct policy_builder *builder, const struct policy_port_spec *spec)
+	__attribute__((warn_unused_result));
+
+/* The finished blob, malloc()ed, which passes policy_check(); the caller frees it. */
+int policy_builder_finish(struct policy_builder *builder, struct policy **ret_policy)
+	__attribute__((warn_unused_result));
+
+#endif

@@ -21,6 +21,7 @@
 #define SWITCH_COUNTERS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "switch/drop.h"
 #include "switch/limits.h"

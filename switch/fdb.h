@@ -6,9 +6,13 @@
  * addresses are not here: they are part of the policy (policy_static_port()).
  *
  * Memory. The table lies in the state memory that outlives a data plane: flat,
- * no pointers, sized at fdb_init(). Nothing later allocates or can run out of
- * anything but its own room. The control process maps the same memory read-only
- * for `fdb list` and `trace`; all reads are atomic loads that tolerate a writer.
+ * no pointers, nothing but entries. What can be derived from them (lists,
+ * counts, the lock) belongs to the process that writes, and is reached through
+ * its handle, a struct fdb; so is the size, which nobody reads twice. Nothing
+ * allocates after the handle is made. The control process maps the same memory
+ * read-only for `fdb list` and `trace`; all reads are atomic loads that tolerate
+ * a writer. Parts of the memory where no entry ever was are not touched, so a
+ * sparse file stays sparse, whatever a guest looks up.
  *
  * Isolation. The network's id and generation are part of the key, so what is
  * learned in one network cannot steer a frame in another, nor in a later
@@ -16,15 +20,17 @@
  *
  * Fairness. A port that fills its quota loses its own oldest entry, never a
  * neighbour's. The hash is keyed with a seed from the kernel: a guest chooses
- * MACs, but not where they collide. A bucket that is full all the same refuses
- * the newcomer, who is flooded instead.
+ * MACs, but not where they collide. In a bucket that is full all the same, an
+ * entry of the newcomer's own port gives way; if there is none, the newcomer is
+ * not learned and gets its frames flooded.
  *
  * Removal. An entry holds a port_ref, and a port_ref goes stale when its port
- * dies. A stale entry reads as unknown; fdb_sweep() frees it.
+ * dies. A stale entry reads as unknown, and so does one whose network died or
+ * whose port left the network; fdb_sweep() frees them.
  *
  * Threads. fdb_lookup(): anybody, any time. fdb_learn(): any worker; it writes
- * (under a lock inside the table) only when an entry is new, moved, or was
- * stamped over a second ago. fdb_sweep() and fdb_flush(): the data plane's
+ * (under a lock that is held for one entry) only when an entry is new, moved, or
+ * was stamped over a second ago. fdb_sweep() and fdb_flush(): the data plane's
  * control thread.
  */
 #ifndef SWITCH_FDB_H
@@ -36,7 +42,7 @@
 #include "switch/policy.h"
 #include "switch/types.h"
 
-struct fdb; /* lies at a caller-given place in shared memory */
+struct fdb; /* a process's handle of a table in shared memory */
 
 /* What fdb_learn() did with an address. */
 enum fdb_learned {
@@ -44,13 +50,16 @@ enum fdb_learned {
 	FDB_ADDED,	/* new, room was left */
 	FDB_EVICTED,	/* new; this port's oldest entry gave way */
 	FDB_MOVED,	/* was behind another port of the same network */
-	FDB_NO_ROOM,	/* quota 0, the network's `macs` reached, or its bucket full: not learned */
+	FDB_NO_ROOM,	/* quota 0, the network's `macs` reached, bucket full or busy: not learned */
 };
 
-/* Bytes that a table of @slots (a power of two) needs. */
+/* Bytes that a table of @slots (a power of two, 128 at least) needs; @slots / 2 addresses fit. */
 size_t fdb_size(uint32_t slots);
 
-/* Make an empty table in @size zeroed bytes at @memory, 64-byte aligned; the seed comes from getrandom(). */
+/*
+ * Make an empty table in @size zeroed bytes at @memory, page aligned, with a
+ * seed from getrandom(). The memory must outlive the handle. -EINVAL, -ENOMEM.
+ */
 int fdb_init(void *memory, size_t size, uint32_t slots, struct fdb **ret_fdb)
 	__attribute__((warn_unused_result));
 
@@ -65,6 +74,9 @@ int fdb_adopt(void *memory, size_t size, struct fdb **ret_fdb) __attribute__((wa
 /* Look at a table in memory that is mapped read-only: for fdb_lookup() and fdb_next(). */
 int fdb_view(const void *memory, size_t size, const struct fdb **ret_fdb)
 	__attribute__((warn_unused_result));
+
+/* Free the handle; the table stays in its memory. NULL is fine. */
+void fdb_close(const struct fdb *fdb);
 
 /*
  * The port of @mac in network @network of @policy, or PORT_NONE if unknown, too
@@ -91,7 +103,10 @@ struct fdb_entry {
 	clock_ms seen;
 };
 
-/* The next live entry at or after *@cursor (start with 0); false at the end. */
+/*
+ * The next entry at or after *@cursor (start with 0); false at the end. Aged and
+ * stale ones that no sweep has freed yet are named too.
+ */
 bool fdb_next(const struct fdb *fdb, uint32_t *cursor, struct fdb_entry *ret_entry);
 
 #endif

@@ -15,6 +15,7 @@ enum {
 	LIMIT_QUEUE_PAIRS = 16,	      /* of one port */
 	LIMIT_BOUND_MACS = 64,	      /* `macs:` of one port */
 	LIMIT_BOUND_ADDRESSES = 64,   /* `addresses:` of one port, IPv4 and IPv6 each */
+	LIMIT_STATICS = 1 << 18,      /* bound MACs, once for each network of their port */
 	LIMIT_NAME = 63,	      /* letters of a name, as DNS labels (RFC 1035, 2.3.4) */
 
 	/* Data plane */

@@ -16,7 +16,8 @@
  *
  * Isolation. policy_permits() is the one function that decides whether a frame
  * of a network may go from one port to another. Everything asks it: unicast,
- * flood, trace, tests.
+ * flood, trace, tests. What it builds on is checked with the blob: a port that
+ * is no uplink is a member of networks of its own tenant only.
  */
 #ifndef SWITCH_POLICY_H
 #define SWITCH_POLICY_H
@@ -30,6 +31,8 @@
 enum {
 	POLICY_MAGIC = 0x534c5031, /* "SLP1" */
 	POLICY_VERSION = 1,
+
+	POLICY_VLANS = 4096, /* values of a VID (IEEE 802.1Q, 9.6) */
 
 	/* Egress tags in policy_port.vlan_out; 1..4094 is a VLAN tag. */
 	POLICY_UNTAGGED = 0,
@@ -70,7 +73,7 @@ struct policy_port {
 	uint16_t tenant;	/* index of its tenant, 0 for uplinks */
 	uint32_t macs_max;	/* addresses that may be learned behind the port */
 	uint32_t name;		/* offset of "tenant/port" or "uplink", NUL-terminated */
-	uint32_t vlan_in;	/* trunks: offset of uint16_t[4096], VLAN -> network id or 0 */
+	uint32_t vlan_in;	/* trunks: offset of uint16_t[POLICY_VLANS], VLAN -> network id or 0 */
 	uint32_t vlan_out;	/* trunks: offset of uint16_t[n_networks], network id -> tag */
 	uint32_t macs;		/* offset of mac48[n_macs], ascending */
 	uint32_t addresses4;	/* offset of struct policy_prefix4[n_addresses4] */
@@ -159,6 +162,12 @@ const struct policy_network *policy_network(const struct policy *policy, uint16_
 int policy_check(const void *blob, size_t size, const char **ret_why)
 	__attribute__((warn_unused_result));
 
+/*
+ * The tag that frames of @network leave port @port with: POLICY_UNTAGGED, a
+ * VLAN, or POLICY_NOT_MEMBER. Any ids may be asked for.
+ */
+uint16_t policy_tag(const struct policy *policy, uint16_t network, uint16_t port);
+
 /* What policy_permits() says. */
 struct permit {
 	enum drop drop;		/* DROP_NONE: it may pass */
@@ -181,9 +190,11 @@ static inline uint64_t policy_static_key(uint16_t network, mac48 mac)
 }
 
 /*
- * The builder: the only way to make a policy. Describe every object, then
- * policy_builder_finish(). All strings and arrays are copied. Functions return
- * 0 or -ENOMEM, -EINVAL (id out of range or twice), -E2BIG.
+ * The builder: the only way to make a policy. Describe every object, in any
+ * order, then policy_builder_finish(). All strings and arrays are copied.
+ * Functions return 0 or -ENOMEM, -EINVAL (id out of range or twice), -E2BIG;
+ * what concerns several objects (a network that does not exist, a VLAN or a MAC
+ * used twice, a foreign tenant's network) is refused with -EINVAL at the finish.
  */
 struct policy_builder;
 
@@ -196,7 +207,10 @@ struct policy_port_spec {
 	uint16_t flags;
 	uint16_t tenant;
 	uint16_t native;		/* network id or 0 */
-	/* trunks: n_trunk pairs; the native network need not be among them */
+	/*
+	 * Trunks: n_trunk pairs; the native network need not be among them. It
+	 * leaves untagged, and is taken with its own VLAN as well as without.
+	 */
 	const struct policy_trunk_entry {
 		uint16_t network;
 		uint16_t vlan;

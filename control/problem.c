@@ -8,6 +8,7 @@
 #include "control/problem.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,11 +75,15 @@ static char *clean_text(const char *text)
 
 		if (at + (bad ? 1 : size) > PROBLEM_TEXT)
 			break;
-		if (bad)
+		if (!size)
+			size = 1;
+		if (bad) {
 			clean[at++] = '?';
-		else
-			memcpy(clean + at, from, size), at += size;
-		from += size ? size : 1;
+		} else {
+			memcpy(clean + at, from, size);
+			at += size;
+		}
+		from += size;
 	}
 	clean[at] = '\0';
 	return strdup(clean);

@@ -1,0 +1,23 @@
+/*
+ * compile - from a model to the policy that the data plane runs.
+ *
+ * A pure function: the same model, ids, generation and seed give the same
+ * policy.
+ */
+#ifndef CONTROL_COMPILE_H
+#define CONTROL_COMPILE_H
+
+#include "control/ids.h"
+#include "control/model.h"
+#include "switch/policy.h"
+
+/*
+ * The policy of @model as commit number @generation, with the numbers of @ids,
+ * which must be ids_next() of the same model. @hash_seed is random, from the caller.
+ * The policy passes policy_check(); the caller frees it with free(). -ENOMEM,
+ * -E2BIG.
+ */
+int compile_policy(const struct model *model, const struct ids *ids, uint64_t generation,
+		   uint64_t hash_seed, struct policy **ret) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,146 @@
+/*
+ * model - what a document means: tenants, networks and ports as checked structs.
+ *
+ * A model is a value: model_build() makes it from a whole document or says
+ * everything that is wrong with it, and nothing changes it afterwards. What it
+ * holds is enforced: words of the language that are not built yet are read,
+ * checked, and refused ("not-yet").
+ *
+ * Names. An object's `name` is the one that users type: "acme" for a tenant,
+ * "acme/web" for a network, "acme/vm1" for a port, "fabric" for an uplink.
+ * All arrays are in ascending order of names (strcmp), so what is equal looks
+ * equal: model_export() of two documents that mean the same is the same.
+ *
+ * Uplinks are ports without a tenant.
+ *
+ * Threads: any, as long as the model lives; it is read-only.
+ * Memory: one arena, freed by model_destroy(); nothing points into the document.
+ */
+#ifndef CONTROL_MODEL_H
+#define CONTROL_MODEL_H
+
+#include "control/document.h"
+#include "control/problem.h"
+#include "switch/policy.h"
+
+/* Quotas of a tenant. UINT32_MAX: only the limits of the switch hold. */
+struct model_quota {
+	uint32_t ports;
+	uint32_t networks;
+	uint32_t rules;
+	uint32_t macs_per_port;
+	uint32_t sessions;
+};
+
+struct model_tenant {
+	const char *name;
+	struct model_quota quota;
+	const char **users;	/* Unix users, and groups as "@group", that may act for it */
+	uint32_t n_users;
+	uint32_t n_ports;	/* how much of the quota is used */
+	uint32_t n_networks;
+};
+
+struct model_network {
+	const char *name;
+	const struct model_tenant *tenant;
+	uint16_t vlan;		/* 0: stays on this host */
+	bool isolated;
+	bool learning;
+	bool flood_unknown;	/* unknown unicast */
+	uint32_t mtu;
+	uint32_t age_ms;
+	uint32_t macs_max;
+	uint32_t n_ports;	/* that carry it, uplinks included */
+};
+
+enum model_device {
+	MODEL_VHOST_USER = 1,
+	MODEL_TAP,
+	MODEL_DEVICE,
+};
+
+/* The network of one tag on a trunk. */
+struct model_carried {
+	const struct model_network *network;
+	uint16_t vlan;
+};
+
+struct model_port {
+	const char *name;
+	const struct model_tenant *tenant;	/* NULL: an uplink */
+
+	/* where the guest attaches */
+	enum model_device device;
+	const char *device_name;		/* as written: socket path or interface name */
+	const char *path;			/* vhost-user: the absolute path, below 108 bytes */
+	bool dials;				/* vhost-user, mode client: we connect */
+	uint16_t queues;			/* queue pairs */
+
+	/* what it carries; an access port or trunk without any network is down */
+	enum policy_port_mode mode;
+	const struct model_network *native;	/* access: its network; trunk: untagged; or NULL */
+	struct model_carried *trunk;		/* in order of the networks' names */
+	uint32_t n_trunk;
+	bool trunk_all;				/* uplink: every network that has a VLAN */
+	struct model_carried *map;		/* uplink: VLANs that differ from the network's own */
+	uint32_t n_map;
+
+	/* what is bound to it */
+	mac48 *macs;				/* ascending */
+	uint32_t n_macs;
+	struct policy_prefix4 *addresses4;	/* ascending */
+	uint32_t n_addresses4;
+	struct policy_prefix6 *addresses6;	/* ascending */
+	uint32_t n_addresses6;
+	bool spoof_guard;
+
+	/* in isolated networks */
+	enum policy_role role;
+	const char *community;			/* POLICY_COMMUNITY: its name, within the tenant */
+};
+
+struct model {
+	struct model_tenant *tenants;
+	uint32_t n_tenants;
+	struct model_network *networks;		/* of all tenants */
+	uint32_t n_networks;
+	struct model_port *ports;		/* of all tenants, and the uplinks */
+	uint32_t n_ports;
+	struct arena *arena;			/* holds all of the above */
+};
+
+/* What the model must know of its host. */
+struct model_host {
+	const char *run_dir;		/* absolute; relative socket paths lie in it */
+	const char *const *taken;	/* names in run_dir that are not for guests, NULL at the end; or NULL */
+};
+
+/*
+ * Read @document. 0; -EINVAL: @problems got at least one more; -ENOMEM. All
+ * problems of the document are found at once (problems_sort() is the caller's).
+ */
+int model_build(const struct document *document, const struct model_host *host,
+		struct problems *problems, struct model **ret) __attribute__((warn_unused_result));
+
+void model_destroy(struct model *model); /* NULL is fine */
+
+/* The object of that name, or NULL. */
+const struct model_tenant *model_tenant(const struct model *model, const char *name);
+const struct model_network *model_network(const struct model *model, const char *name);
+const struct model_port *model_port(const struct model *model, const char *name);
+
+/* The largest mtu of the networks that @port carries; LIMIT_MTU_DEFAULT if none. */
+uint32_t model_port_mtu(const struct model_port *port);
+
+/* Does @port carry @network, tagged or not? */
+bool model_port_carries(const struct model_port *port, const struct model_network *network);
+
+/*
+ * The canonical document of @model: keys in a fixed order, objects by name,
+ * MACs and addresses in one spelling, defaults left out. model_build() of it
+ * gives an equal model. NULL without memory.
+ */
+json_t *model_export(const struct model *model) __attribute__((warn_unused_result));
+
+#endif

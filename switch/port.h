@@ -7,7 +7,7 @@
  * by exactly one worker; any worker may put frames into any port.
  *
  * Threads. Attach and detach belong to the control thread; removal is always
- * unlink (port_table slot, worker's queue list), wait (grace period), release.
+ * unlink (port table slot, worker's queues), wait (grace period), release.
  * The functions of port_ops marked "worker" run inside a worker's burst.
  */
 #ifndef SWITCH_PORT_H
@@ -18,8 +18,8 @@
 #include "switch/frame.h"
 #include "switch/types.h"
 
-struct pipeline; /* a worker's private scratch: pipeline.h */
 struct port;
+struct uring; /* a worker's ring for I/O with the kernel: uring.h */
 
 /* One burst of frames from one queue; lives in the worker, reused for each burst. */
 struct burst {
@@ -35,12 +35,26 @@ enum port_accepts {
 	PORT_ACCEPTS_TSO4 = 1 << 1,
 	PORT_ACCEPTS_TSO6 = 1 << 2,
 	PORT_ACCEPTS_ECN = 1 << 3,	/* TSO frames with the ECN bit */
+
+	PORT_ACCEPTS_ALL = (1 << 4) - 1,
 };
 
+/* A queue to take frames from. Filled in by the port and, where marked, by the worker that gets it. */
 struct port_queue {
 	struct port *port;
 	uint16_t index;			/* of the queue pair */
+	bool timed;			/* nothing tells when frames come: look by the clock */
+	int kick;			/* an eventfd that tells when frames come, or -1 */
 	uint16_t worker;		/* who polls it */
+	struct uring *ring;		/* that worker's, NULL if there is none */
+};
+
+/* How a port does, for those who watch it. */
+struct port_status {
+	bool up;			/* frames flow */
+	uint32_t queue_pairs;		/* running */
+	uint64_t features;		/* vhost-user: what the guest accepted */
+	const char *text;		/* the last thing worth telling, or "" */
 };
 
 struct port_ops {
@@ -52,28 +66,51 @@ struct port_ops {
 	void (*give_back)(struct port_queue *queue, struct burst *burst);
 
 	/*
-	 * worker: begin, put..., end for one burst to one destination.
-	 * put copies a frame of @len bytes (@n_src pieces) with @hdr, which fits
-	 * what the port accepts: DROP_NONE, or why not. An asynchronous device
-	 * may report late what became of its frames: in end, through @ret_failed,
-	 * where each frame put has its place (0-based, in order).
+	 * worker: begin, put..., end for one burst to one destination; one at a
+	 * time per worker. begin returns what put and end are then called with,
+	 * or NULL: the port is down. @ring is the worker's (may be NULL); @spread
+	 * is the same for all frames of one source queue, to choose a queue by
+	 * without reordering a flow.
+	 * put takes a frame of @len bytes (@n_src pieces, in the sender's memory)
+	 * with @hdr, which fits what the port accepts: DROP_NONE, or why not.
+	 * @place, below LIMIT_BURST, names the frame; the segments of one share
+	 * it. end may report late what became of a frame: it stores the reason
+	 * at ret_failed[place], and touches no other place.
+	 * The header belongs to the caller again after put. The pieces stay
+	 * readable until end, but only of a port that accepts everything: what is
+	 * completed in software lies where the next frame will.
 	 */
-	bool (*begin)(struct port *port, struct pipeline *pipeline);	/* false: PORT_DOWN */
-	enum drop (*put)(struct port *port, struct pipeline *pipeline,
-			 const struct virtio_net_hdr_v1 *hdr, const struct iovec *src,
-			 unsigned n_src, uint32_t len);
-	void (*end)(struct port *port, struct pipeline *pipeline, enum drop *ret_failed);
+	void *(*begin)(struct port *port, struct uring *ring, uint32_t spread);
+	enum drop (*put)(void *sink, unsigned place, const struct virtio_net_hdr_v1 *hdr,
+			 const struct iovec *src, unsigned n_src, uint32_t len);
+	void (*end)(void *sink, enum drop *ret_failed);
 
 	/* worker: before sleeping; true: frames are there already. And after waking. */
 	bool (*arm)(struct port_queue *queue);
 	void (*disarm)(struct port_queue *queue);
+
+	/*
+	 * control thread; a kind without a life of its own leaves them NULL.
+	 * serve: something arrived at port->watch; returns whether it waits to
+	 * write there. check: about once a second, and when something happened.
+	 * Both: -errno if the device is gone. destroy: no worker knows the port
+	 * any more but by its queues, which it takes away from them.
+	 */
+	int (*serve)(struct port *port);
+	int (*check)(struct port *port);
+	void (*status)(const struct port *port, struct port_status *ret_status);
+	void (*destroy)(struct port *port);
 };
 
 struct port {
-	const struct port_ops *ops;	/* NULL: no device */
+	const struct port_ops *ops;
 	struct port_ref ref;
-	uint32_t accepts;		/* enum port_accepts */
+	uint32_t accepts;		/* enum port_accepts; fixed while begin does not return NULL */
+	int watch;			/* fd that the control thread watches for the port, or -1 */
 	void *device;			/* the kind's own */
 };
+
+/* The port table: LIMIT_PORTS slots by port id, NULL where no device is attached. */
+typedef struct port *_Atomic port_slot;
 
 #endif

@@ -24,6 +24,7 @@
 #define CONTROL_DOCUMENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,16 +44,16 @@ void document_destroy(struct document *document); /* NULL is fine */
 
 /*
  * Read one more text into @document. @file is its name in problems. 0; -EINVAL:
- * problems were added, the document is good for nothing but to add further
- * texts (and collect their problems); -ENOMEM.
+ * problems were added (go on with further texts and with model_build(), which
+ * adds what else it finds and then refuses the document); -ENOMEM.
  */
 int document_add_text(struct document *document, const char *file, const char *text, size_t size,
 		      struct problems *problems) __attribute__((warn_unused_result));
 
 /*
- * Read @path: a file, or a directory's *.yaml, *.yml and *.json in the order of their names
- * (an empty directory is an empty document). As above; what cannot be read is a
- * problem and -EINVAL, too.
+ * Read @path: a file, or a directory's *.yaml in the order of their names (an
+ * empty directory is an empty document). As above; what cannot be read is a
+ * problem and -EINVAL, too, but -ENOENT if there is no @path at all.
  */
 int document_add_path(struct document *document, const char *path, struct problems *problems)
 	__attribute__((warn_unused_result));
@@ -62,6 +63,10 @@ int document_from_json(json_t *value, struct document **ret) __attribute__((warn
 
 /* The tree; an object, unless document_from_json() was given something else. */
 json_t *document_root(const struct document *document);
+
+/* Was anything refused while reading? And did reading end before the end of a text? */
+bool document_is_refused(const struct document *document);
+bool document_is_broken(const struct document *document);
 
 /*
  * A digest of everything that was read, names of files excluded: to see whether

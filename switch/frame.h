@@ -46,10 +46,62 @@ struct frame_l2 {
 	bool tagged;		/* an 0x8100 tag stands first, VID 0 included */
 };
 
+/* Ethertypes that some stage knows (IANA "IEEE 802 Numbers"); below the first it is a length. */
+enum {
+	ETHERTYPE_MIN = 0x0600,
+	ETHERTYPE_IPV4 = 0x0800,
+	ETHERTYPE_ARP = 0x0806,
+	ETHERTYPE_RARP = 0x8035,
+	ETHERTYPE_VLAN = 0x8100,	/* IEEE 802.1Q customer tag */
+	ETHERTYPE_IPV6 = 0x86dd,
+	ETHERTYPE_SERVICE = 0x88a8,	/* IEEE 802.1ad service tag */
+	ETHERTYPE_QINQ = 0x9100,	/* the same, before there was a standard */
+};
+
+/* Where the payload of the Ethernet header begins. */
+static inline uint16_t frame_l2_size(const struct frame_l2 *l2)
+{
+	return l2->tagged ? FRAME_ETH + FRAME_TAG : FRAME_ETH;
+}
+
 /*
  * Read the Ethernet header of @frame's snapshot. Returns DROP_NONE, or why the
  * header cannot be used (RUNT, SERVICE_TAG, DOUBLE_TAG); @ret_l2 is untouched then.
  */
 enum drop frame_parse(const struct frame *frame, struct frame_l2 *ret_l2);
+
+/* Where the headers of an IP packet lie, as offsets into the snapshot. */
+struct frame_ip {
+	uint8_t version;	/* 4 or 6 */
+	uint8_t protocol;	/* of what stands at l4, extension headers skipped */
+	uint16_t l3;
+	uint16_t l4;		/* not beyond the snapshot's end, but perhaps at it */
+	bool fragment;		/* one of several */
+	bool first;		/* holds the beginning of the packet: l4 is a transport header */
+};
+
+/*
+ * Find the transport header of an IPv4 or IPv6 packet. False if it is neither,
+ * or if a header on the way there is malformed or not completely in the
+ * snapshot; @ret_ip is untouched then.
+ */
+bool frame_parse_ip(const struct frame *frame, const struct frame_l2 *l2,
+		    struct frame_ip *ret_ip);
+
+/* Big-endian numbers of the snapshot; the bytes must lie inside of it. */
+static inline uint16_t frame_load16(const struct frame *frame, unsigned at)
+{
+	return (uint16_t)(frame->head[at] << 8 | frame->head[at + 1]);
+}
+
+static inline uint32_t frame_load32(const struct frame *frame, unsigned at)
+{
+	return (uint32_t)frame_load16(frame, at) << 16 | frame_load16(frame, at + 2);
+}
+
+static inline uint64_t frame_load64(const struct frame *frame, unsigned at)
+{
+	return (uint64_t)frame_load32(frame, at) << 32 | frame_load32(frame, at + 4);
+}
 
 #endif

@@ -25,6 +25,7 @@
 #include <stddef.h>
 
 #include "switch/drop.h"
+#include "switch/hash.h"
 #include "switch/limits.h"
 #include "switch/types.h"
 
@@ -187,6 +188,14 @@ uint16_t policy_static_port(const struct policy *policy, uint16_t network, mac48
 static inline uint64_t policy_static_key(uint16_t network, mac48 mac)
 {
 	return (uint64_t)network << 48 | mac;
+}
+
+/* The slot of the statics table where a search for @key starts. */
+static inline uint32_t policy_static_home(const struct policy *policy, uint64_t key)
+{
+	uint64_t hash = hash_word(key, policy->hash_seed, ~policy->hash_seed);
+
+	return (uint32_t)(hash >> 32) & (policy->n_statics - 1);
 }
 
 /*

@@ -1,0 +1,248 @@
+/*
+ * guard - the table of guard.h, in its order.
+ *
+ * Pure: reads the policy and the snapshot. Every header is looked at from its
+ * first byte to its last or not at all, and what is compared is compared whole
+ * (a mask that did not cover the ND target cost others CVE-2023-5366).
+ */
+#include <netinet/in.h>
+#include <stddef.h>
+
+#include "switch/guard.h"
+
+/* IEEE 802.1Q, table 8-1: 01:80:c2:00:00:00 to 0f, never forwarded by a bridge. */
+#define RESERVED_GROUPS ((mac48)0x0180c2000000ULL)
+
+enum {
+	ARP_SIZE = 28,	/* RFC 826, for Ethernet and IPv4 */
+	IPV6_SIZE = 40, /* RFC 8200, 3 */
+
+	ICMPV6_MLD_REPORT = 131,     /* RFC 2710 */
+	ICMPV6_ROUTER_SOLICIT = 133, /* RFC 4861 from here */
+	ICMPV6_NEIGHBOUR_SOLICIT = 135,
+	ICMPV6_NEIGHBOUR_ADVERT = 136,
+	ICMPV6_MLD2_REPORT = 143, /* RFC 3810 */
+
+	ND_SIZE = 24, /* neighbour solicitations and advertisements, without options */
+	ND_OPTION_SOURCE = 1,
+	ND_OPTION_TARGET = 2,
+
+	DHCP_SERVER = 67,
+	DHCP_CLIENT = 68,
+};
+
+struct address6 {
+	uint64_t high, low;
+};
+
+static bool has_mac(const struct policy *policy, const struct policy_port *port, mac48 mac)
+{
+	const mac48 *macs = policy_at(policy, port->macs);
+
+	for (unsigned i = 0; i < port->n_macs; i++) {
+		if (macs[i] == mac)
+			return true;
+	}
+	return false;
+}
+
+static bool has_address4(const struct policy *policy, const struct policy_port *port,
+			 uint32_t address)
+{
+	const struct policy_prefix4 *prefixes = policy_at(policy, port->addresses4);
+
+	for (unsigned i = 0; i < port->n_addresses4; i++) {
+		if ((address & prefixes[i].mask) == prefixes[i].address)
+			return true;
+	}
+	return false;
+}
+
+static bool is_link_local(uint64_t high)
+{
+	return high >> 54 == 0xfe80 >> 6; /* fe80::/10, RFC 4291, 2.5.6 */
+}
+
+/* May @port have @address? A link-local one yes, until the port binds one of its own. */
+static bool has_address6(const struct policy *policy, const struct policy_port *port,
+			 struct address6 address)
+{
+	const struct policy_prefix6 *prefixes = policy_at(policy, port->addresses6);
+	bool link_local_bound = false;
+
+	for (unsigned i = 0; i < port->n_addresses6; i++) {
+		if ((address.high & prefixes[i].mask[0]) == prefixes[i].address[0] &&
+		    (address.low & prefixes[i].mask[1]) == prefixes[i].address[1])
+			return true;
+		link_local_bound |= is_link_local(prefixes[i].address[0]);
+	}
+	return port->n_addresses6 && is_link_local(address.high) && !link_local_bound;
+}
+
+static struct address6 load_address6(const struct frame *frame, unsigned at)
+{
+	return (struct address6){frame_load64(frame, at), frame_load64(frame, at + 8)};
+}
+
+static bool is_unspecified(struct address6 address)
+{
+	return (address.high | address.low) == 0;
+}
+
+static bool is_dhcp_client(const struct frame *frame, const struct frame_ip *ip)
+{
+	return ip->protocol == IPPROTO_UDP && ip->first && ip->l4 + 4 <= frame->head_len &&
+	       frame_load16(frame, ip->l4) == DHCP_CLIENT &&
+	       frame_load16(frame, ip->l4 + 2U) == DHCP_SERVER;
+}
+
+static bool may_send_ipv4(const struct policy *policy, const struct policy_port *port,
+			  const struct frame *frame, const struct frame_l2 *l2)
+{
+	struct frame_ip ip;
+	uint32_t source;
+
+	if (port->n_addresses4 == 0 || !frame_parse_ip(frame, l2, &ip))
+		return false;
+	source = frame_load32(frame, ip.l3 + 12U);
+	return has_address4(policy, port, source) || (source == 0 && is_dhcp_client(frame, &ip));
+}
+
+static bool may_send_arp(const struct policy *policy, const struct policy_port *port,
+			 const struct frame *frame, const struct frame_l2 *l2)
+{
+	unsigned at = frame_l2_size(l2);
+	uint32_t sender;
+
+	if (at + ARP_SIZE > frame->head_len)
+		return false;
+	/* hardware type 1, protocol IPv4, addresses of 6 and 4 bytes: nothing else is read */
+	if (frame_load64(frame, at) >> 16 != 0x000108000604ULL)
+		return false;
+	if (mac_load(frame->head + at + 8) != l2->src)
+		return false;
+	sender = frame_load32(frame, at + 14);
+	if (sender == 0 && (port->n_addresses4 || l2->ethertype == ETHERTYPE_RARP))
+		return true;
+	return has_address4(policy, port, sender);
+}
+
+/*
+ * Link-layer address options are all the Ethernet source, and all options can
+ * be read. They end with the packet, not with the frame, which may be padded.
+ */
+static bool nd_options_are_own(const struct frame *frame, const struct frame_l2 *l2,
+			       const struct frame_ip *ip)
+{
+	unsigned at = ip->l4 + ND_SIZE;
+	unsigned end = (unsigned)ip->l3 + IPV6_SIZE + frame_load16(frame, ip->l3 + 4U);
+
+	while (at < end) {
+		unsigned size;
+
+		if (at + 8 > frame->head_len)
+			return false;
+		size = frame->head[at + 1] * 8U; /* RFC 4861, 4.6 */
+		if (size == 0)
+			return false;
+		if ((frame->head[at] == ND_OPTION_SOURCE || frame->head[at] == ND_OPTION_TARGET) &&
+		    mac_load(frame->head + at + 2) != l2->src)
+			return false;
+		at += size;
+	}
+	return true;
+}
+
+static bool may_send_icmpv6(const struct policy *policy, const struct policy_port *port,
+			    const struct frame *frame, const struct frame_l2 *l2,
+			    const struct frame_ip *ip, struct address6 source)
+{
+	struct address6 target;
+	uint8_t type;
+
+	if (!ip->first)
+		return !is_unspecified(source);
+	if (ip->l4 + 4 > frame->head_len)
+		return false;
+	type = frame->head[ip->l4];
+	if (type == ICMPV6_MLD_REPORT || type == ICMPV6_MLD2_REPORT ||
+	    type == ICMPV6_ROUTER_SOLICIT)
+		return true;
+	if (type != ICMPV6_NEIGHBOUR_SOLICIT && type != ICMPV6_NEIGHBOUR_ADVERT)
+		return !is_unspecified(source);
+
+	if (ip->fragment || ip->l4 + ND_SIZE > frame->head_len)
+		return false;
+	target = load_address6(frame, ip->l4 + 8U);
+	if (is_unspecified(source) && type == ICMPV6_NEIGHBOUR_ADVERT)
+		return false;
+	if ((is_unspecified(source) || type == ICMPV6_NEIGHBOUR_ADVERT) &&
+	    !has_address6(policy, port, target))
+		return false;
+	return nd_options_are_own(frame, l2, ip);
+}
+
+static bool may_send_ipv6(const struct policy *policy, const struct policy_port *port,
+			  const struct frame *frame, const struct frame_l2 *l2)
+{
+	struct address6 source;
+	struct frame_ip ip;
+
+	if (port->n_addresses6 == 0 || !frame_parse_ip(frame, l2, &ip))
+		return false;
+	source = load_address6(frame, ip.l3 + 8U);
+	if (!is_unspecified(source) && !has_address6(policy, port, source))
+		return false;
+	if (ip.protocol == IPPROTO_ICMPV6)
+		return may_send_icmpv6(policy, port, frame, l2, &ip, source);
+	return !is_unspecified(source);
+}
+
+/* A length instead of a type, and a SNAP header behind it (IEEE 802, 9.2). */
+static bool is_snap(const struct frame *frame, const struct frame_l2 *l2)
+{
+	unsigned at = frame_l2_size(l2);
+
+	if (l2->ethertype >= ETHERTYPE_MIN)
+		return false;
+	return at + 2 > frame->head_len || (frame->head[at] | 1) == 0xab ||
+	       (frame->head[at + 1] | 1) == 0xab;
+}
+
+static bool addresses_are_own(const struct policy *policy, const struct policy_port *port,
+			      const struct frame *frame, const struct frame_l2 *l2)
+{
+	switch (l2->ethertype) {
+	case ETHERTYPE_IPV4:
+		return may_send_ipv4(policy, port, frame, l2);
+	case ETHERTYPE_IPV6:
+		return may_send_ipv6(policy, port, frame, l2);
+	case ETHERTYPE_ARP:
+	case ETHERTYPE_RARP:
+		return may_send_arp(policy, port, frame, l2);
+	}
+	return !is_snap(frame, l2);
+}
+
+enum drop guard_check(const struct policy *policy, uint16_t in, uint16_t network,
+		      const struct frame *frame, const struct frame_l2 *l2)
+{
+	const struct policy_port *port = &policy_ports(policy)[in];
+	uint16_t bound_to;
+
+	if (l2->src == 0 || mac_is_group(l2->src))
+		return DROP_BAD_SOURCE;
+	if ((l2->dst & ~(mac48)0xf) == RESERVED_GROUPS)
+		return DROP_RESERVED_GROUP;
+	bound_to = policy_static_port(policy, network, l2->src);
+	if (bound_to && bound_to != in)
+		return DROP_SPOOFED_MAC;
+	if (!(port->flags & POLICY_PORT_SPOOF_GUARD))
+		return DROP_NONE;
+	if (port->n_macs && !has_mac(policy, port, l2->src))
+		return DROP_SPOOFED_MAC;
+	if ((port->n_addresses4 || port->n_addresses6) &&
+	    !addresses_are_own(policy, port, frame, l2))
+		return DROP_SPOOFED_ADDRESS;
+	return DROP_NONE;
+}

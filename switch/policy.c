@@ -1,0 +1,84 @@
+/*
+ * policy - questions that a frame asks of a policy.
+ *
+ * Everything here reads a blob that policy_check() has passed, so offsets and
+ * ids found inside of it are followed without another look. Ids that come from
+ * outside (a stale port_ref, a learned address) are compared with the counts
+ * first. Nothing is written; any thread may ask.
+ */
+#include "switch/policy.h"
+
+const struct policy_port *policy_port(const struct policy *policy, struct port_ref ref)
+{
+	const struct policy_port *port;
+
+	if (ref.id >= policy->n_ports || port_ref_is_none(ref))
+		return NULL;
+	port = &policy_ports(policy)[ref.id];
+	return port->generation == ref.generation ? port : NULL;
+}
+
+const struct policy_network *policy_network(const struct policy *policy, uint16_t id)
+{
+	const struct policy_network *network;
+
+	if (id >= policy->n_networks)
+		return NULL;
+	network = &policy_networks(policy)[id];
+	return network->generation ? network : NULL;
+}
+
+uint16_t policy_tag(const struct policy *policy, uint16_t network, uint16_t port)
+{
+	const struct policy_port *p;
+
+	if (network == 0 || network >= policy->n_networks || port >= policy->n_ports)
+		return POLICY_NOT_MEMBER;
+	p = &policy_ports(policy)[port];
+	if (p->mode == POLICY_ACCESS)
+		return p->native == network ? POLICY_UNTAGGED : POLICY_NOT_MEMBER;
+	if (p->mode == POLICY_TRUNK)
+		return ((const uint16_t *)policy_at(policy, p->vlan_out))[network];
+	return POLICY_NOT_MEMBER; /* a free slot */
+}
+
+/* RFC 5517, section 3: which pairs of ports of a private VLAN may talk. */
+static bool roles_permit(const struct policy_port *in, const struct policy_port *out)
+{
+	if (in->role == POLICY_PROMISCUOUS || out->role == POLICY_PROMISCUOUS)
+		return true;
+	return in->role == POLICY_COMMUNITY && out->role == POLICY_COMMUNITY &&
+	       in->community == out->community;
+}
+
+struct permit policy_permits(const struct policy *policy, uint16_t network, uint16_t in,
+			     uint16_t out)
+{
+	const struct policy_port *ports = policy_ports(policy);
+	uint16_t tag = policy_tag(policy, network, out);
+
+	if (tag == POLICY_NOT_MEMBER || policy_tag(policy, network, in) == POLICY_NOT_MEMBER)
+		return (struct permit){DROP_OTHER_NETWORK, 0};
+	if (in == out)
+		return (struct permit){DROP_SAME_PORT, 0};
+	if (policy_networks(policy)[network].flags & POLICY_NET_ISOLATED &&
+	    !roles_permit(&ports[in], &ports[out]))
+		return (struct permit){DROP_PRIVATE_VLAN, 0};
+	return (struct permit){DROP_NONE, tag};
+}
+
+uint16_t policy_static_port(const struct policy *policy, uint16_t network, mac48 mac)
+{
+	const struct policy_static *statics = policy_at(policy, policy->statics);
+	uint64_t key = policy_static_key(network, mac);
+
+	if (policy->n_statics == 0)
+		return 0;
+	/* At most half of the slots are used, so the search meets an empty one. */
+	for (uint32_t i = policy_static_home(policy, key);; i = (i + 1) & (policy->n_statics - 1)) {
+		if (statics[i].key == key)
+			return statics[i].port;
+		if (statics[i].key == 0)
+			return 0;
+	}
+}

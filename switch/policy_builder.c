@@ -1,0 +1,491 @@
+/*
+ * policy_builder - from descriptions of objects to one flat blob.
+ *
+ * The builder keeps copies of what it was told, in slots by id. Its finish
+ * lays the arrays out one after the other in a growing blob and addresses them
+ * by offset, since the blob moves as it grows. Tables of trunks that are alike
+ * are stored once: sixty-four uplinks of all networks cost one. Whatever
+ * concerns one object is checked as it is described; whatever concerns several
+ * is left to policy_check(), the last step of the finish, except for what the
+ * tables could not even hold (two networks for one VLAN).
+ *
+ * Stands apart from policy.c because only the control process and tests build.
+ * One thread at a time per builder. Nothing is kept but by the builder.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "switch/policy.h"
+
+struct policy_builder {
+	uint64_t generation;
+	uint64_t hash_seed;
+	char *tenants[LIMIT_TENANTS];
+	struct policy_network_spec networks[LIMIT_NETWORKS]; /* name NULL: free */
+	struct policy_port_spec ports[LIMIT_PORTS];	     /* name NULL: free */
+};
+
+int policy_builder_create(uint64_t generation, uint64_t hash_seed, struct policy_builder **ret)
+{
+	struct policy_builder *builder = calloc(1, sizeof(*builder));
+
+	if (!builder)
+		return -ENOMEM;
+	builder->generation = generation;
+	builder->hash_seed = hash_seed;
+	*ret = builder;
+	return 0;
+}
+
+static void free_port(struct policy_port_spec *port)
+{
+	free((char *)port->name);
+	free((void *)port->trunk);
+	free((void *)port->macs);
+	free((void *)port->addresses4);
+	free((void *)port->addresses6);
+}
+
+void policy_builder_destroy(struct policy_builder *builder)
+{
+	if (!builder)
+		return;
+	for (unsigned i = 0; i < LIMIT_TENANTS; i++)
+		free(builder->tenants[i]);
+	for (unsigned i = 0; i < LIMIT_NETWORKS; i++)
+		free((char *)builder->networks[i].name);
+	for (unsigned i = 0; i < LIMIT_PORTS; i++)
+		free_port(&builder->ports[i]);
+	free(builder);
+}
+
+/* A copy of @count elements, never NULL but for want of memory. */
+static void *copy_array(const void *array, size_t count, size_t element_size)
+{
+	void *copy = calloc(count ? count : 1, element_size);
+
+	if (copy && count)
+		memcpy(copy, array, count * element_size);
+	return copy;
+}
+
+int policy_builder_tenant(struct policy_builder *builder, uint16_t index, const char *name)
+{
+	if (index == 0 || index >= LIMIT_TENANTS || builder->tenants[index])
+		return -EINVAL;
+	builder->tenants[index] = strdup(name);
+	return builder->tenants[index] ? 0 : -ENOMEM;
+}
+
+int policy_builder_network(struct policy_builder *builder, const struct policy_network_spec *spec)
+{
+	struct policy_network_spec *network;
+	char *name;
+
+	if (spec->id == 0 || spec->id >= LIMIT_NETWORKS || spec->generation == 0 ||
+	    builder->networks[spec->id].name)
+		return -EINVAL;
+	name = strdup(spec->name);
+	if (!name)
+		return -ENOMEM;
+	network = &builder->networks[spec->id];
+	*network = *spec;
+	network->name = name;
+	return 0;
+}
+
+static int compare_macs(const void *a, const void *b)
+{
+	mac48 left = *(const mac48 *)a, right = *(const mac48 *)b;
+
+	return (left > right) - (left < right);
+}
+
+int policy_builder_port(struct policy_builder *builder, const struct policy_port_spec *spec)
+{
+	struct policy_port_spec port = *spec;
+
+	if (spec->ref.id == 0 || spec->ref.id >= LIMIT_PORTS || port_ref_is_none(spec->ref) ||
+	    builder->ports[spec->ref.id].name)
+		return -EINVAL;
+	if (spec->n_trunk > POLICY_VLANS || spec->n_macs > LIMIT_BOUND_MACS ||
+	    spec->n_addresses4 > LIMIT_BOUND_ADDRESSES ||
+	    spec->n_addresses6 > LIMIT_BOUND_ADDRESSES)
+		return -E2BIG;
+	port.name = strdup(spec->name);
+	port.trunk = copy_array(spec->trunk, spec->n_trunk, sizeof(*spec->trunk));
+	port.macs = copy_array(spec->macs, spec->n_macs, sizeof(*spec->macs));
+	port.addresses4 =
+		copy_array(spec->addresses4, spec->n_addresses4, sizeof(*spec->addresses4));
+	port.addresses6 =
+		copy_array(spec->addresses6, spec->n_addresses6, sizeof(*spec->addresses6));
+	if (!port.name || !port.trunk || !port.macs || !port.addresses4 || !port.addresses6) {
+		free_port(&port);
+		return -ENOMEM;
+	}
+	qsort((mac48 *)port.macs, port.n_macs, sizeof(mac48), compare_macs);
+	builder->ports[spec->ref.id] = port;
+	return 0;
+}
+
+/*
+ * The growing blob. The first error sticks and makes the rest a no-op, so the
+ * finish asks once. Offsets stay, pointers do not.
+ */
+struct blob {
+	char *bytes;
+	size_t size;
+	size_t room;
+	int error;
+	/* offsets of trunk tables stored so far, to find one's like */
+	uint32_t tables[2 * LIMIT_PORTS];
+	size_t table_sizes[2 * LIMIT_PORTS];
+	unsigned n_tables;
+};
+
+static void *blob_at(struct blob *blob, uint32_t offset)
+{
+	return blob->bytes + offset;
+}
+
+/* Room for @size zeroed bytes, 8-byte aligned; its offset, or 0 for none and for errors. */
+static uint32_t blob_reserve(struct blob *blob, size_t size)
+{
+	size_t offset = (blob->size + 7) & ~(size_t)7;
+	size_t room = blob->room ? blob->room : 4096;
+	char *bytes;
+
+	if (blob->error || size == 0)
+		return 0;
+	if (size > UINT32_MAX - offset) {
+		blob->error = -E2BIG;
+		return 0;
+	}
+	while (room < offset + size)
+		room *= 2;
+	if (room > blob->room) {
+		bytes = realloc(blob->bytes, room);
+		if (!bytes) {
+			blob->error = -ENOMEM;
+			return 0;
+		}
+		memset(bytes + blob->room, 0, room - blob->room);
+		blob->bytes = bytes;
+		blob->room = room;
+	}
+	blob->size = offset + size;
+	return (uint32_t)offset;
+}
+
+static uint32_t blob_append(struct blob *blob, const void *array, size_t count, size_t element_size)
+{
+	uint32_t offset = blob_reserve(blob, count * element_size);
+
+	if (offset)
+		memcpy(blob_at(blob, offset), array, count * element_size);
+	return offset;
+}
+
+/* Like blob_append(), but two tables that are alike are one. */
+static uint32_t blob_append_table(struct blob *blob, const uint16_t *table, size_t count)
+{
+	size_t size = count * sizeof(*table);
+	uint32_t offset;
+
+	for (unsigned i = 0; !blob->error && i < blob->n_tables; i++) {
+		if (blob->table_sizes[i] == size &&
+		    memcmp(blob_at(blob, blob->tables[i]), table, size) == 0)
+			return blob->tables[i];
+	}
+	offset = blob_append(blob, table, count, sizeof(*table));
+	if (offset) {
+		blob->tables[blob->n_tables] = offset;
+		blob->table_sizes[blob->n_tables++] = size;
+	}
+	return offset;
+}
+
+static struct policy *blob_policy(struct blob *blob)
+{
+	return (struct policy *)blob->bytes;
+}
+
+static struct policy_port *blob_port(struct blob *blob, uint32_t id)
+{
+	return (struct policy_port *)blob_at(blob, blob_policy(blob)->ports) + id;
+}
+
+static struct policy_network *blob_network(struct blob *blob, uint32_t id)
+{
+	return (struct policy_network *)blob_at(blob, blob_policy(blob)->networks) + id;
+}
+
+static void lay_out_head(const struct policy_builder *builder, struct blob *blob)
+{
+	struct policy head = {
+		.magic = POLICY_MAGIC,
+		.version = POLICY_VERSION,
+		.generation = builder->generation,
+		.hash_seed = builder->hash_seed,
+	};
+
+	for (uint32_t i = 0; i < LIMIT_PORTS; i++)
+		head.n_ports = builder->ports[i].name ? i + 1 : head.n_ports;
+	for (uint32_t i = 0; i < LIMIT_NETWORKS; i++)
+		head.n_networks = builder->networks[i].name ? i + 1 : head.n_networks;
+	for (uint32_t i = 0; i < LIMIT_TENANTS; i++)
+		head.n_tenants = builder->tenants[i] ? i + 1 : head.n_tenants;
+	blob_reserve(blob, sizeof(head));
+	head.ports = blob_reserve(blob, head.n_ports * sizeof(struct policy_port));
+	head.networks = blob_reserve(blob, head.n_networks * sizeof(struct policy_network));
+	head.tenants = blob_reserve(blob, head.n_tenants * sizeof(uint32_t));
+	if (!blob->error)
+		*blob_policy(blob) = head;
+}
+
+/* Put @name at *@cursor and say where it is. */
+static uint32_t put_name(struct blob *blob, const char *name, uint32_t *cursor)
+{
+	uint32_t offset = *cursor;
+	size_t size = strlen(name) + 1;
+
+	memcpy(blob_at(blob, offset), name, size);
+	*cursor += (uint32_t)size;
+	return offset;
+}
+
+static void lay_out_names(const struct policy_builder *builder, struct blob *blob)
+{
+	size_t size = 0;
+	uint32_t cursor;
+
+	for (unsigned i = 0; i < LIMIT_TENANTS; i++)
+		size += builder->tenants[i] ? strlen(builder->tenants[i]) + 1 : 0;
+	for (unsigned i = 0; i < LIMIT_NETWORKS; i++)
+		size += builder->networks[i].name ? strlen(builder->networks[i].name) + 1 : 0;
+	for (unsigned i = 0; i < LIMIT_PORTS; i++)
+		size += builder->ports[i].name ? strlen(builder->ports[i].name) + 1 : 0;
+	cursor = blob_reserve(blob, size);
+	if (blob->error)
+		return;
+	blob_policy(blob)->names = cursor;
+	blob_policy(blob)->names_size = (uint32_t)size;
+	for (unsigned i = 0; i < LIMIT_TENANTS; i++) {
+		uint32_t *tenants = blob_at(blob, blob_policy(blob)->tenants);
+
+		if (builder->tenants[i])
+			tenants[i] = put_name(blob, builder->tenants[i], &cursor);
+	}
+	for (unsigned i = 0; i < LIMIT_NETWORKS; i++) {
+		if (builder->networks[i].name)
+			blob_network(blob, i)->name =
+				put_name(blob, builder->networks[i].name, &cursor);
+	}
+	for (unsigned i = 0; i < LIMIT_PORTS; i++) {
+		if (builder->ports[i].name)
+			blob_port(blob, i)->name = put_name(blob, builder->ports[i].name, &cursor);
+	}
+}
+
+static void lay_out_networks(const struct policy_builder *builder, struct blob *blob)
+{
+	for (uint32_t i = 0; i < blob_policy(blob)->n_networks; i++) {
+		const struct policy_network_spec *spec = &builder->networks[i];
+		struct policy_network *network = blob_network(blob, i);
+
+		if (!spec->name)
+			continue;
+		network->generation = spec->generation;
+		network->vlan = spec->vlan;
+		network->tenant = spec->tenant;
+		network->flags = spec->flags;
+		network->mtu = spec->mtu;
+		network->age_ms = spec->age_ms;
+		network->macs_max = spec->macs_max;
+	}
+}
+
+/* Both directions of a trunk as tables. -EINVAL for what they cannot hold. */
+static int fill_trunk_tables(const struct policy_builder *builder, uint32_t n_networks,
+			     const struct policy_port_spec *spec, uint16_t vlan_in[POLICY_VLANS],
+			     uint16_t vlan_out[LIMIT_NETWORKS])
+{
+	bool native_has_tag = false;
+
+	memset(vlan_in, 0, POLICY_VLANS * sizeof(*vlan_in));
+	for (unsigned i = 0; i < LIMIT_NETWORKS; i++)
+		vlan_out[i] = POLICY_NOT_MEMBER;
+	for (uint32_t i = 0; i < spec->n_trunk; i++) {
+		uint16_t network = spec->trunk[i].network, vlan = spec->trunk[i].vlan;
+
+		if (network == 0 || network >= n_networks || vlan == 0 ||
+		    vlan >= POLICY_VLANS - 1 || vlan_in[vlan] ||
+		    vlan_out[network] != POLICY_NOT_MEMBER)
+			return -EINVAL;
+		vlan_in[vlan] = network;
+		vlan_out[network] = vlan;
+		native_has_tag |= network == spec->native;
+	}
+	if (spec->native) {
+		uint16_t vlan = builder->networks[spec->native].vlan;
+
+		vlan_out[spec->native] = POLICY_UNTAGGED;
+		/* A translated trunk may use the number for another network: that one has it. */
+		if (!native_has_tag && vlan && vlan < POLICY_VLANS && !vlan_in[vlan])
+			vlan_in[vlan] = spec->native;
+	}
+	return 0;
+}
+
+static void lay_out_trunk(const struct policy_builder *builder, struct blob *blob, uint32_t id)
+{
+	uint16_t vlan_in[POLICY_VLANS], vlan_out[LIMIT_NETWORKS];
+	uint32_t n_networks = blob_policy(blob)->n_networks;
+	uint32_t in, out;
+	int error = fill_trunk_tables(builder, n_networks, &builder->ports[id], vlan_in, vlan_out);
+
+	if (error) {
+		blob->error = error;
+		return;
+	}
+	in = blob_append_table(blob, vlan_in, POLICY_VLANS);
+	out = blob_append_table(blob, vlan_out, n_networks);
+	if (blob->error)
+		return;
+	blob_port(blob, id)->vlan_in = in;
+	blob_port(blob, id)->vlan_out = out;
+}
+
+static void lay_out_port(const struct policy_builder *builder, struct blob *blob, uint32_t id)
+{
+	const struct policy_port_spec *spec = &builder->ports[id];
+	uint32_t macs = blob_append(blob, spec->macs, spec->n_macs, sizeof(*spec->macs));
+	uint32_t addresses4 =
+		blob_append(blob, spec->addresses4, spec->n_addresses4, sizeof(*spec->addresses4));
+	uint32_t addresses6 =
+		blob_append(blob, spec->addresses6, spec->n_addresses6, sizeof(*spec->addresses6));
+	struct policy_port *port;
+
+	if (spec->native >= blob_policy(blob)->n_networks)
+		blob->error = -EINVAL;
+	if (blob->error)
+		return;
+	port = blob_port(blob, id);
+	port->generation = spec->ref.generation;
+	port->mode = (uint8_t)spec->mode;
+	port->role = (uint8_t)spec->role;
+	port->flags = spec->flags;
+	port->community = spec->community;
+	port->native = spec->native;
+	port->tenant = spec->tenant;
+	port->macs_max = spec->macs_max;
+	port->macs = macs;
+	port->addresses4 = addresses4;
+	port->addresses6 = addresses6;
+	port->n_macs = (uint16_t)spec->n_macs;
+	port->n_addresses4 = (uint16_t)spec->n_addresses4;
+	port->n_addresses6 = (uint16_t)spec->n_addresses6;
+	if (spec->mode == POLICY_TRUNK)
+		lay_out_trunk(builder, blob, id);
+}
+
+static void lay_out_members(struct blob *blob)
+{
+	for (uint32_t n = 1; !blob->error && n < blob_policy(blob)->n_networks; n++) {
+		uint16_t members[LIMIT_PORTS];
+		uint32_t count = 0, offset;
+
+		for (uint32_t p = 1; p < blob_policy(blob)->n_ports; p++) {
+			if (policy_tag(blob_policy(blob), (uint16_t)n, (uint16_t)p) !=
+			    POLICY_NOT_MEMBER)
+				members[count++] = (uint16_t)p;
+		}
+		offset = blob_append(blob, members, count, sizeof(*members));
+		if (blob->error)
+			return;
+		blob_network(blob, n)->members = offset;
+		blob_network(blob, n)->n_members = count;
+	}
+}
+
+static void put_static(struct blob *blob, uint64_t key, uint16_t port)
+{
+	const struct policy *policy = blob_policy(blob);
+	struct policy_static *statics = blob_at(blob, policy->statics);
+	uint32_t at = policy_static_home(policy, key);
+
+	while (statics[at].key && statics[at].key != key)
+		at = (at + 1) & (policy->n_statics - 1);
+	if (statics[at].key)
+		blob->error = -EINVAL; /* bound twice in one network */
+	statics[at] = (struct policy_static){.key = key, .port = port};
+}
+
+/* Every bound MAC of every member of every network: count them, then put them in. */
+static void lay_out_statics(const struct policy_builder *builder, struct blob *blob)
+{
+	uint32_t count = 0, n_statics = 2, offset;
+
+	for (uint32_t n = 1; n < blob_policy(blob)->n_networks; n++) {
+		const uint16_t *members = blob_at(blob, blob_network(blob, n)->members);
+
+		for (uint32_t i = 0; i < blob_network(blob, n)->n_members; i++)
+			count += builder->ports[members[i]].n_macs;
+	}
+	if (count == 0)
+		return;
+	if (count > LIMIT_STATICS) {
+		blob->error = -E2BIG;
+		return;
+	}
+	while (n_statics < 2 * count)
+		n_statics *= 2;
+	offset = blob_reserve(blob, n_statics * sizeof(struct policy_static));
+	if (blob->error)
+		return;
+	blob_policy(blob)->statics = offset;
+	blob_policy(blob)->n_statics = n_statics;
+	for (uint32_t n = 1; n < blob_policy(blob)->n_networks; n++) {
+		const uint16_t *members = blob_at(blob, blob_network(blob, n)->members);
+
+		for (uint32_t i = 0; i < blob_network(blob, n)->n_members; i++) {
+			const struct policy_port_spec *port = &builder->ports[members[i]];
+
+			for (uint32_t m = 0; m < port->n_macs; m++)
+				put_static(blob, policy_static_key((uint16_t)n, port->macs[m]),
+					   members[i]);
+		}
+	}
+}
+
+int policy_builder_finish(struct policy_builder *builder, struct policy **ret_policy)
+{
+	struct blob blob = {0};
+	const char *why;
+
+	lay_out_head(builder, &blob);
+	if (!blob.error)
+		lay_out_names(builder, &blob);
+	if (!blob.error)
+		lay_out_networks(builder, &blob);
+	for (uint32_t i = 0; !blob.error && i < blob_policy(&blob)->n_ports; i++) {
+		if (builder->ports[i].name)
+			lay_out_port(builder, &blob, i);
+	}
+	if (!blob.error)
+		lay_out_members(&blob);
+	if (!blob.error)
+		lay_out_statics(builder, &blob);
+	if (!blob.error) {
+		blob_policy(&blob)->size = blob.size;
+		if (policy_check(blob.bytes, blob.size, &why) != 0)
+			blob.error = -EINVAL;
+	}
+	if (blob.error) {
+		free(blob.bytes);
+		return blob.error;
+	}
+	*ret_policy = blob_policy(&blob);
+	return 0;
+}

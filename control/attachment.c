@@ -249,7 +249,7 @@ static void guest_not_yet(void *user, const char *why, bool broken)
 
 	attachment->broken = broken;
 	/* What the last session said stays: "connection refused" would hide it. */
-	if (broken || !*attachment->text)
+	if (broken || !*attachment->session)
 		trouble_set(attachment, why);
 	attachment_tell(attachment);
 }

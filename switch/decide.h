@@ -12,6 +12,11 @@
  *   guard    may this port say that?                         (guard_check)
  *   look up  static address, learned address, unknown, group
  *   permit   each candidate output asks policy_permits()
+ *
+ * Before it stands offload_check(), which edits the frame's virtio-net header
+ * and so cannot be part of a pure function: the place stage asks that header
+ * whether the frame is longer than its network's mtu because it is to be
+ * segmented. VLAN.md has the place stage as a table.
  */
 #ifndef SWITCH_DECIDE_H
 #define SWITCH_DECIDE_H
@@ -53,15 +58,20 @@ struct decision {
 	uint16_t network;	/* id, once placed */
 	uint16_t in;		/* port id */
 	uint16_t output;	/* FATE_UNICAST: port id */
-	uint16_t tag;		/* FATE_UNICAST: POLICY_UNTAGGED or the VLAN to push */
-	bool learn;		/* the caller shall fdb_learn() l2.src behind in */
+	uint16_t tag;		/* FATE_UNICAST: POLICY_UNTAGGED or the VLAN to push, with l2's PCP */
+	bool learn;		/* the caller shall fdb_learn() l2.src behind in, whatever the fate */
 	bool strip;		/* a tag (priority tags included) comes off before delivery */
 	struct frame_l2 l2;
 };
 
+/* Words for what a decision says, as `trace` prints them. Never NULL. */
+const char *decide_stage_word(enum decide_stage stage);
+const char *decide_lookup_word(enum lookup lookup);
+
 /*
- * Decide about @frame from port @in at time @now. @in must be a live port of
- * @policy, otherwise the fate is a drop for NO_NETWORK. Pure: the same
+ * Decide about @frame, which has passed offload_check(), from port @in at time
+ * @now. @in must be a live port of @policy, otherwise the fate is a drop for
+ * NO_NETWORK. Pure: the same
  * arguments, the same answer, and nothing is written but *@ret.
  */
 void decide(const struct policy *policy, const struct fdb *fdb, const struct frame *frame,

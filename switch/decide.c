@@ -1,0 +1,204 @@
+/*
+ * decide - the stages of decide.h, in their order.
+ *
+ * Place, after IEEE 802.1Q-2018. VLAN.md is the same table for users, with the
+ * script case that tests each row.
+ *
+ *	frame			access port	trunk			clause
+ *	untagged		its network	native network, else	6.9.1, PVID
+ *						untagged-on-trunk
+ *	VID 0 (priority tag)	as untagged	as untagged		6.9.1 e)
+ *	VID allowed		tag-on-access	its network		6.9.1, 8.6.2
+ *	VID of the native	tag-on-access	native network		6.9.1
+ *	other VID 1..4094	tag-on-access	vlan-not-allowed	8.6.2
+ *	VID 4095		tag-on-access	vlan-reserved		table 9-2
+ *	outer 0x88a8, 0x9100	service-tag	service-tag		5.5, 9.5 b)
+ *	second tag		double-tag	double-tag		(802.1ad only)
+ *	shorter than its header	runt		runt			(802.3, 3.2.5)
+ *	longer than the mtu	giant		giant			6.5.8
+ *
+ * On the way out an access port and a trunk's native network are untagged, all
+ * else has the tag of its trunk (8.8, untagged set), with the priority bits it
+ * came with.
+ */
+#include "switch/decide.h"
+#include "switch/guard.h"
+
+enum {
+	VID_PRIORITY = 0,	/* IEEE 802.1Q, table 9-2 */
+	VID_RESERVED = 0xfff,
+};
+
+const char *decide_stage_word(enum decide_stage stage)
+{
+	static const char *const words[] = {
+		[STAGE_PARSE] = "parse",   [STAGE_PLACE] = "place",   [STAGE_GUARD] = "guard",
+		[STAGE_LOOKUP] = "lookup", [STAGE_PERMIT] = "permit", [STAGE_DONE] = "done",
+	};
+
+	return words[stage];
+}
+
+const char *decide_lookup_word(enum lookup lookup)
+{
+	static const char *const words[] = {
+		[LOOKUP_NONE] = "none",	      [LOOKUP_STATIC] = "static",
+		[LOOKUP_LEARNED] = "learned", [LOOKUP_UNKNOWN] = "unknown",
+		[LOOKUP_GROUP] = "group",
+	};
+
+	return words[lookup];
+}
+
+/* The network of a frame from an access port. */
+static enum drop place_access(const struct policy_port *port, const struct frame_l2 *l2,
+			      uint16_t *ret_network)
+{
+	if (l2->tagged && (l2->tci & VID_RESERVED) != VID_PRIORITY)
+		return DROP_TAG_ON_ACCESS;
+	if (port->native == 0)
+		return DROP_NO_NETWORK;
+	*ret_network = port->native;
+	return DROP_NONE;
+}
+
+static enum drop place_trunk(const struct policy *policy, const struct policy_port *port,
+			     const struct frame_l2 *l2, uint16_t *ret_network)
+{
+	const uint16_t *vlan_in = policy_at(policy, port->vlan_in);
+	uint16_t vid = l2->tci & VID_RESERVED;
+
+	if (vid == VID_PRIORITY) { /* untagged frames have it too */
+		if (port->native == 0)
+			return DROP_UNTAGGED_ON_TRUNK;
+		*ret_network = port->native;
+		return DROP_NONE;
+	}
+	if (vid == VID_RESERVED)
+		return DROP_VLAN_RESERVED;
+	if (vlan_in[vid] == 0)
+		return DROP_VLAN_NOT_ALLOWED;
+	*ret_network = vlan_in[vid];
+	return DROP_NONE;
+}
+
+static enum drop place(const struct policy *policy, struct port_ref in, const struct frame *frame,
+		       const struct frame_l2 *l2, uint16_t *ret_network)
+{
+	const struct policy_port *port = policy_port(policy, in);
+	uint16_t network;
+	enum drop drop;
+
+	if (!port)
+		return DROP_NO_NETWORK;
+	if (port->mode == POLICY_TRUNK)
+		drop = place_trunk(policy, port, l2, &network);
+	else
+		drop = place_access(port, l2, &network);
+	if (drop != DROP_NONE)
+		return drop;
+	*ret_network = network;
+	if (frame->len > LIMIT_FRAME)
+		return DROP_GIANT;
+	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE &&
+	    frame->len > policy_networks(policy)[network].mtu + frame_l2_size(l2))
+		return DROP_GIANT;
+	return DROP_NONE;
+}
+
+/* How the destination is found: one port in *ret_output, or 0 for many. */
+static enum lookup look_up(const struct policy *policy, const struct fdb *fdb, uint16_t network,
+			   mac48 dst, clock_ms now, uint16_t *ret_output)
+{
+	struct port_ref learned;
+
+	*ret_output = 0;
+	if (mac_is_group(dst))
+		return LOOKUP_GROUP;
+	*ret_output = policy_static_port(policy, network, dst);
+	if (*ret_output)
+		return LOOKUP_STATIC;
+	learned = fdb_lookup(fdb, policy, network, dst, now);
+	*ret_output = learned.id;
+	return port_ref_is_none(learned) ? LOOKUP_UNKNOWN : LOOKUP_LEARNED;
+}
+
+/* Where a frame goes that has a network and may say what it says. */
+static enum drop choose_output(const struct policy *policy, const struct fdb *fdb, clock_ms now,
+			       struct decision *decision)
+{
+	const struct policy_network *network = &policy_networks(policy)[decision->network];
+	uint32_t cursor = 0;
+	uint16_t port, tag;
+
+	decision->stage = STAGE_LOOKUP;
+	decision->lookup =
+		look_up(policy, fdb, decision->network, decision->l2.dst, now, &decision->output);
+	if (decision->lookup == LOOKUP_UNKNOWN && network->flags & POLICY_NET_NO_UNKNOWN)
+		return DROP_UNKNOWN_UNICAST;
+
+	decision->stage = STAGE_PERMIT;
+	if (decision->output) {
+		struct permit permit = policy_permits(policy, decision->network, decision->in,
+						      decision->output);
+
+		if (permit.drop != DROP_NONE)
+			return permit.drop;
+		decision->tag = permit.tag;
+		decision->fate = FATE_UNICAST;
+	} else {
+		if (!decide_flood_next(policy, decision, &cursor, &port, &tag))
+			return DROP_NO_RECEIVER;
+		decision->fate = FATE_FLOOD;
+	}
+	decision->stage = STAGE_DONE;
+	return DROP_NONE;
+}
+
+void decide(const struct policy *policy, const struct fdb *fdb, const struct frame *frame,
+	    struct port_ref in, clock_ms now, struct decision *ret)
+{
+	struct decision decision = {.fate = FATE_DROP, .stage = STAGE_PARSE, .in = in.id};
+
+	decision.drop = frame_parse(frame, &decision.l2);
+	if (decision.drop != DROP_NONE)
+		goto out;
+	decision.strip = decision.l2.tagged;
+
+	decision.stage = STAGE_PLACE;
+	decision.drop = place(policy, in, frame, &decision.l2, &decision.network);
+	if (decision.drop != DROP_NONE)
+		goto out;
+
+	decision.stage = STAGE_GUARD;
+	decision.drop = guard_check(policy, in.id, decision.network, frame, &decision.l2);
+	if (decision.drop != DROP_NONE)
+		goto out;
+	decision.learn =
+		!(policy_networks(policy)[decision.network].flags & POLICY_NET_NO_LEARNING) &&
+		!policy_static_port(policy, decision.network, decision.l2.src);
+
+	decision.drop = choose_output(policy, fdb, now, &decision);
+out:
+	*ret = decision;
+}
+
+bool decide_flood_next(const struct policy *policy, const struct decision *decision,
+		       uint32_t *cursor, uint16_t *ret_port, uint16_t *ret_tag)
+{
+	const struct policy_network *network = &policy_networks(policy)[decision->network];
+	const uint16_t *members = policy_at(policy, network->members);
+
+	while (*cursor < network->n_members) {
+		uint16_t port = members[(*cursor)++];
+		struct permit permit =
+			policy_permits(policy, decision->network, decision->in, port);
+
+		if (permit.drop != DROP_NONE)
+			continue;
+		*ret_port = port;
+		*ret_tag = permit.tag;
+		return true;
+	}
+	return false;
+}

@@ -21,9 +21,11 @@ class Bed:
     has 108 bytes.
     """
 
-    def __init__(self):
-        self.build_dir = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build")).resolve()
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-"))
+    def __init__(self, directory=None, build_dir=None):
+        build_dir = build_dir or os.environ.get("SLUICE_BUILD", ROOT / "build")
+        self.build_dir = pathlib.Path(build_dir).resolve()
+        self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="sluice-"))
+        self.dir.mkdir(exist_ok=True)
         self.dir.chmod(0o755)
         self.things = []
         self.names = 0

@@ -68,12 +68,15 @@ class Guest:
         """Start QEMU and return at once; booted() waits."""
         if not os.path.exists("/usr/bin/qemu-system-x86_64"):
             raise Skip("no QEMU: install qemu-system-x86")
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(str(self.dir / "channel"))
-        self.listener.listen(1)
+        self.listen()
         self.process = spawn(self.arguments(), stdout=open(self.dir / "qemu.log", "wb"),
                              stderr=subprocess.STDOUT)
         return self
+
+    def listen(self):
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(str(self.dir / "channel"))
+        self.listener.listen(1)
 
     def booted(self, timeout_s=BOOT_S):
         """Wait until the guest takes commands."""

@@ -18,7 +18,8 @@ TEXT = (".c", ".h", ".py", ".sh", ".md", ".build", ".yaml", ".sw", "run")
 
 
 def is_empty(identifier):
-    return EMPTY & set(re.split(r"[_.\-]", identifier.lower()))
+    words = identifier.lower().replace("data_plane", "dataplane")
+    return EMPTY & set(re.split(r"[_.\-]", words))
 
 
 def names_declared(text):

@@ -33,7 +33,7 @@ class Hugepages:
         call("mount", "-t", "hugetlbfs", "none", self.path)
 
     def end(self):
-        call("umount", self.path, check=False)
+        call("umount", "--lazy", self.path, check=False)
         RESERVED.write_text(str(self.before))
 
 
@@ -51,7 +51,8 @@ class Testpmd:
             raise Skip("no testpmd: install dpdk-dev")
         self.name = name
         self.log = bed.dir / f"{name}.log"
-        arguments = [program, "--lcores", f"0@{core},1@{core}", "-m", str(self.MEMORY_MIB),
+        # its stdout is no terminal, and would tell nothing until a block is full
+        arguments = ["stdbuf", "-oL", program, "--lcores", f"0@{core},1@{core}", "-m", str(self.MEMORY_MIB),
                      "--single-file-segments", "--no-pci", "--no-telemetry",
                      f"--file-prefix={bed.dir.name}-{name}", "--huge-dir", hugepages.path]
         for number, vdev in enumerate(vdevs):
@@ -59,36 +60,34 @@ class Testpmd:
         arguments += ["--", "-i", "--total-num-mbufs=4096", f"--forward-mode={forward}", *options]
         self.process = spawn(arguments, stdin=subprocess.PIPE, stdout=open(self.log, "wb"),
                              stderr=subprocess.STDOUT)
-        self.read_to = 0
+        self.read_from = 0
 
     def ready(self, timeout_s=30):
         """Wait for the prompt."""
-        self.await_text("testpmd> ", timeout_s)
+        self.await_match(r"testpmd> ", timeout_s)
         return self
 
-    def await_text(self, text, timeout_s=10):
-        """What was said since the last time, once it holds @text."""
+    def await_match(self, pattern, timeout_s=10):
+        """Wait until what it has said since the last command matches; the match."""
         def said():
             if self.process.poll() is not None:
                 raise AssertionError(f"{self.name} ended: {self.tail()}")
-            news = self.log.read_bytes()[self.read_to:].decode(errors="replace")
-            return news if text in news else None
+            news = self.log.read_bytes()[self.read_from:].decode(errors="replace")
+            return re.search(pattern, news, re.DOTALL)
 
-        news = wait_until(said, timeout_s, f"{self.name}: {text!r}: {self.tail()}")
-        self.read_to += len(news.encode())
-        return news
+        return wait_until(said, timeout_s, f"{self.name}: {pattern!r}: {self.tail()}")
 
-    def say(self, command, timeout_s=10):
-        """Type a command; what it printed."""
+    def say(self, command, answer=r"testpmd> ", timeout_s=10):
+        """Type a command and wait for an answer that matches; the match."""
+        self.read_from = self.log.stat().st_size
         self.process.stdin.write(f"{command}\n".encode())
         self.process.stdin.flush()
-        return self.await_text("testpmd> ", timeout_s)
+        return self.await_match(answer, timeout_s)
 
     def counts(self, port=0):
         """(received, sent) packets of a port."""
-        shown = self.say(f"show port stats {port}")
-        return (int(re.search(r"RX-packets:\s*(\d+)", shown).group(1)),
-                int(re.search(r"TX-packets:\s*(\d+)", shown).group(1)))
+        shown = self.say(f"show port stats {port}", r"RX-packets:\s*(\d+).*TX-packets:\s*(\d+)")
+        return int(shown.group(1)), int(shown.group(2))
 
     def wait_received(self, at_least, port=0, timeout_s=10):
         """Wait until the port has received that many packets; how many it has."""

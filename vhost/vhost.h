@@ -63,7 +63,13 @@ struct vhost_ops {
 };
 
 struct vhost_options {
-	unsigned queue_pairs;	/* most that the front-end may use, 1..VHOST_QUEUE_PAIRS_MAX */
+	/*
+	 * Queue pairs to be had, 1..VHOST_QUEUE_PAIRS_MAX. GET_QUEUE_NUM is answered
+	 * with the number of their rings, since some front-ends count rings; others
+	 * count pairs (QEMU) and may then really use twice as many: queues 0 to
+	 * 4 * queue_pairs - 1 can start.
+	 */
+	unsigned queue_pairs;
 	uint32_t mtu_max;	/* most that NET_SET_MTU may say */
 };
 

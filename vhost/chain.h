@@ -1,0 +1,81 @@
+/*
+ * chain - reads one chain of descriptors.
+ *
+ * There is one walker for both directions and for direct and indirect chains
+ * (virtio 1.3, 2.7.5), because every second walker forgets a check of the first
+ * (reference 4.6). Each descriptor is loaded once, into `struct desc`; all
+ * lengths and addresses that matter afterwards come from there.
+ */
+#ifndef VHOST_CHAIN_H
+#define VHOST_CHAIN_H
+
+#include <sys/uio.h>
+
+#include "vhost/queue.h"
+
+enum {
+	DESC_NEXT = 1,
+	DESC_WRITE = 2,
+	DESC_INDIRECT = 4,
+};
+
+/* A private copy of a descriptor. */
+struct desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags;
+	uint16_t next;
+};
+
+static inline struct desc desc_load(const struct guest_desc *guest_desc)
+{
+	uint64_t addr = guest_load64(&guest_desc->addr);
+	uint64_t rest = guest_load64(&guest_desc->rest);
+
+	return (struct desc){
+		.addr = addr,
+		.len = (uint32_t)rest,
+		.flags = (uint16_t)(rest >> 32),
+		.next = (uint16_t)(rest >> 48),
+	};
+}
+
+/* Where the buffer of @desc lies if it is a chain of its own and lies in one piece; or NULL. */
+static inline uint8_t *desc_single(const struct ring *ring, unsigned *hint, struct desc desc,
+				   unsigned flags)
+{
+	uint64_t there;
+	uint8_t *host;
+
+	if ((desc.flags & (DESC_NEXT | DESC_WRITE | DESC_INDIRECT)) != flags)
+		return NULL;
+	host = memory_translate(ring->memory, hint, desc.addr, &there);
+	return host && there >= desc.len ? host : NULL;
+}
+
+enum chain_fault {
+	CHAIN_OK,
+	CHAIN_MALFORMED,
+	CHAIN_ADDRESS, /* outside of the guest's memory */
+};
+
+struct chain {
+	unsigned n;	/* pieces */
+	uint64_t bytes; /* in all */
+};
+
+/*
+ * Read the chain that begins with @first, whose buffers must all be for writing
+ * (@flags DESC_WRITE) or for reading (0). Its pieces go to @pieces, of which
+ * VHOST_CHAIN_PIECES_MAX are free; empty ones are left out.
+ */
+enum chain_fault chain_read(const struct ring *ring, unsigned *hint, struct desc first,
+			    unsigned flags, struct iovec *pieces, struct chain *ret_chain);
+
+/* Count a fault of a chain. */
+static inline void chain_count(struct vhost_queue *queue, enum chain_fault fault)
+{
+	queue_count(fault == CHAIN_ADDRESS ? &queue->bad_address : &queue->bad_chain);
+}
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * event - tells eventfds from other fds, writes and reads them without waiting.
+ */
+#include "vhost/event.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+int event_identity_learn(struct event_identity *ret_identity)
+{
+	struct stat st;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	int err = fstat(fd, &st) < 0 ? -errno : 0;
+	close(fd);
+	if (err < 0)
+		return err;
+	ret_identity->device = st.st_dev;
+	ret_identity->inode = st.st_ino;
+	return 0;
+}
+
+bool event_accept(const struct event_identity *identity, int fd)
+{
+	const uint64_t nothing = 0;
+	struct stat st;
+
+	/*
+	 * Eventfds have the inode of all files without one (timerfd, signalfd,
+	 * epoll... have it too); of those, only an eventfd lets add 0 to it,
+	 * which changes nothing and does not wait, full or not.
+	 */
+	if (fstat(fd, &st) < 0 || st.st_dev != identity->device || st.st_ino != identity->inode)
+		return false;
+	int flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return false;
+	return write(fd, &nothing, sizeof(nothing)) == sizeof(nothing);
+}
+
+bool event_signal(int fd)
+{
+	const uint64_t one = 1;
+
+	/*
+	 * EAGAIN: it is full, so the other side has not looked at earlier ones
+	 * yet. The non-blocking flag belongs to both sides; a front-end that takes
+	 * it away and fills the eventfd lets this write wait until a signal ends
+	 * it (EINTR), which is why that is not tried again.
+	 */
+	return write(fd, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN;
+}
+
+bool event_clear(int fd)
+{
+	uint64_t count;
+	struct iovec iov = {&count, sizeof(count)};
+
+	/* RWF_NOWAIT: does not wait even if the front-end took the non-blocking flag away. */
+	return preadv2(fd, &iov, 1, -1, RWF_NOWAIT) == sizeof(count);
+}

@@ -1,0 +1,60 @@
+/*
+ * message - one vhost-user message, and the socket it comes through.
+ *
+ * A socket delivers bytes, not messages, and a front-end may send one byte a
+ * minute: what has arrived of a message is kept between calls, and nothing here
+ * ever waits. The same holds for the one reply that may be on its way; while it
+ * is, no further message is received.
+ */
+#ifndef VHOST_MESSAGE_H
+#define VHOST_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vhost/proto.h"
+
+struct message {
+	struct proto_header header;
+	union proto_payload payload;
+	unsigned n_fds;
+	int fds[PROTO_FDS_MAX + 1]; /* owned; -1 once taken. One more than allowed shows an excess */
+};
+
+struct channel {
+	int fd;
+	struct message in;
+	size_t received; /* bytes of @in that are there, header and payload */
+	struct message out;
+	size_t unsent; /* bytes of @out that are still to be sent, header and payload */
+};
+
+/* @fd becomes the channel's. */
+void channel_init(struct channel *channel, int fd);
+void channel_fini(struct channel *channel);
+
+/*
+ * Receive more of the message. 1: channel->in is complete, to be released by
+ * channel_next(); 0: not yet. -ECONNRESET: the peer is gone; -EPROTO: what comes
+ * is no message (@ret_why says more); others from recvmsg().
+ */
+int channel_receive(struct channel *channel, const char **ret_why)
+	__attribute__((warn_unused_result));
+
+/* Close what fds of the message nobody took, and be ready for another. */
+void channel_next(struct channel *channel);
+
+/* The fd at @place becomes the caller's. -1: there is none. */
+int message_take_fd(struct message *message, unsigned place);
+
+/*
+ * Reply to channel->in with @size bytes of @payload and perhaps an fd (-1: none),
+ * which becomes the channel's. Then as channel_flush().
+ */
+int channel_reply(struct channel *channel, const union proto_payload *payload, size_t size, int fd)
+	__attribute__((warn_unused_result));
+
+/* Send what is left of the reply. 0, even if some is left (channel->unsent); or -errno. */
+int channel_flush(struct channel *channel) __attribute__((warn_unused_result));
+
+#endif

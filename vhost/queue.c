@@ -1,0 +1,132 @@
+/*
+ * queue - what both directions of a virtqueue share: life, faults, notifications.
+ */
+#include "vhost/queue.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "vhost/event.h"
+#include "vhost/split.h"
+
+struct vhost_queue *queue_create(unsigned index)
+{
+	struct vhost_queue *queue = aligned_alloc(QUEUE_LINE, sizeof(*queue));
+
+	if (!queue)
+		return NULL;
+	*queue = (struct vhost_queue){
+		.kick_fd = -1,
+		.index = index,
+		.ask = {.kick_fd = -1, .call_fd = -1, .err_fd = -1},
+	};
+	return queue;
+}
+
+void queue_destroy(struct vhost_queue *queue)
+{
+	if (!queue)
+		return;
+	const int fds[] = {queue->ask.kick_fd, queue->ask.call_fd, queue->ask.err_fd};
+	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	free(queue);
+}
+
+bool queue_resume(struct vhost_queue *queue, const struct ring *ring)
+{
+	uint16_t used = guest_load16(&ring->used->idx);
+
+	queue->next_avail = used;
+	queue->avail_seen = used;
+	queue->next_used = used;
+	queue->published = used;
+	queue->hint = 0;
+	queue->called = false;
+	queue->dirty.n = 0;
+	atomic_store_explicit(&queue->broken, false, memory_order_relaxed);
+	split_waiting(queue, ring);
+	return !queue_is_broken(queue);
+}
+
+void queue_break(struct vhost_queue *queue, const struct ring *ring)
+{
+	queue_count(&queue->bad_index);
+	atomic_store_explicit(&queue->broken, true, memory_order_relaxed);
+	if (ring->err_fd >= 0)
+		event_signal(ring->err_fd);
+}
+
+void queue_call(struct vhost_queue *queue, const struct ring *ring)
+{
+	if (ring->call_fd < 0)
+		return;
+	queue_count(&queue->calls);
+	event_signal(ring->call_fd);
+}
+
+void queue_mark_dirty(struct vhost_queue *queue, const struct ring *ring, const void *host,
+		      uint64_t len)
+{
+	dirty_mark(ring->log, &queue->dirty, memory_gpa(ring->memory, host), len);
+}
+
+struct vhost_queue_stats vhost_queue_stats(const struct vhost_queue *queue)
+{
+	return (struct vhost_queue_stats){
+		.bad_index = atomic_load_explicit(&queue->bad_index, memory_order_relaxed),
+		.bad_chain = atomic_load_explicit(&queue->bad_chain, memory_order_relaxed),
+		.bad_address = atomic_load_explicit(&queue->bad_address, memory_order_relaxed),
+		.kicks = atomic_load_explicit(&queue->kicks, memory_order_relaxed),
+		.calls = atomic_load_explicit(&queue->calls, memory_order_relaxed),
+	};
+}
+
+int vhost_queue_kick_fd(const struct vhost_queue *queue)
+{
+	return atomic_load_explicit(&queue->kick_fd, memory_order_acquire);
+}
+
+uint64_t vhost_queue_features(const struct vhost_queue *queue)
+{
+	const struct ring *ring = queue_ring(queue);
+
+	return ring ? ring->features : 0;
+}
+
+bool vhost_queue_is_broken(const struct vhost_queue *queue)
+{
+	return queue_is_broken(queue);
+}
+
+bool vhost_queue_arm(struct vhost_queue *queue)
+{
+	const struct ring *ring = queue_ring(queue);
+
+	return ring && !queue_is_broken(queue) && split_arm(queue, ring);
+}
+
+void vhost_queue_disarm(struct vhost_queue *queue)
+{
+	const struct ring *ring = queue_ring(queue);
+
+	if (ring && !queue_is_broken(queue))
+		split_disarm(queue, ring);
+}
+
+void vhost_queue_clear_kick(struct vhost_queue *queue)
+{
+	int fd = vhost_queue_kick_fd(queue);
+
+	if (fd >= 0 && event_clear(fd))
+		queue_count(&queue->kicks);
+}
+
+bool vhost_queue_pending(const struct vhost_queue *queue)
+{
+	const struct ring *ring = queue_ring(queue);
+
+	return ring && !queue_is_broken(queue) &&
+	       guest_load16(&ring->avail->idx) != queue->next_avail;
+}

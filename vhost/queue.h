@@ -1,0 +1,158 @@
+/*
+ * queue - one virtqueue, as the control thread and the workers share it.
+ *
+ * A queue has two halves. The `ring` is all that the control thread decides:
+ * where the ring lies, the memory table and the dirty log, features, the call fd.
+ * It is immutable and published by one pointer, which a burst loads once: a
+ * change makes another ring, publishes it, waits until the workers are done with
+ * the old one, and frees that (vring.c). The rest is where the ring stands, and
+ * belongs to whoever works the queue; the control thread reads it when the queue
+ * was stopped and the workers passed a quiescent point.
+ *
+ * The layout of the ring (split.h) hides behind few functions: begin, waiting,
+ * head, used, publish, arm. What a frame is, transmit.c and receive.c know.
+ */
+#ifndef VHOST_QUEUE_H
+#define VHOST_QUEUE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vhost/dirty.h"
+#include "vhost/guest.h"
+#include "vhost/memory.h"
+#include "vhost/vhost.h"
+
+enum {
+	QUEUE_LINE = 64,	 /* bytes that cores exchange */
+	QUEUE_SIZE_MAX = 32768,	 /* virtio 1.3, 2.7 */
+	QUEUE_HEADER = sizeof(struct virtio_net_hdr_v1), /* VERSION_1: always this long */
+};
+
+/* A descriptor of the guest's (virtio 1.3, 2.7.5), readable by chain.c alone. */
+struct guest_desc {
+	struct guest64 addr;
+	struct guest64 rest; /* len, flags, next */
+};
+
+struct guest_avail {
+	struct guest16 flags;
+	struct guest16 idx;
+	struct guest16 heads[]; /* behind the last one: used_event */
+};
+
+struct guest_used {
+	struct guest16 flags;
+	struct guest16 idx;
+	struct {
+		struct guest32 id;
+		struct guest32 len;
+	} elements[]; /* behind the last one: avail_event */
+};
+
+struct ring {
+	const struct guest_desc *desc;
+	struct guest_avail *avail;
+	struct guest_used *used;
+	const struct memory *memory;
+	const struct dirty_log *log; /* NULL while nobody wants to know */
+	uint64_t log_used;	     /* guest-physical address of the used ring */
+	uint64_t features;
+	uint16_t size; /* a power of two */
+	bool event_idx;
+	bool indirect;
+	bool mergeable;
+	int call_fd; /* -1: the guest polls */
+	int err_fd;
+};
+
+/* What the front-end asked for: the control thread's. The ring runs when all of it fits together. */
+struct queue_ask {
+	bool started; /* SET_VRING_KICK came, and no GET_VRING_BASE since */
+	enum {
+		QUEUE_ENABLE_UNSET, /* nobody said: enabled unless there are protocol features */
+		QUEUE_DISABLED,
+		QUEUE_ENABLED,
+	} enable;
+	uint16_t size;
+	uint16_t base;
+	bool resumed; /* the indices below are those of the ring as it was started */
+	bool has_addr;
+	struct proto_vring_addr addr;
+	int kick_fd;
+	int call_fd;
+	int err_fd;
+};
+
+struct vhost_queue {
+	/* Read by all, written by the control thread. */
+	_Atomic(struct ring *) ring; /* NULL while the queue does not run */
+	atomic_int kick_fd;
+	unsigned index;
+	struct queue_ask ask;
+
+	/* Of a receive queue: who works it. On a line of its own, for the sake of the holder. */
+	_Alignas(QUEUE_LINE) atomic_bool locked;
+
+	/* Where the ring stands: the worker's. */
+	_Alignas(QUEUE_LINE) const struct ring *burst; /* the ring of the burst that runs */
+	uint16_t next_avail;	/* the next entry of the available ring to take */
+	uint16_t avail_seen;	/* the guest's index when it was last looked at */
+	uint16_t next_used;	/* the next entry of the used ring to fill */
+	uint16_t published;	/* the used index as the guest knows it */
+	unsigned hint;		/* the region where the last buffer lay */
+	bool called;		/* the guest was called since the start: `published` says when */
+	atomic_bool broken;
+	atomic_uint_fast64_t bad_index;
+	atomic_uint_fast64_t bad_chain;
+	atomic_uint_fast64_t bad_address;
+	atomic_uint_fast64_t kicks;
+	atomic_uint_fast64_t calls;
+
+	struct dirty_cache dirty;
+};
+
+/* Counters have one writer at a time: no locked instruction. */
+static inline void queue_count(atomic_uint_fast64_t *counter)
+{
+	atomic_store_explicit(counter,
+			      atomic_load_explicit(counter, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+static inline bool queue_is_broken(const struct vhost_queue *queue)
+{
+	return atomic_load_explicit(&queue->broken, memory_order_relaxed);
+}
+
+/* The ring of a burst. Acquire: the control thread filled it in before it published it. */
+static inline const struct ring *queue_ring(const struct vhost_queue *queue)
+{
+	return atomic_load_explicit(&queue->ring, memory_order_acquire);
+}
+
+/* A queue that nobody asked anything of yet; NULL when there is no memory. */
+struct vhost_queue *queue_create(unsigned index);
+
+/* Frees the queue, which does not run, and closes its fds. */
+void queue_destroy(struct vhost_queue *queue);
+
+/*
+ * The ring starts where the guest's used index stands: what was taken was always
+ * given back, so this is what is undone. False if the indices cannot be right;
+ * the queue is broken then.
+ */
+bool queue_resume(struct vhost_queue *queue, const struct ring *ring);
+
+/* The guest broke the rules that hold a ring together: work it no more. */
+void queue_break(struct vhost_queue *queue, const struct ring *ring);
+
+/* Notify the guest. */
+void queue_call(struct vhost_queue *queue, const struct ring *ring);
+
+/* The guest's memory from @host on was written; to be called while ring->log is set. */
+void queue_mark_dirty(struct vhost_queue *queue, const struct ring *ring, const void *host,
+		      uint64_t len);
+
+#endif

@@ -26,6 +26,7 @@ enum {
 	LIMIT_FDB_ENTRIES = 1 << 18,  /* slots; kept at most half full */
 	LIMIT_PORT_MACS = 256,	      /* learned behind a tenant's port, unless `quota` says otherwise */
 	LIMIT_UPLINK_MACS = 65536,    /* learned behind an uplink */
+	LIMIT_NETWORK_MACS = 8192,    /* learned in a network, unless `macs` says otherwise */
 
 	LIMIT_MTU_MIN = 68,	      /* RFC 791, 3.2 */
 	LIMIT_MTU_MAX = 65535,

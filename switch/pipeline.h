@@ -19,7 +19,7 @@
 struct pipeline;
 
 struct pipeline_options {
-	const port_slot *ports;		/* the port table */
+	const struct port_table *ports;
 	struct counters *counters;
 	unsigned writer;		/* whose rows of counters */
 	struct uring *ring;		/* for ports that need it; may be NULL */

@@ -110,7 +110,9 @@ struct port {
 	void *device;			/* the kind's own */
 };
 
-/* The port table: LIMIT_PORTS slots by port id, NULL where no device is attached. */
-typedef struct port *_Atomic port_slot;
+/* The port table: by port id, NULL where no device is attached. */
+struct port_table {
+	struct port *_Atomic slots[LIMIT_PORTS];
+};
 
 #endif

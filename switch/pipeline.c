@@ -1,0 +1,283 @@
+/*
+ * pipeline - runs bursts; see pipeline.h for a frame's life.
+ *
+ * Outputs are grouped by destination: for each port that shall get something, a
+ * mask of the burst's frames and the tag of each (struct deliver_share). That is
+ * LIMIT_PORTS fixed places, so no burst can ask for more memory than there is,
+ * and only the places of a burst's destinations are touched.
+ *
+ * The ledger (counters.h) is kept here and nowhere else. A frame has one fate:
+ * delivered if at least one copy was, else dropped for the first reason that
+ * was found; the copies are counted with their destinations.
+ */
+#include "switch/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "switch/deliver.h"
+#include "switch/offload.h"
+
+struct pipeline {
+	struct pipeline_options options;
+	struct deliver_scratch *scratch;
+	struct burst burst;
+
+	/* the burst that runs */
+	const struct policy *policy;
+	struct fdb *fdb;
+	struct port_ref in;
+	struct port_counters *row;		/* of the sender */
+	clock_ms now;
+	uint32_t strip;				/* bit i: frame i loses the tag it came with */
+	enum drop dropped[LIMIT_BURST];		/* why, as far as nobody got the frame */
+	uint32_t copies[LIMIT_BURST];		/* how many got the frame */
+	unsigned n_outputs;
+	uint16_t outputs[LIMIT_PORTS];		/* ports whose share is not empty */
+	struct deliver_share shares[LIMIT_PORTS]; /* by port id; frames is 0 between bursts */
+};
+_Static_assert(LIMIT_BURST <= 32, "a burst fits the mask of a share");
+
+int pipeline_create(const struct pipeline_options *options, struct pipeline **ret_pipeline)
+{
+	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+
+	if (!pipeline)
+		return -ENOMEM;
+	pipeline->options = *options;
+	if (deliver_create(&pipeline->scratch)) {
+		free(pipeline);
+		return -ENOMEM;
+	}
+	*ret_pipeline = pipeline;
+	return 0;
+}
+
+void pipeline_destroy(struct pipeline *pipeline)
+{
+	if (!pipeline)
+		return;
+	deliver_destroy(pipeline->scratch);
+	free(pipeline);
+}
+
+/* This writer's row of @port, emptied if it still belongs to an earlier port of the slot. */
+static struct port_counters *own_row(const struct pipeline *pipeline, struct port_ref port)
+{
+	const struct pipeline_options *options = &pipeline->options;
+	struct port_counters *row = counters_row(options->counters, options->writer, port.id);
+	uint32_t name = (uint32_t)port.id << 16 | port.generation;
+
+	if (atomic_load_explicit(&row->port, memory_order_relaxed) == name)
+		return row;
+	/*
+	 * Release: a reader that finds the new name finds no number of the old
+	 * port; while the row has no name, it belongs to nobody.
+	 */
+	atomic_store_explicit(&row->port, 0, memory_order_release);
+	for (counter *c = &row->rx_frames; c < (counter *)(row + 1); c++)
+		atomic_store_explicit(c, 0, memory_order_relaxed);
+	atomic_store_explicit(&row->port, name, memory_order_release);
+	return row;
+}
+
+static void want(struct pipeline *pipeline, unsigned i, uint16_t port, uint16_t tag)
+{
+	struct deliver_share *share = &pipeline->shares[port];
+
+	if (!share->frames)
+		pipeline->outputs[pipeline->n_outputs++] = port;
+	share->frames |= 1u << i;
+	share->tags[i] = tag;
+}
+
+static void learn(struct pipeline *pipeline, const struct decision *decision)
+{
+	switch (fdb_learn(pipeline->fdb, pipeline->policy, decision->network, decision->l2.src,
+			  pipeline->in, pipeline->now)) {
+	case FDB_MOVED:
+		counter_add(&pipeline->row->fdb_moves, 1);
+		break;
+	case FDB_EVICTED:
+		counter_add(&pipeline->row->fdb_evictions, 1);
+		break;
+	case FDB_KNOWN:
+	case FDB_ADDED:
+	case FDB_NO_ROOM:
+		break;
+	}
+}
+
+/* Decide about frame @i and note its outputs. Returns why it has none, or DROP_NONE. */
+static enum drop route(struct pipeline *pipeline, unsigned i)
+{
+	struct frame *frame = &pipeline->burst.frames[i];
+	struct decision decision;
+	uint32_t cursor = 0;
+	uint16_t port, tag;
+	enum drop fault = frame->fault;
+
+	if (fault != DROP_NONE)
+		return fault;
+	decide(pipeline->policy, pipeline->fdb, frame, pipeline->in, pipeline->now, &decision);
+	if (decision.fate == FATE_DROP && !decision.learn)
+		return decision.drop;
+	fault = offload_check(frame, &decision.l2);
+	if (fault != DROP_NONE)
+		return fault;
+	if (decision.learn)
+		learn(pipeline, &decision);
+	if (decision.strip)
+		pipeline->strip |= 1u << i;
+	switch (decision.fate) {
+	case FATE_DROP:
+		return decision.drop;
+	case FATE_UNICAST:
+		want(pipeline, i, decision.output, decision.tag);
+		return DROP_NONE;
+	case FATE_FLOOD:
+		while (decide_flood_next(pipeline->policy, &decision, &cursor, &port, &tag))
+			want(pipeline, i, port, tag);
+		/* for as long as no destination says otherwise */
+		return DROP_NO_RECEIVER;
+	}
+	return DROP_NONE;
+}
+
+/* The port of @id that the policy speaks of, or NULL: no device, or one of an earlier port. */
+static struct port *destination(const struct pipeline *pipeline, struct port_ref ref)
+{
+	/* acquire: the port is whole, control made it before it published it */
+	struct port *port = atomic_load_explicit(&pipeline->options.ports->slots[ref.id],
+						 memory_order_acquire);
+
+	return port && port_ref_equal(port->ref, ref) ? port : NULL;
+}
+
+/* Count what became of @share, whose destination is @ref. */
+static void settle_share(struct pipeline *pipeline, struct port_ref ref,
+			 const struct deliver_share *share, const struct deliver_result *result)
+{
+	struct port_counters *row = own_row(pipeline, ref);
+	unsigned sent = 0;
+
+	for (uint32_t left = share->frames; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+		enum drop missed = result->missed[i];
+
+		if (missed == DROP_NONE) {
+			sent++;
+			pipeline->copies[i]++;
+			continue;
+		}
+		counter_add(&row->missed[missed], 1);
+		atomic_store_explicit(&row->missed_last_ms[missed], pipeline->now,
+				      memory_order_relaxed);
+		if (pipeline->dropped[i] == DROP_NONE || pipeline->dropped[i] == DROP_NO_RECEIVER)
+			pipeline->dropped[i] = missed;
+	}
+	counter_add(&row->offered, (unsigned)__builtin_popcount(share->frames));
+	counter_add(&row->tx_frames, sent);
+	counter_add(&row->tx_bytes, result->bytes);
+	if (result->completed)
+		counter_add(&row->segmented, (unsigned)__builtin_popcount(result->completed));
+}
+
+static void deliver_all(struct pipeline *pipeline, uint32_t spread)
+{
+	struct deliver_result result = {.bytes = 0};
+
+	for (unsigned n = 0; n < pipeline->n_outputs; n++) {
+		uint16_t id = pipeline->outputs[n];
+		struct deliver_share *share = &pipeline->shares[id];
+		struct port_ref ref = {id, policy_ports(pipeline->policy)[id].generation};
+		struct port *port = destination(pipeline, ref);
+
+		if (port)
+			deliver_share(pipeline->scratch, &pipeline->burst, pipeline->strip, port,
+				      share, pipeline->options.ring, spread, &result);
+		else
+			deliver_nowhere(share, &result);
+		settle_share(pipeline, ref, share, &result);
+		share->frames = 0;
+	}
+	pipeline->n_outputs = 0;
+}
+
+/* Give each frame of the burst its one fate. */
+static void settle_burst(struct pipeline *pipeline)
+{
+	struct port_counters *row = pipeline->row;
+	const struct burst *burst = &pipeline->burst;
+	uint64_t bytes = 0, delivered = 0, replicated = 0;
+
+	for (unsigned i = 0; i < burst->count; i++) {
+		enum drop reason = pipeline->dropped[i];
+
+		bytes += burst->frames[i].len;
+		if (pipeline->copies[i]) {
+			delivered++;
+			replicated += pipeline->copies[i] - 1;
+			continue;
+		}
+		counter_add(&row->dropped[reason], 1);
+		atomic_store_explicit(&row->dropped_last_ms[reason], pipeline->now,
+				      memory_order_relaxed);
+	}
+	counter_add(&row->rx_frames, burst->count);
+	counter_add(&row->rx_bytes, bytes);
+	counter_add(&row->delivered, delivered);
+	counter_add(&row->replicated, replicated);
+}
+
+/* Decide about, deliver and count the frames that lie in the burst. */
+static void run_burst(struct pipeline *pipeline, const struct policy *policy, struct fdb *fdb,
+		      struct port_ref in, uint32_t spread, clock_ms now)
+{
+	pipeline->policy = policy;
+	pipeline->fdb = fdb;
+	pipeline->in = in;
+	pipeline->row = own_row(pipeline, in);
+	pipeline->now = now;
+	pipeline->strip = 0;
+	for (unsigned i = 0; i < pipeline->burst.count; i++) {
+		pipeline->copies[i] = 0;
+		pipeline->dropped[i] = route(pipeline, i);
+	}
+	deliver_all(pipeline, spread);
+	settle_burst(pipeline);
+}
+
+unsigned pipeline_run(struct pipeline *pipeline, const struct policy *policy, struct fdb *fdb,
+		      struct port_queue *queue, clock_ms now)
+{
+	struct port *port = queue->port;
+
+	pipeline->burst.count = 0;
+	port->ops->take(queue, &pipeline->burst);
+	if (!pipeline->burst.count)
+		return 0;
+	run_burst(pipeline, policy, fdb, port->ref, port->ref.id + queue->index, now);
+	port->ops->give_back(queue, &pipeline->burst);
+	return pipeline->burst.count;
+}
+
+void pipeline_inject(struct pipeline *pipeline, const struct policy *policy, struct fdb *fdb,
+		     struct port_ref in, const uint8_t *bytes, uint32_t len, clock_ms now)
+{
+	struct burst *burst = &pipeline->burst;
+	struct frame *frame = &burst->frames[0];
+	uint16_t head_len = (uint16_t)(len < FRAME_HEAD ? len : FRAME_HEAD);
+
+	frame->hdr = (struct virtio_net_hdr_v1){0};
+	frame->len = len;
+	frame->head_len = head_len;
+	memcpy(frame->head, bytes, head_len);
+	frame->tail = burst->pool;
+	frame->n_tail = len > head_len;
+	frame->tail[0] = (struct iovec){(uint8_t *)bytes + head_len, len - head_len};
+	frame->fault = DROP_NONE;
+	burst->count = 1;
+	run_burst(pipeline, policy, fdb, in, in.id, now);
+}

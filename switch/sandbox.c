@@ -1,0 +1,246 @@
+/*
+ * sandbox - users, namespaces, capabilities, system calls; see sandbox.h.
+ *
+ * A sanitizer's run time reads /proc and, at the end, stops the process's
+ * threads to look for leaks. Builds with one (SLUICE_SANITIZED) allow that much
+ * more: the file system stays and so do a dozen system calls.
+ */
+#include "switch/sandbox.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef SLUICE_SANITIZED
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+
+enum {
+	NOBODY = 65534,		/* the user and group that own nothing */
+	FDS_WANTED = 65536,	/* a session and its queues are a dozen fds: enough for all ports */
+};
+
+void sandbox_set_limits(void)
+{
+	struct rlimit none = {0, 0};
+	struct rlimit fds;
+
+	/* a core dump would hold guests' memory */
+	setrlimit(RLIMIT_CORE, &none);
+	if (getrlimit(RLIMIT_NOFILE, &fds))
+		return;
+	if (fds.rlim_max < FDS_WANTED && geteuid() == 0)
+		fds.rlim_max = FDS_WANTED;
+	fds.rlim_cur = fds.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &fds);
+}
+
+/* ---- leaving the host ---- */
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(text);
+	bool written = fd >= 0 && write(fd, text, len) == (ssize_t)len;
+
+	if (fd >= 0)
+		close(fd);
+	return written;
+}
+
+/* An ordinary user is allowed namespaces only inside a user namespace, in which it is itself. */
+static bool enter_user_namespace(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	char map[64];
+
+	if (unshare(CLONE_NEWUSER))
+		return false;
+	snprintf(map, sizeof(map), "%u %u 1\n", uid, uid);
+	if (!write_file("/proc/self/uid_map", map) || !write_file("/proc/self/setgroups", "deny"))
+		return false;
+	snprintf(map, sizeof(map), "%u %u 1\n", gid, gid);
+	return write_file("/proc/self/gid_map", map);
+}
+
+/* An empty, read-only root: pivot_root(2), "pivot_root(".", ".")". */
+static bool empty_root(void)
+{
+	const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("none", "/proc", "tmpfs", flags, "size=4k,nr_inodes=2") == 0 &&
+	       chdir("/proc") == 0 && syscall(SYS_pivot_root, ".", ".") == 0 &&
+	       umount2(".", MNT_DETACH) == 0 && chdir("/") == 0;
+}
+
+static void leave_namespaces(void)
+{
+	const char *step = "user namespace";
+
+	if (geteuid() != 0 && !enter_user_namespace())
+		goto refused;
+	step = "network namespace";
+	if (unshare(CLONE_NEWNET))
+		goto refused;
+	step = "namespaces";
+	if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS))
+		goto refused;
+	step = "empty root";
+	if (!SANITIZED && !empty_root())
+		goto refused;
+	return;
+
+refused:
+	fprintf(stderr, "sluice-dp: sandbox: %s: %s; going on without it\n", step, strerror(errno));
+}
+
+/* No capability in any set, and no user that owns anything. */
+static int drop_privileges(void)
+{
+	capng_clear(CAPNG_SELECT_ALL);
+	if (geteuid() == 0) {
+		if (capng_change_id(NOBODY, NOBODY,
+				    CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING |
+					    CAPNG_CLEAR_AMBIENT))
+			return -EPERM;
+	} else if (capng_apply(CAPNG_SELECT_CAPS)) {
+		return -EPERM;
+	}
+	if (capng_get_caps_process() || capng_have_capabilities(CAPNG_SELECT_CAPS) != CAPNG_NONE)
+		return -EPERM;
+	return 0;
+}
+
+int sandbox_leave_host(void)
+{
+	int error;
+
+	leave_namespaces();
+	error = drop_privileges();
+	if (error)
+		return error;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	/* no ptrace, no /proc/PID/mem for others of the same user; changing it reset it */
+	if (!SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		return -errno;
+	return 0;
+}
+
+/* ---- system calls ---- */
+
+/* Who needs it stands beside each group; what is not here ends the process. */
+static const int allowed[] = {
+	/* frames: rings, eventfds, taps of older kernels */
+	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(read), SCMP_SYS(write),
+	/* sleeping and waking */
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(poll),
+	SCMP_SYS(ppoll), SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall),
+	/* the channel and vhost-user sessions */
+	SCMP_SYS(accept4), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(getsockopt),
+	SCMP_SYS(getsockname), SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat), SCMP_SYS(eventfd2), SCMP_SYS(memfd_create), SCMP_SYS(ftruncate),
+	/* memory; mmap and mprotect below */
+	SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(mremap), SCMP_SYS(brk),
+	/* time, where the vDSO does not serve */
+	SCMP_SYS(clock_gettime),
+	/* signals: SIGBUS of a guest's memory */
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+	/* libc: seeds, the end of threads and of the process */
+	SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+};
+
+/* What a sanitizer's run time does beside. */
+static const int allowed_sanitized[] = {
+	SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(clone),
+	SCMP_SYS(clone3), SCMP_SYS(ptrace), SCMP_SYS(wait4), SCMP_SYS(sigaltstack),
+	SCMP_SYS(prctl), SCMP_SYS(getdents64), SCMP_SYS(sysinfo), SCMP_SYS(pipe2),
+	SCMP_SYS(ioctl), SCMP_SYS(lseek), SCMP_SYS(prlimit64), SCMP_SYS(tgkill),
+	SCMP_SYS(process_vm_readv), SCMP_SYS(sched_getaffinity), SCMP_SYS(nanosleep),
+	SCMP_SYS(clock_nanosleep), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(getppid),
+	SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(dup),
+	SCMP_SYS(pread64), SCMP_SYS(mincore), SCMP_SYS(getrusage), SCMP_SYS(uname),
+};
+
+static int allow(scmp_filter_ctx filter, const int *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Memory that can be written or read, never executed. */
+static int allow_plain_memory(scmp_filter_ctx filter)
+{
+	struct scmp_arg_cmp plain = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	int error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &plain);
+
+	if (error)
+		return error;
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &plain);
+}
+
+/*
+ * malloc() may look up the system's overcommit policy, abort() signals itself:
+ * the first shall hear no and go on, the second shall end with its own signal.
+ */
+static int allow_libc(scmp_filter_ctx filter)
+{
+	struct scmp_arg_cmp self = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+	int error = 0;
+
+	if (!SANITIZED)
+		error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 0);
+	if (error || SANITIZED)
+		return error;
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &self);
+}
+
+int sandbox_close(void)
+{
+	struct rlimit none = {0, 0};
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int error;
+
+	if (!filter)
+		return -ENOMEM;
+	if (!SANITIZED)
+		setrlimit(RLIMIT_NPROC, &none);
+	error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (!error)
+		error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (!error)
+		error = allow(filter, allowed, sizeof(allowed) / sizeof(allowed[0]));
+	if (!error && SANITIZED)
+		error = allow(filter, allowed_sanitized,
+			      sizeof(allowed_sanitized) / sizeof(allowed_sanitized[0]));
+	if (!error)
+		error = allow_plain_memory(filter);
+	if (!error)
+		error = allow_libc(filter);
+	if (!error)
+		error = seccomp_load(filter);
+	seccomp_release(filter);
+	return error;
+}

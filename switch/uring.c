@@ -1,0 +1,484 @@
+/*
+ * uring - bursts through io_uring; see uring.h for how a slot lives.
+ *
+ * Why nothing waits. Reads carry RWF_NOWAIT or MSG_DONTWAIT, so the kernel does
+ * them inside the submitting call or fails them with -EAGAIN; it never parks
+ * them on a wait queue (many parked reads of one tap would all wake for each
+ * frame) and never hands them to a thread of its own. Taps understand
+ * RWF_NOWAIT since Linux 6.5; before, they are read with plain read(2), which
+ * costs a call a frame and nothing else. Writes to taps do not block at all:
+ * their socket has no send buffer limit (tun_chr_open(), sk_sndbuf INT_MAX).
+ *
+ * Completions carry in user_data what they are about, and a number.
+ */
+#include "switch/uring.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+	ENTRIES = 2 * LIMIT_BURST,	/* one burst, and the poll request behind it */
+	COMPLETIONS = 2 * URING_FILES,	/* a poll completion a file, and a burst */
+	BUFFER = 17 * 4096,		/* URING_READ_MAX + 1, whole pages */
+	ANCILLARY = 64,			/* struct tpacket_auxdata and its header (packet(7)) */
+	PIECES = LIMIT_BURST * 8 + LIMIT_FRAME_PIECES + 2,
+	TAKE_MIN = 4,
+	PATIENCE = 1000,		/* submissions that the kernel may put off in a row */
+};
+_Static_assert(BUFFER > (int)URING_READ_MAX, "one byte more than the longest frame");
+
+enum about {
+	ABOUT_POLL = 1,	/* number: slot */
+	ABOUT_TAKE,	/* number: place */
+	ABOUT_PUT,	/* number: place */
+};
+
+struct uring {
+	struct io_uring kernel;
+	unsigned files;			/* slots */
+	bool broken;			/* the kernel takes no submissions: every file reads as failed */
+	bool nowait;			/* character devices understand RWF_NOWAIT */
+	unsigned pending;		/* submitted, without polls, and not complete */
+
+	atomic_bool ready[URING_FILES];	/* set by the control thread once, then by the owner */
+	uint8_t depth[URING_FILES];	/* how many reads to try: grows while they all succeed */
+	uint8_t *buffers;		/* BUFFER bytes a place */
+	int32_t taken[LIMIT_BURST];	/* results, by place */
+	struct msghdr incoming[LIMIT_BURST];
+	struct iovec incoming_body[LIMIT_BURST];
+	uint8_t ancillary[LIMIT_BURST][ANCILLARY] __attribute__((aligned(16)));
+
+	unsigned slot;			/* between begin and end */
+	bool is_socket;
+	unsigned n_put;			/* prepared, not yet submitted */
+	unsigned n_pieces;
+	uint32_t failed;		/* bit mask of places */
+	struct msghdr outgoing[ENTRIES];
+	uint8_t headers[ENTRIES][URING_HEADER_MAX];
+	struct iovec pieces[PIECES];
+};
+_Static_assert(LIMIT_BURST <= 32, "a burst's places fit a mask");
+
+static uint64_t tag_of(enum about about, unsigned number)
+{
+	return (uint64_t)about << 32 | number;
+}
+
+/* ---- creation ---- */
+
+/* liburing 2.3 declares functions for what this is needed for, and does not export them. */
+static int configure(const struct io_uring *kernel, unsigned operation, const void *list, unsigned n)
+{
+	return syscall(SYS_io_uring_register, kernel->ring_fd, operation, list, n) < 0 ? -errno : 0;
+}
+
+static int restrict_ring(const struct io_uring *kernel)
+{
+	static const uint8_t operations[] = {
+		IORING_OP_READ, IORING_OP_WRITEV, IORING_OP_RECVMSG, IORING_OP_SENDMSG,
+		IORING_OP_POLL_ADD,
+	};
+	static const uint8_t registrations[] = {
+		IORING_REGISTER_FILES_UPDATE, IORING_REGISTER_SYNC_CANCEL,
+	};
+	struct io_uring_restriction list[sizeof(operations) + sizeof(registrations) + 1];
+	unsigned n = 0;
+	int error;
+
+	memset(list, 0, sizeof(list));
+	for (unsigned i = 0; i < sizeof(operations); i++, n++) {
+		list[n].opcode = IORING_RESTRICTION_SQE_OP;
+		list[n].sqe_op = operations[i];
+	}
+	for (unsigned i = 0; i < sizeof(registrations); i++, n++) {
+		list[n].opcode = IORING_RESTRICTION_REGISTER_OP;
+		list[n].register_op = registrations[i];
+	}
+	list[n].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
+	list[n++].sqe_flags = IOSQE_FIXED_FILE;
+	error = configure(kernel, IORING_REGISTER_RESTRICTIONS, list, n);
+	if (error)
+		return error;
+	return configure(kernel, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
+/* The kernel allows no more fixed files than fds. */
+static unsigned files_allowed(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= URING_FILES)
+		return URING_FILES;
+	return (unsigned)limit.rlim_cur;
+}
+
+int uring_create(struct uring **ret_ring)
+{
+	/*
+	 * COOP_TASKRUN: a completion does not interrupt a polling worker, it sets
+	 * a flag (TASKRUN_FLAG) that uring_reap() looks at.
+	 */
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
+			 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		.cq_entries = COMPLETIONS,
+	};
+	struct uring *ring = aligned_alloc(64, (sizeof(*ring) + 63) / 64 * 64);
+	int error;
+
+	if (!ring)
+		return -ENOMEM;
+	memset(ring, 0, sizeof(*ring));
+	ring->nowait = true;
+	ring->files = files_allowed();
+	ring->buffers = mmap(NULL, (size_t)BUFFER * LIMIT_BURST, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (ring->buffers == MAP_FAILED) {
+		error = -ENOMEM;
+		goto free_ring;
+	}
+	error = io_uring_queue_init_params(ENTRIES, &ring->kernel, &params);
+	if (error < 0)
+		goto unmap_buffers;
+	error = io_uring_register_files_sparse(&ring->kernel, ring->files);
+	if (error < 0)
+		goto exit_queue;
+	error = restrict_ring(&ring->kernel);
+	if (error)
+		goto exit_queue;
+	*ret_ring = ring;
+	return 0;
+
+exit_queue:
+	io_uring_queue_exit(&ring->kernel);
+unmap_buffers:
+	munmap(ring->buffers, (size_t)BUFFER * LIMIT_BURST);
+free_ring:
+	free(ring);
+	return error;
+}
+
+void uring_destroy(struct uring *ring)
+{
+	if (!ring)
+		return;
+	io_uring_queue_exit(&ring->kernel);
+	munmap(ring->buffers, (size_t)BUFFER * LIMIT_BURST);
+	free(ring);
+}
+
+int uring_fd(const struct uring *ring)
+{
+	return ring->kernel.ring_fd;
+}
+
+/* ---- submission and completion ---- */
+
+static void complete(struct uring *ring, const struct io_uring_cqe *cqe)
+{
+	unsigned number = (uint32_t)cqe->user_data;
+
+	switch ((enum about)(cqe->user_data >> 32)) {
+	case ABOUT_POLL:
+		/* a cancelled poll belongs to a file that left the slot */
+		if (cqe->res != -ECANCELED)
+			atomic_store_explicit(&ring->ready[number], true, memory_order_relaxed);
+		return;
+	case ABOUT_TAKE:
+		ring->taken[number] = cqe->res;
+		ring->pending--;
+		return;
+	case ABOUT_PUT:
+		if (cqe->res < 0)
+			ring->failed |= 1u << number;
+		ring->pending--;
+		return;
+	}
+}
+
+void uring_reap(struct uring *ring)
+{
+	struct io_uring_cqe *completions[LIMIT_BURST];
+	unsigned n;
+
+	do {
+		n = io_uring_peek_batch_cqe(&ring->kernel, completions, LIMIT_BURST);
+		for (unsigned i = 0; i < n; i++)
+			complete(ring, completions[i]);
+		io_uring_cq_advance(&ring->kernel, n);
+	} while (n == LIMIT_BURST);
+}
+
+/*
+ * Submit what is prepared and return when all of it but polls is complete,
+ * which it is at once. A ring that takes no submissions, again and again, is
+ * given up: its files then read as failed and their ports close.
+ */
+static void submit(struct uring *ring)
+{
+	unsigned tries = 0;
+
+	while (io_uring_sq_ready(&ring->kernel)) {
+		int done = io_uring_submit(&ring->kernel);
+
+		if (done < 0 && ++tries == PATIENCE) {
+			ring->broken = true;
+			return;
+		}
+		uring_reap(ring);
+	}
+	while (ring->pending) {
+		struct io_uring_cqe *cqe;
+		int error = io_uring_wait_cqe(&ring->kernel, &cqe);
+
+		if (error < 0 && error != -EINTR && ++tries == PATIENCE) {
+			ring->broken = true;
+			return;
+		}
+		uring_reap(ring);
+	}
+}
+
+/* An empty request; there always is one, as callers prepare at most ENTRIES between submits. */
+static struct io_uring_sqe *prepare(struct uring *ring)
+{
+	return io_uring_get_sqe(&ring->kernel);
+}
+
+/* What every request has in common, once liburing has filled in the rest. */
+static void finish(struct io_uring_sqe *sqe, uint64_t tag)
+{
+	sqe->flags = IOSQE_FIXED_FILE;
+	sqe->user_data = tag;
+}
+
+/* ---- reading ---- */
+
+bool uring_ready(const struct uring *ring, unsigned slot)
+{
+	return atomic_load_explicit(&ring->ready[slot], memory_order_relaxed);
+}
+
+/* Ask to be told when @slot has something to read (again); at once, if it has. */
+static void prepare_poll(struct uring *ring, unsigned slot)
+{
+	struct io_uring_sqe *sqe = prepare(ring);
+
+	atomic_store_explicit(&ring->ready[slot], false, memory_order_relaxed);
+	io_uring_prep_poll_add(sqe, (int)slot, POLLIN);
+	finish(sqe, tag_of(ABOUT_POLL, slot));
+}
+
+static uint8_t *buffer(const struct uring *ring, unsigned place)
+{
+	return ring->buffers + (size_t)place * BUFFER;
+}
+
+/*
+ * The results of @n reads, in order, up to the first that got nothing. The next
+ * take tries twice as many if all got something, and a few more than now if not.
+ */
+static unsigned gather(struct uring *ring, unsigned slot, unsigned n, struct uring_taken *ret_taken,
+		       int *ret_error)
+{
+	unsigned got;
+
+	*ret_error = ring->broken ? -EIO : 0;
+	for (got = 0; got < n && ring->taken[got] >= 0; got++)
+		ret_taken[got] = (struct uring_taken){
+			.bytes = buffer(ring, got),
+			.len = (uint32_t)ring->taken[got],
+		};
+	if (got < n && ring->taken[got] != -EAGAIN)
+		*ret_error = ring->taken[got];
+	n = got == n ? 2 * n : got + TAKE_MIN;
+	ring->depth[slot] = (uint8_t)(n < LIMIT_BURST ? n : LIMIT_BURST);
+	return got;
+}
+
+/* The same with a call a frame, for kernels whose taps do not know RWF_NOWAIT; @fd is O_NONBLOCK. */
+static void read_plainly(struct uring *ring, int fd, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		ssize_t got = read(fd, buffer(ring, i), URING_READ_MAX + 1);
+
+		ring->taken[i] = got < 0 ? -errno : (int32_t)got;
+		if (got < 0)
+			return;
+	}
+}
+
+unsigned uring_take_file(struct uring *ring, unsigned slot, int fd, struct uring_taken *ret_taken,
+			 int *ret_error)
+{
+	unsigned n = ring->depth[slot];
+
+	if (ring->nowait) {
+		for (unsigned i = 0; i < n; i++) {
+			struct io_uring_sqe *sqe = prepare(ring);
+
+			io_uring_prep_read(sqe, (int)slot, buffer(ring, i), URING_READ_MAX + 1, 0);
+			sqe->rw_flags = RWF_NOWAIT;
+			finish(sqe, tag_of(ABOUT_TAKE, i));
+		}
+		ring->pending = n;
+		prepare_poll(ring, slot);
+		submit(ring);
+		ring->nowait = ring->taken[0] != -EOPNOTSUPP;
+	}
+	if (!ring->nowait) {
+		read_plainly(ring, fd, n);
+		if (uring_ready(ring, slot)) {
+			prepare_poll(ring, slot);
+			submit(ring);
+		}
+	}
+	return gather(ring, slot, n, ret_taken, ret_error);
+}
+
+unsigned uring_take_socket(struct uring *ring, unsigned slot, struct uring_taken *ret_taken,
+			   int *ret_error)
+{
+	unsigned n = ring->depth[slot];
+	unsigned got;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct io_uring_sqe *sqe = prepare(ring);
+
+		ring->incoming_body[i] = (struct iovec){buffer(ring, i), URING_READ_MAX + 1};
+		ring->incoming[i] = (struct msghdr){
+			.msg_iov = &ring->incoming_body[i],
+			.msg_iovlen = 1,
+			.msg_control = ring->ancillary[i],
+			.msg_controllen = ANCILLARY,
+		};
+		io_uring_prep_recvmsg(sqe, (int)slot, &ring->incoming[i], MSG_DONTWAIT);
+		finish(sqe, tag_of(ABOUT_TAKE, i));
+	}
+	ring->pending = n;
+	prepare_poll(ring, slot);
+	submit(ring);
+	got = gather(ring, slot, n, ret_taken, ret_error);
+	for (unsigned i = 0; i < got; i++)
+		ret_taken[i].message = &ring->incoming[i];
+	return got;
+}
+
+/* ---- writing ---- */
+
+void uring_begin(struct uring *ring, unsigned slot, bool is_socket)
+{
+	ring->slot = slot;
+	ring->is_socket = is_socket;
+	ring->failed = 0;
+	ring->n_put = 0;
+	ring->n_pieces = 0;
+}
+
+static void write_out(struct uring *ring)
+{
+	ring->pending = ring->n_put;
+	submit(ring);
+	ring->n_put = 0;
+	ring->n_pieces = 0;
+}
+
+void uring_put(struct uring *ring, unsigned place, const void *header, uint32_t header_len,
+	       const struct iovec *src, unsigned n_src)
+{
+	struct io_uring_sqe *sqe;
+	struct iovec *pieces;
+	unsigned n = ring->n_put;
+
+	if (n == ENTRIES || ring->n_pieces + n_src + 1 > PIECES) {
+		write_out(ring);
+		n = 0;
+	}
+	sqe = prepare(ring);
+	pieces = ring->pieces + ring->n_pieces;
+	memcpy(ring->headers[n], header, header_len);
+	pieces[0] = (struct iovec){ring->headers[n], header_len};
+	memcpy(pieces + 1, src, n_src * sizeof(*src));
+	if (ring->is_socket) {
+		ring->outgoing[n] = (struct msghdr){.msg_iov = pieces, .msg_iovlen = n_src + 1};
+		io_uring_prep_sendmsg(sqe, (int)ring->slot, &ring->outgoing[n],
+				      MSG_DONTWAIT | MSG_NOSIGNAL);
+	} else {
+		io_uring_prep_writev(sqe, (int)ring->slot, pieces, n_src + 1, 0);
+		sqe->rw_flags = ring->nowait ? RWF_NOWAIT : 0;
+	}
+	finish(sqe, tag_of(ABOUT_PUT, place));
+	ring->n_put = n + 1;
+	ring->n_pieces += n_src + 1;
+}
+
+void uring_end(struct uring *ring, enum drop *ret_failed)
+{
+	write_out(ring);
+	for (unsigned place = 0; place < LIMIT_BURST; place++)
+		if (ring->broken || ring->failed >> place & 1)
+			ret_failed[place] = DROP_DEVICE_ERROR;
+}
+
+/* ---- slots ---- */
+
+static int free_slot(const struct uring_set *set)
+{
+	for (unsigned i = 0; i < URING_FILES / 64; i++)
+		if (~set->used[i])
+			return (int)(i * 64) + __builtin_ctzll(~set->used[i]);
+	return -ENFILE;
+}
+
+int uring_set_add(struct uring_set *set, int fd)
+{
+	int slot = free_slot(set);
+	int error;
+
+	if (!set->n)
+		return -ENOSYS;
+	if (slot < 0)
+		return slot;
+	set->used[slot / 64] |= 1ULL << slot % 64;
+	for (unsigned i = 0; i < set->n; i++) {
+		struct uring *ring = set->rings[i];
+
+		error = (unsigned)slot < ring->files
+				? io_uring_register_files_update(&ring->kernel, (unsigned)slot, &fd, 1)
+				: -ENFILE;
+		if (error < 0) {
+			uring_set_remove(set, (unsigned)slot);
+			return error;
+		}
+		ring->depth[slot] = TAKE_MIN;
+		/* the first take finds out whether that is so */
+		atomic_store_explicit(&ring->ready[slot], true, memory_order_relaxed);
+	}
+	return slot;
+}
+
+void uring_set_remove(struct uring_set *set, unsigned slot)
+{
+	int nothing = -1;
+
+	for (unsigned i = 0; i < set->n; i++) {
+		struct io_uring *kernel = &set->rings[i]->kernel;
+		struct io_uring_sync_cancel_reg poll = {
+			.addr = tag_of(ABOUT_POLL, slot),
+			.timeout = {-1, -1},
+		};
+
+		/* a poll request keeps the file open; there is one at most, in one ring */
+		(void)io_uring_register_sync_cancel(kernel, &poll);
+		(void)io_uring_register_files_update(kernel, slot, &nothing, 1);
+	}
+	set->used[slot / 64] &= ~(1ULL << slot % 64);
+}

@@ -1,0 +1,96 @@
+/*
+ * uring - a worker's io_uring: bursts of frames from and to files of the kernel.
+ *
+ * A system call costs more than a frame, so frames of taps and packet sockets
+ * are read and written a burst a call. Everything a burst submits is complete
+ * when the call returns: no I/O outlives the burst, buffers are the ring's own
+ * and shared by all files, and detaching a port has nothing to wait for but one
+ * poll request.
+ *
+ * Theory of operation. A file has a slot in the table of fixed files of every
+ * ring, because any worker may write to it; it is read by one worker only. A
+ * slot is ready or not. When it is, uring_take_*() reads until it would block
+ * and leaves a poll request behind, whose completion makes the slot ready
+ * again; nobody makes a system call for a file that has nothing to say.
+ *
+ * Restrictions. A ring accepts a handful of operations, on fixed files only,
+ * and no registration but of files; it is closed like this before the sandbox
+ * (IORING_REGISTER_RESTRICTIONS), so that who takes over a worker finds in it
+ * no way around the list of system calls.
+ *
+ * Threads. Create, set_add and set_remove: control thread. The rest: the one
+ * thread that the ring belongs to.
+ */
+#ifndef SWITCH_URING_H
+#define SWITCH_URING_H
+
+#include <linux/virtio_net.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "switch/drop.h"
+#include "switch/limits.h"
+
+enum {
+	URING_FILES = 1024,		/* queues of taps and devices, all ports together */
+	URING_HEADER_MAX = 12,		/* bytes of a virtio-net header */
+	/* longest thing that is read whole; one byte more tells that a frame was longer */
+	URING_READ_MAX = URING_HEADER_MAX + LIMIT_FRAME,
+};
+
+struct uring;
+
+/* Make a ring and close it to all but what this file does. -errno: the kernel does not let us. */
+int uring_create(struct uring **ret_ring) __attribute__((warn_unused_result));
+void uring_destroy(struct uring *ring); /* NULL is fine */
+
+/* Readable (epoll) when uring_reap() would find something. */
+int uring_fd(const struct uring *ring);
+
+/* Note which slots became ready. Cheap: a look at shared memory if there is nothing. */
+void uring_reap(struct uring *ring);
+bool uring_ready(const struct uring *ring, unsigned slot);
+
+/* One thing that was read, in memory of the ring until the next take. */
+struct uring_taken {
+	uint8_t *bytes;
+	uint32_t len;		/* more than URING_READ_MAX: cut off */
+	struct msghdr *message;	/* sockets: what came beside it */
+};
+
+/*
+ * Read up to LIMIT_BURST frames from the ready @slot, which is @fd. Returns how
+ * many; *@ret_error is 0 or the -errno that ended it (never -EAGAIN).
+ */
+unsigned uring_take_file(struct uring *ring, unsigned slot, int fd, struct uring_taken *ret_taken,
+			 int *ret_error);
+unsigned uring_take_socket(struct uring *ring, unsigned slot, struct uring_taken *ret_taken,
+			   int *ret_error);
+
+/*
+ * Write a burst: begin, put..., end. put takes @header and @n_src pieces; the
+ * pieces must stay readable until end, which returns when all is written and
+ * sets ret_failed[place] to DROP_DEVICE_ERROR for what the kernel refused.
+ */
+void uring_begin(struct uring *ring, unsigned slot, bool is_socket);
+void uring_put(struct uring *ring, unsigned place, const void *header, uint32_t header_len,
+	       const struct iovec *src, unsigned n_src);
+void uring_end(struct uring *ring, enum drop *ret_failed);
+
+/* All rings of the data plane; a file has the same slot in each. */
+struct uring_set {
+	unsigned n;
+	struct uring *rings[LIMIT_WORKERS + 1];
+	uint64_t used[URING_FILES / 64];
+};
+
+/* Give @fd (which stays the caller's) a slot in every ring: the slot, or -errno. */
+int uring_set_add(struct uring_set *set, int fd) __attribute__((warn_unused_result));
+
+/* Take it away again. No worker may use the slot any more. */
+void uring_set_remove(struct uring_set *set, unsigned slot);
+
+#endif

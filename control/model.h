@@ -23,6 +23,13 @@
 #include "control/problem.h"
 #include "switch/policy.h"
 
+/* What holds for a network that does not say otherwise. */
+enum {
+	MODEL_MTU_DEFAULT = LIMIT_MTU_DEFAULT,
+	MODEL_AGE_DEFAULT_MS = 300 * 1000, /* IEEE 802.1Q, table 8-6 */
+	MODEL_MACS_DEFAULT = LIMIT_NETWORK_MACS,
+};
+
 /* Quotas of a tenant. UINT32_MAX: only the limits of the switch hold. */
 struct model_quota {
 	uint32_t ports;

@@ -1,0 +1,157 @@
+/*
+ * model - see model.h. Building runs in passes, since names may be used before
+ * they are described: tenants, then their networks, then all ports, then what
+ * concerns several objects.
+ */
+#include "control/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/model_parts.h"
+
+static void skip_key(struct reading *reading, const struct node *node, void *object)
+{
+}
+
+/* The keys of the document; the passes read them. */
+static const struct reading_key document_keys[] = {
+	{"tenants", skip_key},
+	{"uplinks", skip_key},
+	{"mirrors", skip_key},
+	{NULL, NULL},
+};
+
+static void read_document(struct reading *reading)
+{
+	const struct node root = {.value = document_root(reading->document)};
+	const struct node *tenants = reading_member(reading, &root, "tenants");
+	const struct node *uplinks = reading_member(reading, &root, "uplinks");
+	const struct node *mirrors = reading_member(reading, &root, "mirrors");
+	struct port_draft *drafts = NULL;
+
+	reading_mapping(reading, &root, document_keys, NULL);
+	if (tenants && !reading_is_mapping(reading, tenants))
+		tenants = NULL;
+	if (uplinks && !reading_is_mapping(reading, uplinks))
+		uplinks = NULL;
+	if (tenants)
+		model_read_tenants(reading, tenants);
+	if (tenants && !reading->no_memory)
+		model_read_networks(reading, tenants);
+	if (!reading->no_memory)
+		model_read_ports(reading, tenants, uplinks, &drafts);
+	if (mirrors && !reading->no_memory)
+		model_read_mirrors(reading, mirrors);
+	if (!reading->no_memory)
+		model_check(reading, &root, drafts);
+}
+
+static int create_model(struct model **ret)
+{
+	struct arena *arena;
+	struct model *model;
+	int error = arena_create(&arena);
+
+	if (error)
+		return error;
+	model = arena_alloc(arena, 1, sizeof(*model));
+	if (!model) {
+		arena_destroy(arena);
+		return -ENOMEM;
+	}
+	model->arena = arena;
+	*ret = model;
+	return 0;
+}
+
+int model_build(const struct document *document, const struct model_host *host,
+		struct problems *problems, struct model **ret)
+{
+	struct reading reading = {.document = document, .host = host, .problems = problems};
+	unsigned problems_before = problems->total;
+	int error;
+
+	if (document_is_broken(document))
+		return -EINVAL;
+	error = create_model(&reading.model);
+	if (error)
+		return error;
+	reading.arena = reading.model->arena;
+	error = arena_create(&reading.scratch);
+	if (error)
+		goto destroy_model;
+	read_document(&reading);
+	arena_destroy(reading.scratch);
+	if (reading.no_memory)
+		error = -ENOMEM;
+	else if (problems->total > problems_before || document_is_refused(document))
+		error = -EINVAL;
+	if (error)
+		goto destroy_model;
+	*ret = reading.model;
+	return 0;
+
+destroy_model:
+	model_destroy(reading.model);
+	return error;
+}
+
+void model_destroy(struct model *model)
+{
+	if (model)
+		arena_destroy(model->arena); /* the model lies in it */
+}
+
+/* Every object begins with its name, so one comparison serves all arrays. */
+_Static_assert(offsetof(struct model_tenant, name) == 0 &&
+		       offsetof(struct model_network, name) == 0 &&
+		       offsetof(struct model_port, name) == 0,
+	       "an object begins with its name");
+
+static int compare_name(const void *name, const void *object)
+{
+	return strcmp(name, *(const char *const *)object);
+}
+
+const struct model_tenant *model_tenant(const struct model *model, const char *name)
+{
+	return model->n_tenants ? bsearch(name, model->tenants, model->n_tenants,
+					  sizeof(model->tenants[0]), compare_name)
+				: NULL;
+}
+
+const struct model_network *model_network(const struct model *model, const char *name)
+{
+	return model->n_networks ? bsearch(name, model->networks, model->n_networks,
+					   sizeof(model->networks[0]), compare_name)
+				 : NULL;
+}
+
+const struct model_port *model_port(const struct model *model, const char *name)
+{
+	return model->n_ports ? bsearch(name, model->ports, model->n_ports,
+					sizeof(model->ports[0]), compare_name)
+			      : NULL;
+}
+
+uint32_t model_port_mtu(const struct model_port *port)
+{
+	uint32_t mtu = port->native ? port->native->mtu : 0;
+
+	for (uint32_t i = 0; i < port->n_trunk; i++)
+		if (port->trunk[i].network->mtu > mtu)
+			mtu = port->trunk[i].network->mtu;
+	return mtu ? mtu : LIMIT_MTU_DEFAULT;
+}
+
+bool model_port_carries(const struct model_port *port, const struct model_network *network)
+{
+	if (port->native == network)
+		return true;
+	for (uint32_t i = 0; i < port->n_trunk; i++)
+		if (port->trunk[i].network == network)
+			return true;
+	return false;
+}

@@ -1,0 +1,255 @@
+/*
+ * model_export - a model as its canonical document.
+ *
+ * Two documents that mean the same export the same: what is at its default is
+ * left out, keys come in the order of this file, objects by name. Building
+ * jansson values can only fail for want of memory; a failed set is remembered
+ * once, at the end.
+ */
+#include <string.h>
+
+#include "control/address.h"
+#include "control/model.h"
+
+struct export {
+	bool failed;
+};
+
+static void set(struct export *export, json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, value)) /* refuses NULL, too */
+		export->failed = true;
+}
+
+static void append(struct export *export, json_t *array, json_t *value)
+{
+	if (json_array_append_new(array, value))
+		export->failed = true;
+}
+
+/* The mapping at @key, made if it is not there. */
+static json_t *section(struct export *export, json_t *object, const char *key)
+{
+	json_t *mapping = json_object_get(object, key);
+
+	if (mapping)
+		return mapping;
+	mapping = json_object();
+	set(export, object, key, mapping);
+	return export->failed ? NULL : mapping;
+}
+
+/* "vm1" of "acme/vm1" */
+static const char *local_name(const char *name)
+{
+	return strchr(name, '/') + 1;
+}
+
+static void set_quota(struct export *export, json_t *tenant, const struct model_quota *quota)
+{
+	const struct {
+		const char *key;
+		uint32_t amount;
+	} amounts[] = {
+		{"ports", quota->ports},
+		{"networks", quota->networks},
+		{"rules", quota->rules},
+		{"macs-per-port", quota->macs_per_port},
+		{"sessions", quota->sessions},
+	};
+	json_t *mapping = json_object();
+
+	for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++)
+		if (amounts[i].amount != UINT32_MAX)
+			set(export, mapping, amounts[i].key, json_integer(amounts[i].amount));
+	if (json_object_size(mapping))
+		set(export, tenant, "quota", mapping);
+	else
+		json_decref(mapping);
+}
+
+static json_t *export_tenant(struct export *export, const struct model_tenant *tenant)
+{
+	json_t *object = json_object();
+
+	set_quota(export, object, &tenant->quota);
+	if (tenant->n_users) {
+		json_t *users = json_array();
+
+		for (uint32_t i = 0; i < tenant->n_users; i++)
+			append(export, users, json_string(tenant->users[i]));
+		set(export, object, "users", users);
+	}
+	return object;
+}
+
+/* The largest unit that says it exactly. */
+static json_t *export_duration(uint32_t duration_ms)
+{
+	return duration_ms % 1000 ? json_sprintf("%ums", duration_ms)
+				  : json_sprintf("%us", duration_ms / 1000);
+}
+
+static json_t *export_network(struct export *export, const struct model_network *network)
+{
+	json_t *object = json_object();
+
+	if (network->vlan)
+		set(export, object, "vlan", json_integer(network->vlan));
+	if (network->isolated)
+		set(export, object, "isolated", json_true());
+	if (network->mtu != MODEL_MTU_DEFAULT)
+		set(export, object, "mtu", json_integer(network->mtu));
+	if (!network->learning)
+		set(export, object, "learning", json_false());
+	if (network->age_ms != MODEL_AGE_DEFAULT_MS)
+		set(export, object, "age", export_duration(network->age_ms));
+	if (network->macs_max != MODEL_MACS_DEFAULT)
+		set(export, object, "macs", json_integer(network->macs_max));
+	if (!network->flood_unknown)
+		set(export, object, "unknown-unicast", json_string("drop"));
+	return object;
+}
+
+static void set_device(struct export *export, json_t *object, const struct model_port *port)
+{
+	json_t *name = json_string(port->device_name);
+
+	switch (port->device) {
+	case MODEL_VHOST_USER: set(export, object, "vhost-user", name); break;
+	case MODEL_TAP: set(export, object, "tap", name); break;
+	case MODEL_DEVICE: set(export, object, "device", name); break;
+	}
+	if (port->dials)
+		set(export, object, "mode", json_string("client"));
+	if (port->queues > 1)
+		set(export, object, "queues", json_integer(port->queues));
+}
+
+static json_t *export_carried(struct export *export, const struct model_port *port)
+{
+	json_t *names = json_array();
+
+	for (uint32_t i = 0; i < port->n_trunk; i++) {
+		const char *name = port->trunk[i].network->name;
+
+		append(export, names, json_string(port->tenant ? local_name(name) : name));
+	}
+	return names;
+}
+
+static void set_networks(struct export *export, json_t *object, const struct model_port *port)
+{
+	json_t *trunk;
+
+	if (port->mode == POLICY_ACCESS) {
+		if (port->native)
+			set(export, object, "network", json_string(local_name(port->native->name)));
+		return;
+	}
+	if (!port->tenant) {
+		set(export, object, "trunk",
+		    port->trunk_all ? json_string("all") : export_carried(export, port));
+		return;
+	}
+	trunk = json_object();
+	if (port->native)
+		set(export, trunk, "native", json_string(local_name(port->native->name)));
+	if (port->n_trunk)
+		set(export, trunk, "allow", export_carried(export, port));
+	set(export, object, "trunk", trunk);
+}
+
+static void set_bindings(struct export *export, json_t *object, const struct model_port *port)
+{
+	char text[ADDRESS_PREFIX_TEXT];
+	json_t *macs = json_array(), *addresses = json_array();
+
+	for (uint32_t i = 0; i < port->n_macs; i++)
+		append(export, macs, json_string(address_format_mac(port->macs[i], text)));
+	for (uint32_t i = 0; i < port->n_addresses4; i++)
+		append(export, addresses,
+		       json_string(address_format_prefix4(&port->addresses4[i], text)));
+	for (uint32_t i = 0; i < port->n_addresses6; i++)
+		append(export, addresses,
+		       json_string(address_format_prefix6(&port->addresses6[i], text)));
+	if (port->n_macs)
+		set(export, object, "macs", json_incref(macs));
+	if (port->n_addresses4 || port->n_addresses6)
+		set(export, object, "addresses", json_incref(addresses));
+	json_decref(macs);
+	json_decref(addresses);
+}
+
+static void set_role(struct export *export, json_t *object, const struct model_port *port)
+{
+	switch (port->role) {
+	case POLICY_ORDINARY: break;
+	case POLICY_PROMISCUOUS: set(export, object, "promiscuous", json_true()); break;
+	case POLICY_ISOLATED: set(export, object, "isolated", json_true()); break;
+	case POLICY_COMMUNITY: set(export, object, "community", json_string(port->community)); break;
+	}
+}
+
+static json_t *export_port(struct export *export, const struct model_port *port)
+{
+	json_t *object = json_object();
+
+	set_device(export, object, port);
+	set_networks(export, object, port);
+	if (port->n_map) {
+		json_t *map = json_object();
+
+		for (uint32_t i = 0; i < port->n_map; i++)
+			set(export, map, port->map[i].network->name,
+			    json_integer(port->map[i].vlan));
+		set(export, object, "map", map);
+	}
+	set_bindings(export, object, port);
+	if (port->tenant && !port->spoof_guard)
+		set(export, object, "spoof-guard", json_false());
+	set_role(export, object, port);
+	return object;
+}
+
+static void export_tenants(struct export *export, const struct model *model, json_t *document)
+{
+	json_t *tenants = model->n_tenants ? section(export, document, "tenants") : NULL;
+
+	for (uint32_t i = 0; i < model->n_tenants; i++)
+		set(export, tenants, model->tenants[i].name,
+		    export_tenant(export, &model->tenants[i]));
+	for (uint32_t i = 0; i < model->n_networks; i++) {
+		const struct model_network *network = &model->networks[i];
+		json_t *tenant = json_object_get(tenants, network->tenant->name);
+
+		set(export, section(export, tenant, "networks"), local_name(network->name),
+		    export_network(export, network));
+	}
+	for (uint32_t i = 0; i < model->n_ports; i++) {
+		const struct model_port *port = &model->ports[i];
+		json_t *tenant;
+
+		if (!port->tenant)
+			continue;
+		tenant = json_object_get(tenants, port->tenant->name);
+		set(export, section(export, tenant, "ports"), local_name(port->name),
+		    export_port(export, port));
+	}
+}
+
+json_t *model_export(const struct model *model)
+{
+	struct export export = {.failed = false};
+	json_t *document = json_object();
+
+	export_tenants(&export, model, document);
+	for (uint32_t i = 0; i < model->n_ports; i++)
+		if (!model->ports[i].tenant)
+			set(&export, section(&export, document, "uplinks"), model->ports[i].name,
+			    export_port(&export, &model->ports[i]));
+	if (!export.failed && document)
+		return document;
+	json_decref(document);
+	return NULL;
+}

@@ -1,0 +1,56 @@
+/*
+ * model_parts - what the model_*.c files give one another. Not for others.
+ */
+#ifndef CONTROL_MODEL_PARTS_H
+#define CONTROL_MODEL_PARTS_H
+
+#include "control/reading.h"
+
+/* A port while it is read, and where its keys are. */
+struct port_draft {
+	struct model_port port;
+	const struct node *node;
+	const struct node *device;	/* whichever key names it */
+	const struct node *mode;
+	const struct node *queues;
+	const struct node *network;	/* network, trunk or qinq */
+	const struct node *map;
+	const struct node *macs;
+	const struct node *role;	/* promiscuous, isolated or community */
+};
+
+/* model_tenant.c: fill the model's tenants, then its networks. */
+void model_read_tenants(struct reading *reading, const struct node *tenants);
+void model_read_networks(struct reading *reading, const struct node *tenants);
+
+/* model_port.c: the ports of all tenants and the uplinks, by name; *@ret_drafts is in the same order. */
+void model_read_ports(struct reading *reading, const struct node *tenants,
+		      const struct node *uplinks, struct port_draft **ret_drafts);
+
+/* model_wire.c: read `trunk` and `map`, find two networks with one tag. */
+void model_read_trunk(struct reading *reading, const struct node *node, struct port_draft *draft);
+void model_read_uplink_trunk(struct reading *reading, struct port_draft *draft);
+
+/*
+ * The network that @text at @node names for @tenant; for NULL, an uplink, by its
+ * full name. NULL with a problem if there is none.
+ */
+const struct model_network *model_find_network(struct reading *reading, const struct node *node,
+					       const struct model_tenant *tenant, const char *text);
+
+/* model_check.c: what concerns several objects. */
+void model_check(struct reading *reading, const struct node *root, const struct port_draft *drafts);
+
+/* model_future.c: read what is not built yet, and refuse it. For the tables of keys. */
+void model_read_groups(struct reading *reading, const struct node *node, void *tenant);
+void model_read_acls(struct reading *reading, const struct node *node, void *tenant);
+void model_read_mirrors(struct reading *reading, const struct node *node);
+void model_read_port_groups(struct reading *reading, const struct node *node, void *draft);
+void model_read_port_acl(struct reading *reading, const struct node *node, void *draft);
+void model_read_rate(struct reading *reading, const struct node *node, void *draft);
+void model_read_storm(struct reading *reading, const struct node *node, void *draft);
+void model_read_guard(struct reading *reading, const struct node *node, void *draft);
+void model_read_qinq(struct reading *reading, const struct node *node, void *draft);
+void model_read_pcap(struct reading *reading, const struct node *node, void *draft);
+
+#endif

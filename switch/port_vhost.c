@@ -19,23 +19,27 @@
 #include "switch/rcu.h"
 #include "vhost/vhost.h"
 
+enum {
+	/* A front-end that takes GET_QUEUE_NUM for pairs may use twice those asked for (vhost.h). */
+	PAIRS_MAX = 2 * LIMIT_QUEUE_PAIRS,
+};
+
 struct vhost_port {
 	struct port port;
 	const struct port_house *house;
 	struct vhost_device *session;
-	unsigned queue_pairs;
 
 	/* the guest receives: any worker puts */
 	atomic_uint receiving;				/* mask of queue pairs */
-	struct vhost_queue *_Atomic receive[LIMIT_QUEUE_PAIRS];
+	struct vhost_queue *_Atomic receive[PAIRS_MAX];
 
 	/* the guest transmits: one worker takes from each */
 	uint32_t may_send;				/* enum port_accepts: offloads negotiated */
 	uint32_t polled;				/* mask of queue pairs that a worker polls */
-	struct vhost_queue *transmit[LIMIT_QUEUE_PAIRS];
-	struct port_queue queues[LIMIT_QUEUE_PAIRS];
+	struct vhost_queue *transmit[PAIRS_MAX];
+	struct port_queue queues[PAIRS_MAX];
 };
-_Static_assert(LIMIT_QUEUE_PAIRS <= 32, "queue pairs fit a mask");
+_Static_assert(PAIRS_MAX <= 32, "queue pairs fit a mask");
 _Static_assert(LIMIT_QUEUE_PAIRS <= (int)VHOST_QUEUE_PAIRS_MAX, "the library can have as many");
 
 /* The offloads that four feature bits stand for, as what a port accepts. */
@@ -174,8 +178,6 @@ static void queue_started(void *user, unsigned index, struct vhost_queue *queue)
 {
 	struct vhost_port *port = user;
 
-	if (index / 2 >= port->queue_pairs)
-		return;
 	if (index % 2 == 0)
 		start_receive(port, index / 2, queue);
 	else
@@ -187,8 +189,6 @@ static void queue_stopping(void *user, unsigned index, struct vhost_queue *queue
 	struct vhost_port *port = user;
 	uint32_t pair = 1u << index / 2;
 
-	if (index / 2 >= port->queue_pairs)
-		return;
 	if (index % 2 == 0) {
 		atomic_fetch_and_explicit(&port->receiving, ~pair, memory_order_relaxed);
 		rcu_publish(&port->receive[index / 2], NULL);
@@ -202,7 +202,7 @@ static void kick_changed(void *user, unsigned index, struct vhost_queue *queue)
 {
 	struct vhost_port *port = user;
 
-	if (index % 2 && index / 2 < port->queue_pairs && port->polled >> index / 2 & 1)
+	if (index % 2 && port->polled >> index / 2 & 1)
 		worker_set_rekick(port->house->workers, &port->queues[index / 2],
 				  vhost_queue_kick_fd(queue));
 }
@@ -303,7 +303,6 @@ int port_vhost_create(const struct port_house *house, const struct port_request 
 		.device = port,
 	};
 	port->house = house;
-	port->queue_pairs = request->queue_pairs;
 	/* the fd is the session's from here on, whatever happens */
 	error = vhost_device_create(&options, &session_ops, port, request->fds[0], &port->session);
 	if (error) {

@@ -32,7 +32,7 @@
 
 enum {
 	WAKE_EVENTS = 16,
-	QUEUES = LIMIT_PORTS * LIMIT_QUEUE_PAIRS,	/* all there can be */
+	QUEUES = LIMIT_PORTS * 2 * LIMIT_QUEUE_PAIRS, /* all there can be: port_vhost.c says why twice */
 	PAUSES_MAX = 256,	/* longest distance between two looks while spinning: some 5 us */
 };
 

@@ -69,7 +69,7 @@ int vhost_device_create(const struct vhost_options *options, const struct vhost_
 	device->user = user;
 	device->options = *options;
 	device->backend_fd = -1;
-	channel_init(&device->channel, fd);
+	message_init(&device->stream, fd);
 	*ret_device = device;
 	return 0;
 
@@ -91,35 +91,35 @@ void vhost_device_destroy(struct vhost_device *device)
 	memory_destroy(device->memory);
 	if (device->backend_fd >= 0)
 		close(device->backend_fd);
-	channel_fini(&device->channel);
+	message_fini(&device->stream);
 	free(device);
 }
 
 int vhost_device_fd(const struct vhost_device *device)
 {
-	return device->channel.fd;
+	return device->stream.fd;
 }
 
 bool vhost_device_wants_write(const struct vhost_device *device)
 {
-	return device->channel.unsent > 0;
+	return device->stream.unsent > 0;
 }
 
 /* The next message, handled. 1: it was; 0: there is none, or the last reply is not gone yet. */
 static int device_step(struct vhost_device *device)
 {
 	const char *why = NULL;
-	int err = channel_flush(&device->channel);
+	int err = message_flush(&device->stream);
 
-	if (err < 0 || device->channel.unsent > 0)
+	if (err < 0 || device->stream.unsent > 0)
 		return err;
-	err = channel_receive(&device->channel, &why);
+	err = message_receive(&device->stream, &why);
 	if (why)
-		device_fail(device, err, "message %u: %s", device->channel.in.header.request, why);
+		device_fail(device, err, "message %u: %s", device->stream.in.header.request, why);
 	if (err <= 0)
 		return err;
 	err = request_serve(device);
-	channel_next(&device->channel);
+	message_next(&device->stream);
 	return err < 0 ? err : 1;
 }
 

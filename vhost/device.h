@@ -33,20 +33,20 @@ struct vhost_device {
 	struct vhost_ops ops;
 	void *user;
 	struct vhost_options options;
-	struct channel channel;
+	struct message_stream stream;
 	struct event_identity eventfds;
 
 	uint64_t features;
 	uint64_t protocol_features;
 	uint8_t status;
-	int backend_fd;		  /* SET_BACKEND_REQ_FD; kept, for closing it would tell something */
-	struct memory *memory;	  /* NULL until there is some */
-	struct dirty_log *log;	  /* NULL until there is one */
+	int backend_fd;	       /* SET_BACKEND_REQ_FD; kept, for closing it would tell something */
+	struct memory *memory; /* NULL until there is some */
+	struct dirty_log *log; /* NULL until there is one */
 	struct vhost_queue *queues[DEVICE_QUEUES_MAX]; /* NULL until they are named */
 	unsigned n_running;
 
-	atomic_bool dead;	  /* memory was truncated: set by vhost_memory_fault() */
-	const char *request;	  /* the name of the message that is being handled, or NULL */
+	atomic_bool dead;    /* memory was truncated: set by vhost_memory_fault() */
+	const char *request; /* the name of the message that is being handled, or NULL */
 	char error[VHOST_ERROR_MAX];
 };
 
@@ -57,7 +57,7 @@ int device_fail(struct vhost_device *device, int err, const char *format, ...)
 /* ---- request.c ---- */
 
 /*
- * Handle the message in the channel, and reply if it is due. 0, or why the
+ * Handle the message that came, and reply if it is due. 0, or why the
  * session ends.
  */
 int request_serve(struct vhost_device *device) __attribute__((warn_unused_result));

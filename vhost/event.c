@@ -1,5 +1,5 @@
 /*
- * event - tells eventfds from other fds, writes and reads them without waiting.
+ * event - tells eventfds from other fds, and writes to them without waiting.
  */
 #include "vhost/event.h"
 
@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 int event_identity_learn(struct event_identity *ret_identity)
@@ -56,13 +55,4 @@ bool event_signal(int fd)
 	 * it (EINTR), which is why that is not tried again.
 	 */
 	return write(fd, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN;
-}
-
-bool event_clear(int fd)
-{
-	uint64_t count;
-	struct iovec iov = {&count, sizeof(count)};
-
-	/* RWF_NOWAIT: does not wait even if the front-end took the non-blocking flag away. */
-	return preadv2(fd, &iov, 1, -1, RWF_NOWAIT) == sizeof(count);
 }

@@ -25,7 +25,4 @@ bool event_accept(const struct event_identity *identity, int fd);
 /* Wake the other side. True if it will; false if that side has broken its eventfd. */
 bool event_signal(int fd);
 
-/* Was it signalled? Not any more afterwards. Never waits. */
-bool event_clear(int fd);
-
 #endif

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 enum {
-	INFLIGHT_HEADER = 16,	 /* features, version, desc_num, last_batch_head, used_idx */
-	INFLIGHT_DESC = 16,	 /* inflight, padding, next, counter */
-	INFLIGHT_ALIGN = 64,	 /* of each queue's part */
+	INFLIGHT_HEADER = 16, /* features, version, desc_num, last_batch_head, used_idx */
+	INFLIGHT_DESC = 16,   /* inflight, padding, next, counter */
+	INFLIGHT_ALIGN = 64,  /* of each queue's part */
 };
 
 uint64_t inflight_size(unsigned n_queues, unsigned queue_size)

@@ -23,7 +23,7 @@
 struct mapping_slot;
 
 struct mapping {
-	uint8_t *bytes;	/* the first byte asked for */
+	uint8_t *bytes; /* the first byte asked for */
 	uint64_t size;	/* how many were asked for */
 	/* which bytes of which file: two mappings of the same are one */
 	dev_t device;

@@ -37,10 +37,10 @@ static const char *mapping_fault(int err)
 {
 	switch (err) {
 	case -EMEDIUMTYPE: return "not a memfd nor a file of tmpfs or hugetlbfs";
-	case -ERANGE:	   return "beyond the end of its file";
-	case -EINVAL:	   return "offset is not that of a page";
-	case -EACCES:	   return "its file cannot be written to";
-	default:	   return "cannot be mapped";
+	case -ERANGE: return "beyond the end of its file";
+	case -EINVAL: return "offset is not that of a page";
+	case -EACCES: return "its file cannot be written to";
+	default: return "cannot be mapped";
 	}
 }
 

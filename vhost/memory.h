@@ -29,7 +29,7 @@ struct memory_region {
 };
 
 struct memory {
-	unsigned n; /* at least 1 for a table that a ring uses */
+	unsigned n;			/* at least 1 for a table that a ring uses */
 	struct memory_region regions[]; /* in order of gpa, none overlaps another */
 };
 

@@ -17,18 +17,18 @@ static void message_close_fds(struct message *message)
 	message->n_fds = 0;
 }
 
-void channel_init(struct channel *channel, int fd)
+void message_init(struct message_stream *stream, int fd)
 {
-	memset(channel, 0, sizeof(*channel));
-	channel->fd = fd;
+	memset(stream, 0, sizeof(*stream));
+	stream->fd = fd;
 }
 
-void channel_fini(struct channel *channel)
+void message_fini(struct message_stream *stream)
 {
-	message_close_fds(&channel->in);
-	message_close_fds(&channel->out);
-	close(channel->fd);
-	channel->fd = -1;
+	message_close_fds(&stream->in);
+	message_close_fds(&stream->out);
+	close(stream->fd);
+	stream->fd = -1;
 }
 
 /* Take the fds that came with some bytes. All of them, before anything can go wrong. */
@@ -64,7 +64,8 @@ static int collect_fds(struct message *message, struct msghdr *msg, const char *
 }
 
 /* Receive at most @size bytes to @to. Returns how many; 0: none are there. */
-static ssize_t channel_read(struct channel *channel, void *to, size_t size, const char **ret_why)
+static ssize_t message_read(struct message_stream *stream, void *to, size_t size,
+			    const char **ret_why)
 {
 	union {
 		struct cmsghdr align;
@@ -78,10 +79,10 @@ static ssize_t channel_read(struct channel *channel, void *to, size_t size, cons
 		.msg_controllen = sizeof(control),
 	};
 
-	ssize_t n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n = recvmsg(stream->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	int err = collect_fds(&channel->in, &msg, ret_why);
+	int err = collect_fds(&stream->in, &msg, ret_why);
 	if (err < 0)
 		return err;
 	return n > 0 ? n : -ECONNRESET;
@@ -100,37 +101,37 @@ static int header_check(const struct proto_header *header, const char **ret_why)
 	return -EPROTO;
 }
 
-int channel_receive(struct channel *channel, const char **ret_why)
+int message_receive(struct message_stream *stream, const char **ret_why)
 {
-	const size_t header_size = sizeof(channel->in.header);
-	struct message *in = &channel->in;
+	const size_t header_size = sizeof(stream->in.header);
+	struct message *in = &stream->in;
 
-	while (channel->received < header_size) {
-		ssize_t n = channel_read(channel, (char *)&in->header + channel->received,
-					 header_size - channel->received, ret_why);
+	while (stream->received < header_size) {
+		ssize_t n = message_read(stream, (char *)&in->header + stream->received,
+					 header_size - stream->received, ret_why);
 		if (n <= 0)
 			return (int)n;
-		channel->received += (size_t)n;
+		stream->received += (size_t)n;
 	}
 	int err = header_check(&in->header, ret_why);
 	if (err < 0)
 		return err;
-	while (channel->received < header_size + in->header.size) {
-		size_t got = channel->received - header_size;
-		ssize_t n = channel_read(channel, (char *)&in->payload + got,
-					 in->header.size - got, ret_why);
+	while (stream->received < header_size + in->header.size) {
+		size_t got = stream->received - header_size;
+		ssize_t n = message_read(stream, (char *)&in->payload + got, in->header.size - got,
+					 ret_why);
 		if (n <= 0)
 			return (int)n;
-		channel->received += (size_t)n;
+		stream->received += (size_t)n;
 	}
 	return 1;
 }
 
-void channel_next(struct channel *channel)
+void message_next(struct message_stream *stream)
 {
-	message_close_fds(&channel->in);
-	memset(&channel->in, 0, sizeof(channel->in));
-	channel->received = 0;
+	message_close_fds(&stream->in);
+	memset(&stream->in, 0, sizeof(stream->in));
+	stream->received = 0;
 }
 
 int message_take_fd(struct message *message, unsigned place)
@@ -142,29 +143,30 @@ int message_take_fd(struct message *message, unsigned place)
 	return fd;
 }
 
-int channel_reply(struct channel *channel, const union proto_payload *payload, size_t size, int fd)
+int message_reply(struct message_stream *stream, const union proto_payload *payload, size_t size,
+		  int fd)
 {
-	struct message *out = &channel->out;
+	struct message *out = &stream->out;
 
 	out->header = (struct proto_header){
-		.request = channel->in.header.request,
+		.request = stream->in.header.request,
 		.flags = PROTO_VERSION | PROTO_FLAG_REPLY,
 		.size = (uint32_t)size,
 	};
 	memcpy(&out->payload, payload, size);
 	out->n_fds = fd >= 0;
 	out->fds[0] = fd;
-	channel->unsent = sizeof(out->header) + size;
-	return channel_flush(channel);
+	stream->unsent = sizeof(out->header) + size;
+	return message_flush(stream);
 }
 
-int channel_flush(struct channel *channel)
+int message_flush(struct message_stream *stream)
 {
-	struct message *out = &channel->out;
+	struct message *out = &stream->out;
 
-	while (channel->unsent > 0) {
+	while (stream->unsent > 0) {
 		size_t total = sizeof(out->header) + out->header.size;
-		size_t sent = total - channel->unsent;
+		size_t sent = total - stream->unsent;
 		size_t of_header = sent < sizeof(out->header) ? sent : sizeof(out->header);
 		struct iovec iov[2] = {
 			{(char *)&out->header + of_header, sizeof(out->header) - of_header},
@@ -185,7 +187,7 @@ int channel_flush(struct channel *channel)
 			control.header.cmsg_len = CMSG_LEN(sizeof(int));
 			memcpy(CMSG_DATA(&control.header), out->fds, sizeof(int));
 		}
-		ssize_t n = sendmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = sendmsg(stream->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == EAGAIN)
 			return 0;
 		if (n < 0 && errno == EPIPE)
@@ -194,7 +196,7 @@ int channel_flush(struct channel *channel)
 			return -errno;
 		if (n > 0) {
 			message_close_fds(out); /* they went with the first byte */
-			channel->unsent -= (size_t)n;
+			stream->unsent -= (size_t)n;
 		}
 	}
 	return 0;

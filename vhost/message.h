@@ -18,10 +18,11 @@ struct message {
 	struct proto_header header;
 	union proto_payload payload;
 	unsigned n_fds;
-	int fds[PROTO_FDS_MAX + 1]; /* owned; -1 once taken. One more than allowed shows an excess */
+	int fds[PROTO_FDS_MAX +
+		1]; /* owned; -1 once taken. One more than allowed shows an excess */
 };
 
-struct channel {
+struct message_stream {
 	int fd;
 	struct message in;
 	size_t received; /* bytes of @in that are there, header and payload */
@@ -29,32 +30,32 @@ struct channel {
 	size_t unsent; /* bytes of @out that are still to be sent, header and payload */
 };
 
-/* @fd becomes the channel's. */
-void channel_init(struct channel *channel, int fd);
-void channel_fini(struct channel *channel);
+/* @fd becomes the stream's. */
+void message_init(struct message_stream *stream, int fd);
+void message_fini(struct message_stream *stream);
 
 /*
- * Receive more of the message. 1: channel->in is complete, to be released by
- * channel_next(); 0: not yet. -ECONNRESET: the peer is gone; -EPROTO: what comes
+ * Receive more of the message. 1: stream->in is complete, to be released by
+ * message_next(); 0: not yet. -ECONNRESET: the peer is gone; -EPROTO: what comes
  * is no message (@ret_why says more); others from recvmsg().
  */
-int channel_receive(struct channel *channel, const char **ret_why)
+int message_receive(struct message_stream *stream, const char **ret_why)
 	__attribute__((warn_unused_result));
 
 /* Close what fds of the message nobody took, and be ready for another. */
-void channel_next(struct channel *channel);
+void message_next(struct message_stream *stream);
 
 /* The fd at @place becomes the caller's. -1: there is none. */
 int message_take_fd(struct message *message, unsigned place);
 
 /*
- * Reply to channel->in with @size bytes of @payload and perhaps an fd (-1: none),
- * which becomes the channel's. Then as channel_flush().
+ * Reply to stream->in with @size bytes of @payload and perhaps an fd (-1: none),
+ * which becomes the stream's. Then as message_flush().
  */
-int channel_reply(struct channel *channel, const union proto_payload *payload, size_t size, int fd)
-	__attribute__((warn_unused_result));
+int message_reply(struct message_stream *stream, const union proto_payload *payload, size_t size,
+		  int fd) __attribute__((warn_unused_result));
 
-/* Send what is left of the reply. 0, even if some is left (channel->unsent); or -errno. */
-int channel_flush(struct channel *channel) __attribute__((warn_unused_result));
+/* Send what is left of the reply. 0, even if some is left (stream->unsent); or -errno. */
+int message_flush(struct message_stream *stream) __attribute__((warn_unused_result));
 
 #endif

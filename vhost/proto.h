@@ -11,17 +11,18 @@
 
 enum {
 	PROTO_VERSION = 1,
-	PROTO_FLAG_VERSION = 3,	/* the bits that hold the version */
+	PROTO_FLAG_VERSION = 3, /* the bits that hold the version */
 	PROTO_FLAG_REPLY = 1 << 2,
 	PROTO_FLAG_NEED_REPLY = 1 << 3,
 
-	PROTO_FDS_MAX = 8,	/* of one message: one for each region of a memory table */
-	PROTO_REGIONS_MAX = 8,	/* of one SET_MEM_TABLE */
-	PROTO_MEM_SLOTS = 509,	/* regions in all, with ADD_MEM_REG; never to shrink: QEMU remembers it */
+	PROTO_FDS_MAX = 8,     /* of one message: one for each region of a memory table */
+	PROTO_REGIONS_MAX = 8, /* of one SET_MEM_TABLE */
+	PROTO_MEM_SLOTS =
+		509, /* regions in all, with ADD_MEM_REG; never to shrink: QEMU remembers it */
 
-	PROTO_VRING_LOG = 1 << 0, /* SET_VRING_ADDR flags: log writes to the used ring */
-	PROTO_VRING_INDEX = 0xff, /* SET_VRING_KICK, _CALL, _ERR: which ring ... */
-	PROTO_VRING_NOFD = 1 << 8,	  /* ... and that no fd comes with it */
+	PROTO_VRING_LOG = 1 << 0,  /* SET_VRING_ADDR flags: log writes to the used ring */
+	PROTO_VRING_INDEX = 0xff,  /* SET_VRING_KICK, _CALL, _ERR: which ring ... */
+	PROTO_VRING_NOFD = 1 << 8, /* ... and that no fd comes with it */
 };
 
 /* Protocol features, by bit; not here is what this back-end does not speak. */

@@ -78,7 +78,6 @@ struct vhost_queue_stats vhost_queue_stats(const struct vhost_queue *queue)
 		.bad_index = atomic_load_explicit(&queue->bad_index, memory_order_relaxed),
 		.bad_chain = atomic_load_explicit(&queue->bad_chain, memory_order_relaxed),
 		.bad_address = atomic_load_explicit(&queue->bad_address, memory_order_relaxed),
-		.kicks = atomic_load_explicit(&queue->kicks, memory_order_relaxed),
 		.calls = atomic_load_explicit(&queue->calls, memory_order_relaxed),
 	};
 }
@@ -113,14 +112,6 @@ void vhost_queue_disarm(struct vhost_queue *queue)
 
 	if (ring && !queue_is_broken(queue))
 		split_disarm(queue, ring);
-}
-
-void vhost_queue_clear_kick(struct vhost_queue *queue)
-{
-	int fd = vhost_queue_kick_fd(queue);
-
-	if (fd >= 0 && event_clear(fd))
-		queue_count(&queue->kicks);
 }
 
 bool vhost_queue_pending(const struct vhost_queue *queue)

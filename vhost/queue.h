@@ -25,8 +25,8 @@
 #include "vhost/vhost.h"
 
 enum {
-	QUEUE_LINE = 64,	 /* bytes that cores exchange */
-	QUEUE_SIZE_MAX = 32768,	 /* virtio 1.3, 2.7 */
+	QUEUE_LINE = 64,				 /* bytes that cores exchange */
+	QUEUE_SIZE_MAX = 32768,				 /* virtio 1.3, 2.7 */
 	QUEUE_HEADER = sizeof(struct virtio_net_hdr_v1), /* VERSION_1: always this long */
 };
 
@@ -97,17 +97,16 @@ struct vhost_queue {
 
 	/* Where the ring stands: the worker's. */
 	_Alignas(QUEUE_LINE) const struct ring *burst; /* the ring of the burst that runs */
-	uint16_t next_avail;	/* the next entry of the available ring to take */
-	uint16_t avail_seen;	/* the guest's index when it was last looked at */
-	uint16_t next_used;	/* the next entry of the used ring to fill */
-	uint16_t published;	/* the used index as the guest knows it */
-	unsigned hint;		/* the region where the last buffer lay */
-	bool called;		/* the guest was called since the start: `published` says when */
+	uint16_t next_avail; /* the next entry of the available ring to take */
+	uint16_t avail_seen; /* the guest's index when it was last looked at */
+	uint16_t next_used;  /* the next entry of the used ring to fill */
+	uint16_t published;  /* the used index as the guest knows it */
+	unsigned hint;	     /* the region where the last buffer lay */
+	bool called;	     /* the guest was called since the start: `published` says when */
 	atomic_bool broken;
 	atomic_uint_fast64_t bad_index;
 	atomic_uint_fast64_t bad_chain;
 	atomic_uint_fast64_t bad_address;
-	atomic_uint_fast64_t kicks;
 	atomic_uint_fast64_t calls;
 
 	struct dirty_cache dirty;
@@ -116,8 +115,7 @@ struct vhost_queue {
 /* Counters have one writer at a time: no locked instruction. */
 static inline void queue_count(atomic_uint_fast64_t *counter)
 {
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter, memory_order_relaxed) + 1,
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 }
 

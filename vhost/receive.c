@@ -15,9 +15,9 @@
 #include "vhost/split.h"
 
 enum {
-	RECEIVE_SPINS = 1000,	    /* looks at the lock before the processor is left to others */
-	RECEIVE_PIECES = 512,	    /* that a frame may be spread over */
-	RECEIVE_FAULTS_MAX = 16,    /* malformed chains that one frame skips */
+	RECEIVE_SPINS = 1000,	 /* looks at the lock before the processor is left to others */
+	RECEIVE_PIECES = 512,	 /* that a frame may be spread over */
+	RECEIVE_FAULTS_MAX = 16, /* malformed chains that one frame skips */
 };
 
 static inline void relax(void)
@@ -145,9 +145,8 @@ static int room_find(struct vhost_queue *queue, const struct ring *ring, uint32_
 
 /* A frame that needs more than one buffer in one piece, or meets a malformed chain. */
 static __attribute__((noinline)) int put_room(struct vhost_queue *queue, const struct ring *ring,
-					      struct virtio_net_hdr_v1 hdr,
-					      const struct iovec *src, unsigned n_src,
-					      uint32_t len)
+					      struct virtio_net_hdr_v1 hdr, const struct iovec *src,
+					      unsigned n_src, uint32_t len)
 {
 	struct room room;
 	uint32_t left = QUEUE_HEADER + len;

@@ -32,7 +32,7 @@ static const uint64_t protocol_features_offered =
 struct answer {
 	union proto_payload payload;
 	size_t size;
-	int fd; /* -1, or becomes the channel's */
+	int fd; /* -1, or becomes the stream's */
 };
 
 typedef int request_server(struct vhost_device *device, struct message *in, struct answer *answer);
@@ -213,8 +213,7 @@ static int set_mem_table(struct vhost_device *device, struct message *in, struct
 	return 0;
 }
 
-static int get_max_mem_slots(struct vhost_device *device, struct message *in,
-			     struct answer *answer)
+static int get_max_mem_slots(struct vhost_device *device, struct message *in, struct answer *answer)
 {
 	answer_number(answer, PROTO_MEM_SLOTS);
 	return 0;
@@ -241,7 +240,8 @@ static int rem_mem_reg(struct vhost_device *device, struct message *in, struct a
 	int err = memory_remove(device->memory, &in->payload.slot.region, &memory);
 
 	if (err < 0)
-		return device_fail(device, err, "%s", err == -ENOENT ? "no such region" : "no memory");
+		return device_fail(device, err, "%s",
+				   err == -ENOENT ? "no such region" : "no memory");
 	memory_replace(device, memory);
 	return 0;
 }
@@ -480,18 +480,18 @@ static int set_vring_err(struct vhost_device *device, struct message *in, struct
 
 /* ---- the table ---- */
 
-#define NO 0
-#define U64 sizeof(uint64_t)
-#define STATE sizeof(struct proto_vring_state)
-#define ADDR sizeof(struct proto_vring_addr)
-#define TABLE_MIN offsetof(struct proto_memory, regions)
-#define TABLE sizeof(struct proto_memory)
-#define SLOT sizeof(struct proto_slot)
-#define LOG sizeof(struct proto_log)
+#define NO	     0
+#define U64	     sizeof(uint64_t)
+#define STATE	     sizeof(struct proto_vring_state)
+#define ADDR	     sizeof(struct proto_vring_addr)
+#define TABLE_MIN    offsetof(struct proto_memory, regions)
+#define TABLE	     sizeof(struct proto_memory)
+#define SLOT	     sizeof(struct proto_slot)
+#define LOG	     sizeof(struct proto_log)
 #define INFLIGHT_MIN offsetof(struct proto_inflight, padding)
-#define INFLIGHT sizeof(struct proto_inflight)
-#define ALWAYS 0
-#define F(name) DEVICE_BIT(PROTO_F_##name)
+#define INFLIGHT     sizeof(struct proto_inflight)
+#define ALWAYS	     0
+#define F(name)	     DEVICE_BIT(PROTO_F_##name)
 
 /* number, name, payload: least and most, fds: least and most, protocol features, has an answer, function */
 #define REQUESTS(X)                                                                                \
@@ -564,7 +564,7 @@ static int request_check(struct vhost_device *device, const struct request *requ
 
 int request_serve(struct vhost_device *device)
 {
-	struct message *in = &device->channel.in;
+	struct message *in = &device->stream.in;
 	const struct request *request = request_find(in->header.request);
 	struct answer answer = {.fd = -1};
 
@@ -576,11 +576,11 @@ int request_serve(struct vhost_device *device)
 
 	bool answers = request && request->answers;
 	if (err == 0 && answers)
-		return channel_reply(&device->channel, &answer.payload, answer.size, answer.fd);
+		return message_reply(&device->stream, &answer.payload, answer.size, answer.fd);
 	bool ack = (in->header.flags & PROTO_FLAG_NEED_REPLY) && !answers &&
 		   (device->protocol_features & DEVICE_BIT(PROTO_F_REPLY_ACK));
 	if (!ack)
 		return err;
 	answer_number(&answer, err != 0);
-	return channel_reply(&device->channel, &answer.payload, answer.size, -1);
+	return message_reply(&device->stream, &answer.payload, answer.size, -1);
 }

@@ -162,7 +162,8 @@ unsigned vhost_queue_take(struct vhost_queue *queue, struct vhost_frame *frames,
 			break;
 		split_use(ring, (uint16_t)(queue->next_used + taken), heads[taken], 0);
 	}
-	queue->burst = ring; /* that vhost_queue_give_back() goes with, whatever is published meanwhile */
+	queue->burst =
+		ring; /* that vhost_queue_give_back() goes with, whatever is published meanwhile */
 	queue->next_avail = (uint16_t)(queue->next_avail + taken);
 	queue->next_used = (uint16_t)(queue->next_used + taken);
 	return taken;

@@ -70,13 +70,13 @@ struct vhost_options {
 	 * 4 * queue_pairs - 1 can start.
 	 */
 	unsigned queue_pairs;
-	uint32_t mtu_max;	/* most that NET_SET_MTU may say */
+	uint32_t mtu_max; /* most that NET_SET_MTU may say */
 };
 
 enum {
 	VHOST_QUEUE_PAIRS_MAX = 32,
-	VHOST_CHAIN_PIECES_MAX = 256,	/* buffers of one chain; a longer one is malformed */
-	VHOST_FRAME_MAX = 65535 + 18,	/* bytes of one frame without the virtio-net header */
+	VHOST_CHAIN_PIECES_MAX = 256, /* buffers of one chain; a longer one is malformed */
+	VHOST_FRAME_MAX = 65535 + 18, /* bytes of one frame without the virtio-net header */
 	VHOST_ERROR_MAX = 160,
 };
 
@@ -126,15 +126,18 @@ bool vhost_device_is_dead(const struct vhost_device *device);
 
 /* What the guest did wrong, by ring; written by whoever works the queue. */
 struct vhost_queue_stats {
-	uint64_t bad_index;	/* avail.idx jumped, or a head outside of the ring: the queue stopped */
-	uint64_t bad_chain;	/* loops, wrong direction, nested or odd indirect tables, too long */
-	uint64_t bad_address;	/* outside of the guest's memory */
-	uint64_t kicks;		/* notifications received from the guest */
-	uint64_t calls;		/* notifications sent to the guest */
+	uint64_t bad_index; /* avail.idx jumped, or a head outside of the ring: the queue stopped */
+	uint64_t bad_chain; /* loops, wrong direction, nested or odd indirect tables, too long */
+	uint64_t bad_address; /* outside of the guest's memory */
+	uint64_t calls;	      /* notifications sent to the guest */
 };
 struct vhost_queue_stats vhost_queue_stats(const struct vhost_queue *queue);
 
-/* The eventfd that the guest kicks, or -1 (then it must be polled). Stable between started and stopping/kick_changed. */
+/*
+ * The eventfd that the guest kicks, or -1 (then it must be polled). Stable between
+ * started and stopping/kick_changed. To be watched edge-triggered (EPOLLET): each
+ * kick wakes, and the counter need not be read.
+ */
 int vhost_queue_kick_fd(const struct vhost_queue *queue);
 
 /* The features that its session accepted. */
@@ -145,13 +148,13 @@ bool vhost_queue_is_broken(const struct vhost_queue *queue);
 
 /* One frame taken from a transmit queue. */
 struct vhost_frame {
-	struct virtio_net_hdr_v1 hdr;	/* private copy; unchecked guest values */
-	uint32_t len;			/* bytes behind the header */
-	uint16_t head_len;		/* bytes copied to head */
+	struct virtio_net_hdr_v1 hdr; /* private copy; unchecked guest values */
+	uint32_t len;		      /* bytes behind the header */
+	uint16_t head_len;	      /* bytes copied to head */
 	uint16_t n_tail;
-	struct iovec *tail;		/* bytes [head_len, len), in guest memory, in the given pool */
-	uint8_t *head;			/* set by the caller: room for head_max bytes */
-	bool malformed;			/* chain was bad: len is 0, hdr is zero; only to be counted */
+	struct iovec *tail; /* bytes [head_len, len), in guest memory, in the given pool */
+	uint8_t *head;	    /* set by the caller: room for head_max bytes */
+	bool malformed;	    /* chain was bad: len is 0, hdr is zero; only to be counted */
 };
 
 /*
@@ -184,11 +187,10 @@ void vhost_queue_end(struct vhost_queue *queue);
 /*
  * Sleeping on a transmit queue. arm asks the guest for kicks and returns true
  * if frames are there already (then do not sleep). disarm tells it that kicks
- * are not needed; clear reads the kick eventfd.
+ * are not needed.
  */
 bool vhost_queue_arm(struct vhost_queue *queue);
 void vhost_queue_disarm(struct vhost_queue *queue);
-void vhost_queue_clear_kick(struct vhost_queue *queue);
 
 /* Are frames waiting? A cheap look, no promise. */
 bool vhost_queue_pending(const struct vhost_queue *queue);

@@ -222,34 +222,7 @@ static struct spot spot_of(const struct parse *parse, const yaml_event_t *event)
 	return spot;
 }
 
-/* Mappings that gather named objects, and may go on in another text. */
-static bool is_section(const struct node *node)
-{
-	static const char *const owned[] = {"networks", "groups", "acls", "ports"};
-	const struct node *steps[3];
-	unsigned depth = 0;
-
-	for (; node->up; node = node->up) {
-		if (depth == 3 || !node->key)
-			return false;
-		steps[depth++] = node;
-	}
-	if (depth == 0)
-		return true;
-	if (depth == 1)
-		return !strcmp(steps[0]->key, "tenants") || !strcmp(steps[0]->key, "uplinks") ||
-		       !strcmp(steps[0]->key, "mirrors");
-	if (strcmp(steps[depth - 1]->key, "tenants"))
-		return false;
-	if (depth == 2)
-		return true;
-	for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
-		if (!strcmp(steps[0]->key, owned[i]))
-			return true;
-	return false;
-}
-
-/* Is @key good for a key? Notes a problem if not. */
+/* Is @event good for a key of @node? Notes a problem if not. */
 static bool check_key(struct parse *parse, const struct node *node, const yaml_event_t *event)
 {
 	const char *text;
@@ -294,7 +267,7 @@ static json_t *find_begun(struct parse *parse, const struct node *node, const ya
 	if (!begun)
 		return NULL;
 	first = places_find(parse->document->places, node->up->value, node->key, 0);
-	if (first && first->file != parse->file && is_section(node) && json_is_object(begun) &&
+	if (first && first->file != parse->file && node_is_section(node) && json_is_object(begun) &&
 	    (value->type == YAML_MAPPING_START_EVENT ||
 	     (value->type == YAML_SCALAR_EVENT && !value->data.scalar.length)))
 		return begun;
@@ -329,7 +302,7 @@ static int parse_member(struct parse *parse, struct node *node, const yaml_event
 		error = 0; /* an empty section adds nothing */
 	else
 		error = parse_value(parse, node, value);
-	if (!error && json_is_null(node->value) && is_section(node)) {
+	if (!error && json_is_null(node->value) && node_is_section(node)) {
 		node->value = json_object();
 		error = node->value ? 0 : -ENOMEM;
 	}

@@ -33,6 +33,10 @@ enum edit_kind {
 const char *edit_kind_word(enum edit_kind kind);
 int edit_kind_parse(const char *word, enum edit_kind *ret) __attribute__((warn_unused_result));
 
+/* The key that objects of the kind stand under: "networks"; and is that key a tenant's? */
+const char *edit_kind_section(enum edit_kind kind);
+bool edit_kind_is_owned(enum edit_kind kind);
+
 /*
  * `apply` without --prune: complete @change, a document fresh from reading, with
  * all of @base that it does not name. What it names is added or replaced as a

@@ -26,6 +26,32 @@ void node_path(const struct node *node, char *ret_path, size_t size)
 	}
 }
 
+bool node_is_section(const struct node *node)
+{
+	static const char *const owned[] = {"networks", "groups", "acls", "ports"};
+	const struct node *steps[3];
+	unsigned depth = 0;
+
+	for (; node->up; node = node->up) {
+		if (depth == 3 || !node->key)
+			return false;
+		steps[depth++] = node;
+	}
+	if (depth == 0)
+		return true;
+	if (depth == 1)
+		return !strcmp(steps[0]->key, "tenants") || !strcmp(steps[0]->key, "uplinks") ||
+		       !strcmp(steps[0]->key, "mirrors");
+	if (strcmp(steps[depth - 1]->key, "tenants"))
+		return false;
+	if (depth == 2)
+		return true;
+	for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
+		if (!strcmp(steps[0]->key, owned[i]))
+			return true;
+	return false;
+}
+
 struct place node_place(const struct document *document, const struct node *node,
 			enum document_part part)
 {

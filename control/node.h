@@ -21,6 +21,12 @@ struct node {
 /* `tenants.acme.ports.vm1.macs[0]`, cut at @size bytes; "" for the root. */
 void node_path(const struct node *node, char *ret_path, size_t size);
 
+/*
+ * Is it one of the mappings that only gather named objects: the root, `tenants`, a
+ * tenant, its `networks`, `groups`, `acls` and `ports`, `uplinks`, `mirrors`?
+ */
+bool node_is_section(const struct node *node);
+
 /* Where the node stands in the document's text. */
 struct place node_place(const struct document *document, const struct node *node,
 			enum document_part part);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "control/name.h"
 #include "control/quantity.h"
 
 static __attribute__((format(printf, 5, 0))) void
@@ -315,32 +316,20 @@ bool reading_prefix(struct reading *reading, const struct node *node, struct add
 	return false;
 }
 
-static bool is_name(const char *text)
-{
-	size_t length = strlen(text);
-
-	return length >= 1 && length <= LIMIT_NAME &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-") == length;
-}
-
 bool reading_key_is_name(struct reading *reading, const struct node *node)
 {
-	if (is_name(node->key))
+	if (name_is_valid(node->key))
 		return true;
 	reading_problem_key(reading, node, PROBLEM_BAD_NAME, "\"%s\" is not a name", node->key);
-	problems_hint(reading->problems,
-		      "a name has small letters, digits, \"-\", \"_\", \".\", and at most %d of them",
-		      LIMIT_NAME);
+	problems_hint(reading->problems, NAME_HINT);
 	return false;
 }
 
 bool reading_is_name(struct reading *reading, const struct node *node, const char *text)
 {
-	if (is_name(text))
+	if (name_is_valid(text))
 		return true;
 	reading_problem(reading, node, PROBLEM_BAD_NAME, "\"%s\" is not a name", text);
-	problems_hint(reading->problems,
-		      "a name has small letters, digits, \"-\", \"_\", \".\", and at most %d of them",
-		      LIMIT_NAME);
+	problems_hint(reading->problems, NAME_HINT);
 	return false;
 }

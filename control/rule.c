@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/name.h"
 #include "control/quantity.h"
 
 struct scan {
@@ -200,14 +201,11 @@ static int parse_prefix(struct scan *scan, struct address_prefix *ret)
 static int parse_peer_name(struct scan *scan, enum rule_peer_kind kind, struct rule_peer *ret)
 {
 	const char *name = strchr(scan->word, ':') + 1;
-	size_t length = strlen(name);
 
-	if (length < 1 || length > LIMIT_NAME ||
-	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") != length)
-		return refuse(scan, "a name has small letters, digits, \"-\", \"_\" and \".\"",
-			      "\"%.80s\" is not a name", name);
+	if (!name_is_valid(name))
+		return refuse(scan, NAME_HINT, "\"%.80s\" is not a name", name);
 	ret->kind = kind;
-	memcpy(ret->name, name, length + 1);
+	memcpy(ret->name, name, strlen(name) + 1);
 	advance(scan);
 	return 0;
 }

@@ -50,7 +50,8 @@ int store_load(struct store *store, struct problems *problems, struct store_stat
 
 /*
  * Replace the state. After 0 it is on disk. After an error (-ENOSPC, -EROFS,
- * -EFBIG, -EIO, ...; a problem says it in words) the old state stands.
+ * -EFBIG, ...; a problem says it in words) the old state stands; only if the
+ * very last step fails, the fsync of the directory, either may be found.
  */
 int store_save(struct store *store, const struct store_state *state, struct problems *problems)
 	__attribute__((warn_unused_result));

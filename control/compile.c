@@ -1,0 +1,125 @@
+/*
+ * compile - see compile.h. Names become numbers, defaults become values.
+ */
+#include "control/compile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint16_t network_flags(const struct model_network *network)
+{
+	return (uint16_t)((network->learning ? 0 : POLICY_NET_NO_LEARNING) |
+			  (network->flood_unknown ? 0 : POLICY_NET_NO_UNKNOWN) |
+			  (network->isolated ? POLICY_NET_ISOLATED : 0));
+}
+
+static int compile_network(struct policy_builder *builder, const struct ids *ids,
+			   const struct model_network *network)
+{
+	const struct policy_network_spec spec = {
+		.id = ids_network(ids, network->name),
+		.generation = ids_network_generation(ids, network->name),
+		.name = network->name,
+		.vlan = network->vlan,
+		.tenant = ids_tenant(ids, network->tenant->name),
+		.flags = network_flags(network),
+		.mtu = network->mtu,
+		.age_ms = network->age_ms,
+		.macs_max = network->macs_max,
+	};
+
+	return policy_builder_network(builder, &spec);
+}
+
+/* How many addresses may be learned behind the port. */
+static uint32_t port_macs_max(const struct model_port *port)
+{
+	if (!port->tenant)
+		return LIMIT_UPLINK_MACS;
+	if (port->tenant->quota.macs_per_port != UINT32_MAX)
+		return port->tenant->quota.macs_per_port;
+	return LIMIT_PORT_MACS;
+}
+
+/*
+ * The number of a port's community: the place of the first port of its tenant
+ * that names it. Only equal or not matters to the policy.
+ */
+static uint16_t community_number(const struct model *model, const struct model_port *port)
+{
+	uint32_t first = 0;
+
+	if (port->role != POLICY_COMMUNITY)
+		return 0;
+	while (model->ports[first].tenant != port->tenant || !model->ports[first].community ||
+	       strcmp(model->ports[first].community, port->community))
+		first++;
+	return (uint16_t)(first + 1);
+}
+
+static int compile_port(struct policy_builder *builder, const struct ids *ids,
+			const struct model *model, const struct model_port *port)
+{
+	struct policy_trunk_entry *trunk = calloc(port->n_trunk + 1, sizeof(*trunk));
+	struct policy_port_spec spec = {
+		.ref = ids_port(ids, port->name),
+		.name = port->name,
+		.mode = port->mode,
+		.role = port->role,
+		.community = community_number(model, port),
+		.flags = (uint16_t)((port->tenant ? 0 : POLICY_PORT_UPLINK) |
+				    (port->spoof_guard ? POLICY_PORT_SPOOF_GUARD : 0)),
+		.tenant = port->tenant ? ids_tenant(ids, port->tenant->name) : 0,
+		.native = port->native ? ids_network(ids, port->native->name) : 0,
+		.trunk = trunk,
+		.n_trunk = port->n_trunk,
+		.macs_max = port_macs_max(port),
+		.macs = port->macs,
+		.n_macs = port->n_macs,
+		.addresses4 = port->addresses4,
+		.n_addresses4 = port->n_addresses4,
+		.addresses6 = port->addresses6,
+		.n_addresses6 = port->n_addresses6,
+	};
+	int error;
+
+	if (!trunk)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < port->n_trunk; i++)
+		trunk[i] = (struct policy_trunk_entry){
+			ids_network(ids, port->trunk[i].network->name), port->trunk[i].vlan};
+	error = policy_builder_port(builder, &spec);
+	free(trunk);
+	return error;
+}
+
+static int compile_all(struct policy_builder *builder, const struct ids *ids,
+		       const struct model *model)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; !error && i < model->n_tenants; i++)
+		error = policy_builder_tenant(builder, ids_tenant(ids, model->tenants[i].name),
+					      model->tenants[i].name);
+	for (uint32_t i = 0; !error && i < model->n_networks; i++)
+		error = compile_network(builder, ids, &model->networks[i]);
+	for (uint32_t i = 0; !error && i < model->n_ports; i++)
+		error = compile_port(builder, ids, model, &model->ports[i]);
+	return error;
+}
+
+int compile_policy(const struct model *model, const struct ids *ids, uint64_t generation,
+		   uint64_t hash_seed, struct policy **ret)
+{
+	struct policy_builder *builder;
+	int error = policy_builder_create(generation, hash_seed, &builder);
+
+	if (error)
+		return error;
+	error = compile_all(builder, ids, model);
+	if (!error)
+		error = policy_builder_finish(builder, ret);
+	policy_builder_destroy(builder);
+	return error;
+}

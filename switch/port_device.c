@@ -206,13 +206,12 @@ static int check_fd(int fd)
 	socklen_t size = sizeof(int);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size))
-		return -errno;
-	if (domain != AF_PACKET || type != SOCK_RAW)
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) || domain != AF_PACKET ||
+	    type != SOCK_RAW ||
+	    getsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &with_header, &size) || !with_header ||
+	    !bound_to(fd))
 		return -EINVAL;
-	if (getsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &with_header, &size))
-		return -errno;
-	return with_header && bound_to(fd) ? 0 : -EINVAL;
+	return 0;
 }
 
 int port_device_create(const struct port_house *house, const struct port_request *request,

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -41,6 +42,7 @@ struct worker {
 	struct pipeline *pipeline;
 	struct worker_counters *row;
 	pthread_t thread;
+	sem_t running;		/* posted when the thread has begun */
 	int epoll;
 	int wake;		/* eventfd of the control thread */
 
@@ -158,6 +160,7 @@ static void *worker_main(void *argument)
 	unsigned pauses = 1;
 
 	rcu_register();
+	sem_post(&worker->running);
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
 		uint64_t before = now, cycles_before = cycles;
 		unsigned taken;
@@ -215,7 +218,12 @@ static int start_thread(struct worker *worker)
 	if (!error)
 		error = pthread_create(&worker->thread, &attributes, worker_main, worker);
 	pthread_attr_destroy(&attributes);
-	return -error;
+	if (error)
+		return -error;
+	/* libc makes system calls on the thread's first steps that the sandbox forbids later */
+	while (sem_wait(&worker->running))
+		;
+	return 0;
 }
 
 int worker_create(const struct worker_options *options, struct worker **ret_worker)
@@ -238,6 +246,7 @@ int worker_create(const struct worker_options *options, struct worker **ret_work
 	error = pipeline_create(&pipeline_options, &worker->pipeline);
 	if (error)
 		goto free_worker;
+	sem_init(&worker->running, 0, 0);
 	worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	worker->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (worker->wake < 0 || worker->epoll < 0) {

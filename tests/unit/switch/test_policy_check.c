@@ -1,0 +1,259 @@
+/*
+ * test_policy_check - blobs that somebody bent. Each case bends a sound one in
+ * one place and demands the reason; the last bends it everywhere at random and
+ * demands only that what passes can be used.
+ */
+#include <errno.h>
+
+#include "tests/unit/switch/unit.h"
+#include "tests/sketch/policy_sketch.h"
+
+static const struct policy_trunk_entry trunk[] = {{1, 100}, {2, 200}};
+static mac48 macs[] = {0x020000000001, 0x020000000002};
+static struct policy_prefix4 addresses4[] = {{0x0a000001, 0xffffffff}};
+static struct policy_prefix6 addresses6[] = {{{1, 2}, {~0ULL, ~0ULL}}};
+
+/* Two networks, an access port with everything bound, a trunk. */
+static struct policy *make(void)
+{
+	struct policy_network_spec networks[] = {sketch_network(1, 100), sketch_network(2, 200)};
+	struct policy_port_spec ports[] = {sketch_access(1, 1), sketch_trunk(2, 2, trunk, 2)};
+
+	networks[0].tenant = 1;
+	networks[1].tenant = 1;
+	ports[0].tenant = 1;
+	ports[0].macs = macs;
+	ports[0].n_macs = 2;
+	ports[0].addresses4 = addresses4;
+	ports[0].n_addresses4 = 1;
+	ports[0].addresses6 = addresses6;
+	ports[0].n_addresses6 = 1;
+	ports[1].flags = POLICY_PORT_UPLINK;
+	return SKETCH_POLICY(networks, ports);
+}
+
+static struct policy_port *port(struct policy *policy, unsigned id)
+{
+	return (struct policy_port *)policy_ports(policy) + id;
+}
+
+static struct policy_network *network(struct policy *policy, unsigned id)
+{
+	return (struct policy_network *)policy_networks(policy) + id;
+}
+
+static uint16_t *table(struct policy *policy, uint32_t offset)
+{
+	return (uint16_t *)((char *)policy + offset);
+}
+
+/* One place to bend, and what policy_check() has to say about it. */
+#define BENT(why, ...)                                                                             \
+	do {                                                                                       \
+		struct policy *p = make();                                                         \
+		size_t size = p->size;                                                             \
+		const char *said = "nothing";                                                      \
+		__VA_ARGS__;                                                                       \
+		assert_int_equal(policy_check(p, size, &said), -EPROTO);                           \
+		assert_string_equal(said, why);                                                    \
+		free(p);                                                                           \
+	} while (0)
+
+static void the_head(void **state)
+{
+	BENT("too short or not aligned", size = sizeof(struct policy) - 1);
+	BENT("no policy of this version", p->magic++);
+	BENT("no policy of this version", p->version++);
+	BENT("the size is wrong", size--);
+	BENT("the size is wrong", p->size++);
+	BENT("a count is over the limit", p->n_ports = LIMIT_PORTS + 1);
+	BENT("a count is over the limit", p->n_networks = LIMIT_NETWORKS + 1);
+	BENT("a count is over the limit", p->n_tenants = UINT32_MAX);
+	BENT("a count is over the limit", p->n_statics = UINT32_MAX / 2 + 1);
+	BENT("the number of statics is no power of two", p->n_statics = 3);
+	BENT("an array lies outside of the policy", p->ports = 0);
+	BENT("an array lies outside of the policy", p->ports += 4);
+	BENT("an array lies outside of the policy", p->ports = UINT32_MAX - 7);
+	BENT("an array lies outside of the policy", p->networks = (uint32_t)p->size - 8);
+	BENT("an array lies outside of the policy", p->statics = 8);
+	BENT("an array lies outside of the policy", p->names_size = UINT32_MAX);
+	BENT("the names have no end", p->names_size--);
+}
+
+static void tenants_and_networks(void **state)
+{
+	BENT("a tenant's name or index", *(uint32_t *)((char *)p + p->tenants) = p->names);
+	BENT("a tenant's name or index", ((uint32_t *)((char *)p + p->tenants))[1] = 4);
+	BENT("network id 0 is in use", network(p, 0)->generation = 1);
+	BENT("a network's name", network(p, 1)->name = p->names + p->names_size);
+	BENT("a network's name", network(p, 1)->name = 0);
+	BENT("a network's tenant", network(p, 1)->tenant = 9);
+	BENT("a network's vlan", network(p, 1)->vlan = 4095);
+	BENT("a network's flags", network(p, 1)->flags = 0x8000);
+	BENT("a network's mtu", network(p, 1)->mtu = LIMIT_MTU_MIN - 1);
+	BENT("a network's mtu", network(p, 1)->mtu = LIMIT_MTU_MAX + 1);
+	BENT("a network's members lie outside of the policy", network(p, 1)->members = 0);
+	BENT("a network's members lie outside of the policy", network(p, 1)->n_members = 1000);
+	BENT("a network's members lie outside of the policy", network(p, 1)->n_members = UINT32_MAX);
+}
+
+static void a_name_without_an_end_in_reach(void **state)
+{
+	struct policy_network_spec networks[] = {sketch_network(1, 0)};
+	struct policy_port_spec ports[] = {sketch_access(1, 1)};
+	char name[2 * LIMIT_NAME + 3];
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	ports[0].name = name;
+	assert_int_equal(SKETCH_VERDICT(networks, ports), -EINVAL);
+	name[sizeof(name) - 2] = '\0';
+	assert_int_equal(SKETCH_VERDICT(networks, ports), 0);
+}
+
+static void ports(void **state)
+{
+	BENT("port id 0 is in use", port(p, 0)->generation = 1);
+	BENT("a free port has a mode", port(p, 1)->generation = 0);
+	BENT("a port's name", port(p, 1)->name = 8);
+	BENT("a port's tenant", port(p, 1)->tenant = UINT16_MAX);
+	BENT("a port's flags", port(p, 1)->flags = 0x4000);
+	BENT("an uplink with a tenant", port(p, 2)->tenant = 1);
+	BENT("a port's role", port(p, 1)->role = POLICY_COMMUNITY + 1);
+	BENT("a port's role", port(p, 1)->reserved = 1);
+	BENT("a port's community", port(p, 1)->role = POLICY_COMMUNITY);
+	BENT("a port's community", port(p, 1)->community = 1);
+	BENT("a port's mode", port(p, 1)->mode = 0);
+	BENT("a port's mode", port(p, 1)->mode = POLICY_TRUNK + 1);
+	BENT("a port's network does not exist", port(p, 1)->native = 3);
+	BENT("an access port with VLANs", port(p, 1)->vlan_in = port(p, 2)->vlan_in);
+	BENT("a port has too many addresses bound", port(p, 1)->n_macs = LIMIT_BOUND_MACS + 1);
+	BENT("a port's addresses lie outside of the policy", port(p, 1)->macs = UINT32_MAX & ~7U);
+	BENT("a port's addresses lie outside of the policy", port(p, 1)->addresses4++);
+	BENT("a port's addresses lie outside of the policy", port(p, 1)->addresses6 = 0);
+	BENT("bound MACs are not in order",
+	     ((mac48 *)((char *)p + port(p, 1)->macs))[1] = 0x020000000001);
+	BENT("a bound MAC is no unicast address",
+	     ((mac48 *)((char *)p + port(p, 1)->macs))[1] = MAC_BROADCAST);
+	BENT("a bound IPv4 prefix",
+	     ((struct policy_prefix4 *)((char *)p + port(p, 1)->addresses4))->mask = 1);
+	BENT("a bound IPv6 prefix",
+	     ((struct policy_prefix6 *)((char *)p + port(p, 1)->addresses6))->mask[0] = 0);
+}
+
+static void trunk_tables(void **state)
+{
+	BENT("a trunk's tables lie outside of the policy", port(p, 2)->vlan_in = 0);
+	BENT("a trunk's tables lie outside of the policy", port(p, 2)->vlan_out += 2);
+	BENT("a trunk's tables lie outside of the policy",
+	     port(p, 2)->vlan_in = ((uint32_t)p->size - 8) & ~7U);
+	BENT("a trunk takes a reserved VLAN", table(p, port(p, 2)->vlan_in)[0] = 1);
+	BENT("a trunk takes a reserved VLAN", table(p, port(p, 2)->vlan_in)[4095] = 1);
+	BENT("a trunk takes a VLAN that it does not send", table(p, port(p, 2)->vlan_in)[5] = 1);
+	BENT("a trunk takes a VLAN that it does not send", table(p, port(p, 2)->vlan_in)[5] = 77);
+	BENT("a trunk takes a VLAN that it does not send", table(p, port(p, 2)->vlan_out)[1] = 5);
+	BENT("a trunk sends a VLAN that it does not take", table(p, port(p, 2)->vlan_in)[100] = 0);
+	BENT("a trunk takes a VLAN that it does not send",
+	     table(p, port(p, 2)->vlan_out)[1] = POLICY_UNTAGGED);
+	BENT("a trunk carries a network that does not exist",
+	     table(p, port(p, 2)->vlan_out)[0] = 300);
+	BENT("a trunk's native network has a tag", table(p, port(p, 2)->vlan_out)[2] = 200);
+}
+
+static void members(void **state)
+{
+	BENT("a network's members are not in order",
+	     table(p, network(p, 1)->members)[1] = table(p, network(p, 1)->members)[0]);
+	BENT("a network's member is not in it", table(p, network(p, 2)->members)[0] = 1);
+	BENT("a network's member is not in it", table(p, network(p, 1)->members)[1] = 3);
+	BENT("a network's members are not complete", network(p, 1)->n_members = 1);
+	BENT("a port is in a foreign tenant's network", port(p, 1)->tenant = 2);
+	BENT("a port is in a foreign tenant's network", port(p, 2)->flags = 0);
+}
+
+static struct policy_static *used_static(struct policy *policy)
+{
+	struct policy_static *statics = (struct policy_static *)((char *)policy + policy->statics);
+
+	while (statics->key == 0)
+		statics++;
+	return statics;
+}
+
+static void statics(void **state)
+{
+	BENT("the statics are more than half full", for (unsigned i = 0; i < p->n_statics; i++)
+		     ((struct policy_static *)((char *)p + p->statics))[i].key |= 1);
+	BENT("the statics are not the ports' MACs", used_static(p)->key = 0);
+	BENT("a static is bound to no port of its network", used_static(p)->port = 9);
+	BENT("a static is bound to no port of its network", used_static(p)->port = 2);
+	BENT("a static is bound to no port of its network", used_static(p)->key += 8);
+	BENT("a static is there twice or out of reach", p->hash_seed ^= 1;
+	     for (unsigned i = 0; policy_static_port(p, 1, macs[0]) &&
+				  policy_static_port(p, 1, macs[1]) && i < 64; i++)
+		     p->hash_seed++);
+}
+
+/* Use it as the data plane would: every question, with ids in and out of range. */
+static void ask_everything(const struct policy *policy)
+{
+	for (uint16_t n = 0; n < 5; n++) {
+		for (uint16_t a = 0; a < 5; a++) {
+			for (uint16_t b = 0; b < 5; b++)
+				(void)policy_permits(policy, n, a, b);
+		}
+		(void)policy_static_port(policy, n, macs[0]);
+		(void)policy_static_port(policy, n, 0x02deadbeef00);
+	}
+	for (uint16_t id = 1; id < policy->n_ports; id++) {
+		const struct policy_port *live = &policy_ports(policy)[id];
+
+		if (live->generation)
+			assert_true(strlen(policy_at(policy, live->name)) <= 2 * LIMIT_NAME + 1);
+	}
+}
+
+static void what_passes_can_be_used(void **state)
+{
+	struct policy *sound = make();
+	uint64_t noise = 88172645463325252ULL;
+	unsigned passed = 0;
+
+	for (unsigned round = 0; round < 200000; round++) {
+		struct policy *bent = malloc(sound->size);
+		const char *why;
+
+		assert_non_null(bent);
+		memcpy(bent, sound, sound->size);
+		for (unsigned i = 0; i <= round % 3; i++) {
+			uint32_t at;
+
+			noise ^= noise << 13;
+			noise ^= noise >> 7;
+			noise ^= noise << 17;
+			/* the tables of the trunk are most of it, and the least interesting */
+			at = (uint32_t)(noise >> 32) % (noise & 1 ? 1024 : (uint32_t)sound->size);
+			((uint8_t *)bent)[at] = (uint8_t)(noise >> 8);
+		}
+		if (policy_check(bent, sound->size, &why) == 0) {
+			ask_everything(bent);
+			passed++;
+		}
+		free(bent);
+	}
+	assert_true(passed > 100); /* names, macs_max and the like may be bent */
+	free(sound);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_head),	  cmocka_unit_test(tenants_and_networks),
+		cmocka_unit_test(a_name_without_an_end_in_reach),
+		cmocka_unit_test(ports),	  cmocka_unit_test(trunk_tables),
+		cmocka_unit_test(members),	  cmocka_unit_test(statics),
+		cmocka_unit_test(what_passes_can_be_used),
+	};
+
+	return cmocka_run_group_tests_name("policy_check", tests, NULL, NULL);
+}

@@ -1,0 +1,326 @@
+/*
+ * front - sends messages, keeps rings.
+ */
+#include "tests/unit/vhost/front.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void queue_started(void *user, unsigned index, struct vhost_queue *queue)
+{
+	struct front *front = user;
+
+	assert_in_range(index, 0, FRONT_QUEUES - 1);
+	assert_null(front->rings[index].queue);
+	front->rings[index].queue = queue;
+}
+
+static void queue_stopping(void *user, unsigned index, struct vhost_queue *queue)
+{
+	struct front *front = user;
+
+	assert_ptr_equal(front->rings[index].queue, queue);
+	front->rings[index].queue = NULL;
+	front->stopping++;
+}
+
+static void kick_changed(void *user, unsigned index, struct vhost_queue *queue)
+{
+	struct front *front = user;
+
+	assert_ptr_equal(front->rings[index].queue, queue);
+	front->kicks_changed++;
+}
+
+static void quiesce(void *user)
+{
+	struct front *front = user;
+
+	front->quiesced++;
+	front->stopping = 0;
+}
+
+static void announce(void *user, uint64_t mac)
+{
+	struct front *front = user;
+
+	front->announced = mac;
+}
+
+static const struct vhost_ops front_ops = {
+	.queue_started = queue_started,
+	.queue_stopping = queue_stopping,
+	.kick_changed = kick_changed,
+	.quiesce = quiesce,
+	.announce = announce,
+};
+
+void front_open(struct front *front)
+{
+	const struct vhost_options options = {.queue_pairs = 2, .mtu_max = 9000};
+	int fds[2];
+
+	memset(front, 0, sizeof(*front));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+			 0);
+	front->fd = fds[0];
+	front->memfd = memfd_create("front", MFD_CLOEXEC);
+	assert_true(front->memfd >= 0);
+	assert_int_equal(ftruncate(front->memfd, FRONT_MEMORY), 0);
+	front->bytes =
+		mmap(NULL, FRONT_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, front->memfd, 0);
+	assert_ptr_not_equal(front->bytes, MAP_FAILED);
+	for (unsigned i = 0; i < FRONT_QUEUES; i++) {
+		struct front_ring *ring = &front->rings[i];
+
+		ring->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		ring->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		ring->err = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		assert_true(ring->kick >= 0 && ring->call >= 0 && ring->err >= 0);
+	}
+	assert_int_equal(vhost_device_create(&options, &front_ops, front, fds[1], &front->device),
+			 0);
+}
+
+void front_close(struct front *front)
+{
+	vhost_device_destroy(front->device);
+	assert_int_equal(front->stopping, 0);
+	for (unsigned i = 0; i < FRONT_QUEUES; i++) {
+		assert_null(front->rings[i].queue);
+		close(front->rings[i].kick);
+		close(front->rings[i].call);
+		close(front->rings[i].err);
+	}
+	munmap(front->bytes, FRONT_MEMORY);
+	close(front->memfd);
+	close(front->fd);
+}
+
+int front_say(struct front *front, uint32_t request, uint32_t flags, const void *payload,
+	      uint32_t size, const int *fds, unsigned n_fds)
+{
+	struct proto_header header = {request, flags, size};
+	struct iovec iov[2] = {{&header, sizeof(header)}, {(void *)(uintptr_t)payload, size}};
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(32 * sizeof(int))];
+	} control = {0};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+
+	if (n_fds > 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
+	}
+	assert_int_equal(sendmsg(front->fd, &msg, MSG_NOSIGNAL), sizeof(header) + size);
+	return vhost_device_serve(front->device);
+}
+
+int front_say_number(struct front *front, uint32_t request, uint64_t number)
+{
+	return front_say(front, request, PROTO_VERSION, &number, sizeof(number), NULL, 0);
+}
+
+int front_say_state(struct front *front, uint32_t request, uint32_t index, uint32_t num)
+{
+	struct proto_vring_state state = {index, num};
+
+	return front_say(front, request, PROTO_VERSION, &state, sizeof(state), NULL, 0);
+}
+
+int front_say_fd(struct front *front, uint32_t request, unsigned index, int fd)
+{
+	uint64_t number = index | (fd < 0 ? PROTO_VRING_NOFD : 0);
+
+	return front_say(front, request, PROTO_VERSION, &number, sizeof(number), &fd, fd >= 0);
+}
+
+int front_reply(struct front *front, uint32_t *ret_request, union proto_payload *ret_payload,
+		int *ret_fd)
+{
+	struct proto_header header;
+	struct iovec iov[2] = {{&header, sizeof(header)}, {ret_payload, sizeof(*ret_payload)}};
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = {
+		.msg_iov = iov,
+		.msg_iovlen = 2,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(front->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return -errno;
+	assert_true(n >= (ssize_t)sizeof(header));
+	assert_int_equal(header.flags, PROTO_VERSION | PROTO_FLAG_REPLY);
+	assert_int_equal(n, sizeof(header) + header.size);
+	*ret_request = header.request;
+	*ret_fd = -1;
+	if (CMSG_FIRSTHDR(&msg))
+		memcpy(ret_fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+	return (int)header.size;
+}
+
+uint64_t front_ask(struct front *front, uint32_t request)
+{
+	union proto_payload payload;
+	uint32_t answered;
+	int fd;
+
+	assert_int_equal(front_say(front, request, PROTO_VERSION, NULL, 0, NULL, 0), 0);
+	assert_int_equal(front_reply(front, &answered, &payload, &fd), sizeof(uint64_t));
+	assert_int_equal(answered, request);
+	assert_int_equal(fd, -1);
+	return payload.number;
+}
+
+bool front_acked(struct front *front, uint32_t request, const void *payload, uint32_t size,
+		 const int *fds, unsigned n_fds)
+{
+	union proto_payload answer;
+	uint32_t answered;
+	int fd;
+
+	assert_int_equal(front_say(front, request, PROTO_VERSION | PROTO_FLAG_NEED_REPLY, payload,
+				   size, fds, n_fds),
+			 0);
+	assert_int_equal(front_reply(front, &answered, &answer, &fd), sizeof(uint64_t));
+	assert_int_equal(answered, request);
+	return answer.number == 0;
+}
+
+void front_negotiate(struct front *front, uint64_t features)
+{
+	uint64_t protocol = front_ask(front, 15);
+
+	assert_int_equal(front_say_number(front, 16, protocol), 0);
+	features |= UINT64_C(1) << VIRTIO_F_VERSION_1 | UINT64_C(1) << PROTO_F_PROTOCOL_FEATURES;
+	assert_int_equal(front_say_number(front, 2, features), 0);
+}
+
+void front_table(struct front *front, struct proto_memory *ret_table, int *ret_fds)
+{
+	*ret_table = (struct proto_memory){.n_regions = 2};
+	for (unsigned i = 0; i < 2; i++) {
+		/* here the second lies before the first, with a gap */
+		ret_table->regions[i] = (struct proto_region){
+			.guest_addr = FRONT_GPA + i * FRONT_SPLIT,
+			.size = FRONT_SPLIT,
+			.user_addr = FRONT_USER + (1 - i) * (uint64_t)FRONT_MEMORY,
+			.mmap_offset = i * FRONT_SPLIT,
+		};
+		ret_fds[i] = front->memfd;
+	}
+}
+
+void front_set_memory(struct front *front)
+{
+	struct proto_memory table;
+	int fds[2];
+
+	front_table(front, &table, fds);
+	assert_int_equal(front_say(front, 5, PROTO_VERSION, &table,
+				   offsetof(struct proto_memory, regions[2]), fds, 2),
+			 0);
+}
+
+static uint64_t user_address(const struct front *front, const void *address)
+{
+	uint64_t offset = (uint64_t)((const uint8_t *)address - front->bytes);
+
+	return FRONT_USER + (offset < FRONT_SPLIT ? FRONT_MEMORY + offset : offset - FRONT_SPLIT);
+}
+
+uint64_t front_gpa(const struct front *front, const void *address)
+{
+	return FRONT_GPA + (uint64_t)((const uint8_t *)address - front->bytes);
+}
+
+uint8_t *front_buffer(struct front *front, unsigned number)
+{
+	return front->bytes + FRONT_BUFFERS + 4096UL * number;
+}
+
+void front_describe(struct front *front, unsigned index, unsigned size)
+{
+	struct front_ring *ring = &front->rings[index];
+	uint8_t *at = front->bytes + (size_t)index * FRONT_RING_SPACE;
+
+	ring->size = size;
+	ring->desc = (struct vring_desc *)at;
+	ring->avail = (struct vring_avail *)(at + 16UL * size);
+	ring->used = (struct vring_used *)(at + FRONT_RING_SPACE / 2);
+	struct proto_vring_addr addr = {
+		.index = index,
+		.desc = user_address(front, ring->desc),
+		.avail = user_address(front, ring->avail),
+		.used = user_address(front, ring->used),
+		.log = front_gpa(front, ring->used),
+	};
+	assert_int_equal(front_say_state(front, 8, index, size), 0);
+	assert_int_equal(front_say_state(front, 10, index, 0), 0);
+	assert_int_equal(front_say(front, 9, PROTO_VERSION, &addr, sizeof(addr), NULL, 0), 0);
+}
+
+void front_start(struct front *front, unsigned index, unsigned size)
+{
+	front_describe(front, index, size);
+	assert_int_equal(front_say_fd(front, 14, index, front->rings[index].err), 0);
+	assert_int_equal(front_say_fd(front, 13, index, front->rings[index].call), 0);
+	assert_int_equal(front_say_fd(front, 12, index, front->rings[index].kick), 0);
+	assert_int_equal(front_say_state(front, 18, index, 1), 0);
+	assert_non_null(front->rings[index].queue);
+	front_count(front->rings[index].call);
+}
+
+void front_up(struct front *front, uint64_t features, unsigned size)
+{
+	front_negotiate(front, features);
+	front_set_memory(front);
+	front_start(front, 0, size);
+	front_start(front, 1, size);
+}
+
+void front_desc(struct front_ring *ring, unsigned at, uint64_t gpa, uint32_t len, uint16_t flags,
+		uint16_t next)
+{
+	ring->desc[at] = (struct vring_desc){gpa, len, flags, next};
+}
+
+void front_make_available(struct front_ring *ring, uint16_t head)
+{
+	ring->avail->ring[ring->avail->idx % ring->size] = head;
+	ring->avail->idx++;
+}
+
+bool front_used(struct front_ring *ring, struct vring_used_elem *ret_element)
+{
+	if (ring->used->idx == ring->seen)
+		return false;
+	*ret_element = ring->used->ring[ring->seen++ % ring->size];
+	return true;
+}
+
+uint64_t front_count(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}

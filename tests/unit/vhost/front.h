@@ -1,0 +1,99 @@
+/*
+ * front - a front-end and its guest in the test's own process: a socketpair, a
+ * memfd, and rings that are written by hand, a descriptor at a time.
+ *
+ * Everything happens in one thread: front_say() sends a message and lets the
+ * device serve it.
+ */
+#ifndef TESTS_UNIT_VHOST_FRONT_H
+#define TESTS_UNIT_VHOST_FRONT_H
+
+#include <linux/virtio_ring.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vhost/proto.h"
+#include "vhost/vhost.h"
+
+enum {
+	FRONT_MEMORY = 4 << 20,
+	FRONT_QUEUES = 4,
+	FRONT_RING_SPACE = 1 << 16, /* of memory, for each ring */
+	FRONT_BUFFERS = 1 << 20,    /* where buffers begin */
+};
+
+#define FRONT_GPA  UINT64_C(0x40000000)
+#define FRONT_USER UINT64_C(0x7f0000000000)
+
+/* Where memory lies, in the two regions that a front has by default. */
+#define FRONT_SPLIT (FRONT_MEMORY / 2)
+
+struct front_ring {
+	unsigned size;
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	struct vhost_queue *queue; /* NULL while it does not run */
+	int kick, call, err;
+	uint16_t seen; /* used elements that the guest has looked at */
+};
+
+struct front {
+	int fd;
+	int memfd;
+	uint8_t *bytes; /* the guest's memory */
+	struct vhost_device *device;
+	struct front_ring rings[FRONT_QUEUES];
+	unsigned quiesced; /* calls of quiesce() */
+	unsigned stopping; /* queues that were told to stop since */
+	unsigned kicks_changed;
+	uint64_t announced;
+};
+
+void front_open(struct front *front);
+void front_close(struct front *front);
+
+/* Send one message with @fds, serve it: what vhost_device_serve() says. */
+int front_say(struct front *front, uint32_t request, uint32_t flags, const void *payload,
+	      uint32_t size, const int *fds, unsigned n_fds);
+int front_say_number(struct front *front, uint32_t request, uint64_t number);
+int front_say_state(struct front *front, uint32_t request, uint32_t index, uint32_t num);
+int front_say_fd(struct front *front, uint32_t request, unsigned index, int fd);
+
+/* The reply, or -EAGAIN if there is none; its fd, or -1. Returns the size of its payload. */
+int front_reply(struct front *front, uint32_t *ret_request, union proto_payload *ret_payload,
+		int *ret_fd);
+
+/* A request that is answered by a number. */
+uint64_t front_ask(struct front *front, uint32_t request);
+
+/* Is the request acknowledged? Needs REPLY_ACK. */
+bool front_acked(struct front *front, uint32_t request, const void *payload, uint32_t size,
+		 const int *fds, unsigned n_fds);
+
+/* VERSION_1, protocol features, and these virtio features. */
+void front_negotiate(struct front *front, uint64_t features);
+
+/* The table of two regions that lie apart here, next to each other in the guest, halves of one file. */
+void front_table(struct front *front, struct proto_memory *ret_table, int *ret_fds);
+void front_set_memory(struct front *front);
+
+/* Describe a ring of @size and have it run. */
+void front_describe(struct front *front, unsigned index, unsigned size);
+void front_start(struct front *front, unsigned index, unsigned size);
+
+/* All of it: memory, features, rings 0 and 1. */
+void front_up(struct front *front, uint64_t features, unsigned size);
+
+/* The guest's: a descriptor, an entry of the available ring, one that was used. */
+uint64_t front_gpa(const struct front *front, const void *address);
+uint8_t *front_buffer(struct front *front, unsigned number);
+void front_desc(struct front_ring *ring, unsigned at, uint64_t gpa, uint32_t len, uint16_t flags,
+		uint16_t next);
+void front_make_available(struct front_ring *ring, uint16_t head);
+bool front_used(struct front_ring *ring, struct vring_used_elem *ret_element);
+
+/* How often was the eventfd signalled since? */
+uint64_t front_count(int eventfd);
+
+#endif

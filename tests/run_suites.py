@@ -33,6 +33,10 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
 }
+# gcc 12's sanitizers do not know where to stand if addresses are randomised by more than 28 bits.
+RANDOM_BITS = pathlib.Path("/proc/sys/vm/mmap_rnd_bits")
+FIXED_LAYOUT = (["setarch", "--addr-no-randomize"]
+                if RANDOM_BITS.exists() and int(RANDOM_BITS.read_text()) > 28 else [])
 COLOURS = {"ok": "32", "FAILED": "31", "skipped": "33"}
 
 
@@ -43,7 +47,7 @@ class Program:
         self.label = label
         self.build_dir = build_dir
         self.suite = suite
-        self.command = entry["cmd"]
+        self.command = (FIXED_LAYOUT if label else []) + entry["cmd"]
         self.environment = entry["env"]
         self.workdir = entry["workdir"]
         self.limit_s = entry["timeout"] * SLOWER.get(label, 1)

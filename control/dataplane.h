@@ -25,7 +25,7 @@
 #include "switch/policy.h"
 
 enum {
-	DATAPLANE_WHY = 200,
+	DATAPLANE_WHY = CHANNEL_TEXT,
 	DATAPLANE_ANSWER_MS = 2000,	/* a request that takes longer has failed */
 	DATAPLANE_START_MS = 5000,	/* the first one, while it starts */
 };

@@ -63,7 +63,7 @@ destroy_actions:
 int process_spawn(const char *program, char *const *arguments, const int *fds, unsigned n_fds,
 		  pid_t *ret_pid, int *ret_pidfd)
 {
-	int high[CHILD_FDS_MAX];
+	int high[CHILD_FDS_MAX] = {0};
 	unsigned n = 0;
 	int error = n_fds > CHILD_FDS_MAX ? -E2BIG : 0;
 	pid_t pid;

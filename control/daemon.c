@@ -1,0 +1,313 @@
+/*
+ * daemon - see daemon.h.
+ */
+#include "control/daemon.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/api.h"
+#include "control/socket.h"
+
+enum {
+	SOCKET_MODE = 0660,		/* of the control socket */
+	SOCKET_MODE_OPEN = 0666,	/* when tenants have users: caller.h decides */
+};
+
+/* Names in the run directory that are ours. */
+static const char *const taken[] = {"control.sock", "dp.sock", "dp.pid", "lock", NULL};
+
+/* Say what went wrong, all of it. */
+static void complain(const char *what, struct problems *problems, const char *why)
+{
+	problems_sort(problems);
+	if (problems->total)
+		problems_print(problems, stderr);
+	fprintf(stderr, "sluiced: %s: %s\n", what, why);
+}
+
+/* ---- news ---- */
+
+static void port_changed(void *user, const char *port, const struct attachment_report *report)
+{
+	struct daemon *daemon = user;
+	const char *state = attachment_state_word(report->state);
+
+	fprintf(stderr, "sluiced: port %s: %s%s%s\n", port, state, *report->text ? ": " : "",
+		report->text);
+	api_publish(daemon, port,
+		    json_pack("{s:s, s:s, s:s, s:o}", "event", "port", "port", port, "state", state,
+			      "text", api_json_text(report->text)));
+}
+
+static void link_changed(void *user, const char *name)
+{
+	struct daemon *daemon = user;
+
+	attachments_link_changed(daemon->attachments, name);
+}
+
+static void port_event(void *user, const struct channel_message *event)
+{
+	struct daemon *daemon = user;
+
+	attachments_event(daemon->attachments, event);
+}
+
+static void dataplane_replaced(void *user)
+{
+	struct daemon *daemon = user;
+	char why[RUNNING_WHY];
+
+	if (running_restore(&daemon->running, why))
+		fprintf(stderr, "sluiced: the new data plane: %s\n", why);
+}
+
+static char *request_answer(void *user, struct rpc_client *client, const char *line, size_t length)
+{
+	return api_answer(user, client, rpc_client_peer(client), line, length);
+}
+
+/* ---- changing the configuration ---- */
+
+/* Rights anew for the model that runs; the socket is open to those who have any. */
+static int daemon_grant(struct daemon *daemon)
+{
+	struct rights *rights = rights_create(daemon->running.model);
+
+	if (!rights)
+		return -ENOMEM;
+	rights_destroy(daemon->rights);
+	daemon->rights = rights;
+	if (daemon->rpc &&
+	    chmod(daemon->socket_path, rights_any(rights) ? SOCKET_MODE_OPEN : SOCKET_MODE))
+		return -errno;
+	return 0;
+}
+
+int daemon_commit(struct daemon *daemon, const struct running_change *change,
+		  struct problems *problems, json_t **ret_changes,
+		  char ret_why[static RUNNING_WHY])
+{
+	uint64_t before = daemon->running.state.generation;
+	int error = running_commit(&daemon->running, change, problems, ret_changes, ret_why);
+
+	if (error || daemon->running.state.generation == before)
+		return error;
+	/* It runs; callers whose rights could not be made have none. */
+	if (daemon_grant(daemon))
+		fprintf(stderr, "sluiced: users of tenants could not be given their rights\n");
+	api_publish(daemon, NULL,
+		    json_pack("{s:s, s:I}", "event", "generation", "generation",
+			      (json_int_t)daemon->running.state.generation));
+	return 0;
+}
+
+/* Apply the configuration's @document unless it was applied before. */
+static int config_apply(struct daemon *daemon, const struct document *document,
+			struct problems *problems, char ret_why[static RUNNING_WHY])
+{
+	const struct store_state *state = &daemon->running.state;
+	struct running_change change = {
+		.document = document,
+		.from_config = true,
+		.config_digest = document_digest(document),
+	};
+	json_t *changes;
+	int error;
+
+	if (state->has_config && state->config_digest == change.config_digest)
+		return 0;
+	error = daemon_commit(daemon, &change, problems, &changes, ret_why);
+	if (error)
+		return error;
+	fprintf(stderr, "sluiced: %s applied: %zu objects changed, generation %llu\n",
+		daemon->options.config, json_array_size(changes),
+		(unsigned long long)state->generation);
+	json_decref(changes);
+	return 0;
+}
+
+int daemon_configure(struct daemon *daemon)
+{
+	struct problems problems = {0};
+	struct document *document;
+	char why[RUNNING_WHY] = "it was not applied";
+	int error;
+
+	if (!daemon->options.config)
+		return 0;
+	error = document_create(&document);
+	if (error)
+		return error;
+	error = document_add_path(document, daemon->options.config, &problems);
+	if (!error)
+		error = config_apply(daemon, document, &problems, why);
+	if (error)
+		complain(daemon->options.config, &problems, why);
+	problems_clear(&problems);
+	document_destroy(document);
+	return error;
+}
+
+/* ---- coming up ---- */
+
+/* Guests' sockets belong to the group that QEMU runs as on Debian and its likes, if root makes them. */
+static gid_t guest_group(void)
+{
+	const struct group *kvm = geteuid() == 0 ? getgrnam("kvm") : NULL;
+
+	return kvm ? kvm->gr_gid : (gid_t)-1;
+}
+
+static int create_store(struct daemon *daemon)
+{
+	struct problems problems = {0};
+	int error = store_open(daemon->options.state_dir, &problems, &daemon->store);
+
+	if (error)
+		complain("state directory", &problems, strerror(-error));
+	problems_clear(&problems);
+	return error;
+}
+
+static int create_dataplane(struct daemon *daemon)
+{
+	static const struct dataplane_ops ops = {
+		.replaced = dataplane_replaced,
+		.port_event = port_event,
+	};
+	const struct dataplane_options options = {
+		.run_dir = daemon->options.run_dir,
+		.program = daemon->options.dp_program,
+		.workers = daemon->options.workers,
+	};
+	char why[DATAPLANE_WHY];
+	int error = dataplane_create(daemon->loop, &options, &ops, daemon, &daemon->dataplane, why);
+
+	if (error)
+		fprintf(stderr, "sluiced: the data plane does not start: %s\n", why);
+	return error;
+}
+
+static int create_attachments(struct daemon *daemon)
+{
+	int error = attachments_create(daemon->loop, daemon->dataplane, guest_group(), port_changed,
+				       daemon, &daemon->attachments);
+
+	if (!error)
+		error = netdev_monitor_create(daemon->loop, link_changed, daemon, &daemon->monitor);
+	if (error)
+		fprintf(stderr, "sluiced: watching interfaces and sockets: %s\n", strerror(-error));
+	return error;
+}
+
+/* Run what is stored, then what the configuration says, if that is new. */
+static int begin_running(struct daemon *daemon)
+{
+	struct problems problems = {0};
+	char why[RUNNING_WHY];
+	int error;
+
+	daemon->running.store = daemon->store;
+	daemon->running.dataplane = daemon->dataplane;
+	daemon->running.attachments = daemon->attachments;
+	daemon->running.host = (struct model_host){
+		.run_dir = daemon->options.run_dir,
+		.taken = taken,
+	};
+	error = running_begin(&daemon->running, &problems, why);
+	if (error) {
+		complain(daemon->options.state_dir, &problems, why);
+		problems_clear(&problems);
+		return error;
+	}
+	error = daemon_grant(daemon);
+	if (error)
+		return error;
+	error = daemon_configure(daemon);
+	/* A mistake in a file shall not take down networks that ran before. */
+	if (error && daemon->running.state.generation) {
+		fprintf(stderr, "sluiced: going on with generation %llu\n",
+			(unsigned long long)daemon->running.state.generation);
+		return 0;
+	}
+	return error;
+}
+
+static int create_socket(struct daemon *daemon)
+{
+	char why[SOCKET_WHY];
+	int error;
+
+	if (asprintf(&daemon->socket_path, "%s/control.sock", daemon->options.run_dir) < 0) {
+		daemon->socket_path = NULL;
+		return -ENOMEM;
+	}
+	error = socket_listen(daemon->socket_path, SOCK_STREAM, SOCKET_MODE, (gid_t)-1,
+			      &daemon->socket_fd, why);
+	if (error) {
+		fprintf(stderr, "sluiced: control socket: %s\n", why);
+		return error;
+	}
+	error = rpc_server_create(daemon->loop, daemon->socket_fd, request_answer, daemon,
+				  &daemon->rpc);
+	return error ? error : daemon_grant(daemon);
+}
+
+int daemon_create(const struct daemon_options *options, struct loop *loop,
+		  struct daemon **ret_daemon)
+{
+	static int (*const steps[])(struct daemon *) = {
+		create_store, create_dataplane, create_attachments, begin_running, create_socket,
+	};
+	struct daemon *daemon = calloc(1, sizeof(*daemon));
+	int error = daemon ? 0 : -ENOMEM;
+
+	if (error)
+		return error;
+	daemon->options = *options;
+	daemon->loop = loop;
+	daemon->socket_fd = -1;
+	daemon->started = loop_now();
+	for (size_t i = 0; !error && i < sizeof(steps) / sizeof(*steps); i++)
+		error = steps[i](daemon);
+	if (error) {
+		/* One that ran before us goes on; one that we started has nothing to do. */
+		daemon_destroy(daemon, daemon->dataplane &&
+					       !dataplane_adopted_policy(daemon->dataplane));
+		return error;
+	}
+	*ret_daemon = daemon;
+	return 0;
+}
+
+void daemon_destroy(struct daemon *daemon, bool stop)
+{
+	if (!daemon)
+		return;
+	/* The socket goes first: whoever finds it finds somebody there. */
+	if (daemon->rpc)
+		unlink(daemon->socket_path);
+	rpc_server_destroy(daemon->rpc);
+	daemon->rpc = NULL;
+	if (stop) {
+		if (daemon->attachments)
+			attachments_withdraw(daemon->attachments);
+		dataplane_stop(daemon->dataplane);
+	}
+	netdev_monitor_destroy(daemon->monitor);
+	attachments_destroy(daemon->attachments);
+	dataplane_destroy(daemon->dataplane);
+	running_end(&daemon->running);
+	rights_destroy(daemon->rights);
+	store_close(daemon->store);
+	free(daemon->socket_path);
+	free(daemon);
+}

@@ -1,0 +1,362 @@
+/*
+ * report_object - tenants, networks and ports: what is configured, and how it is.
+ */
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+#include <string.h>
+
+#include "control/address.h"
+#include "control/report.h"
+
+/* ---- pieces ---- */
+
+static json_t *text_or_null(const char *text)
+{
+	return text && *text ? api_json_text(text) : json_null();
+}
+
+static json_t *network_or_null(const struct model_network *network)
+{
+	return network ? json_string(network->name) : json_null();
+}
+
+static json_t *number(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static json_t *port_addresses(const struct model_port *port)
+{
+	json_t *list = json_array();
+	char text[ADDRESS_PREFIX_TEXT];
+
+	for (uint32_t i = 0; list && i < port->n_addresses4; i++)
+		json_array_append_new(
+			list, json_string(address_format_prefix4(&port->addresses4[i], text)));
+	for (uint32_t i = 0; list && i < port->n_addresses6; i++)
+		json_array_append_new(
+			list, json_string(address_format_prefix6(&port->addresses6[i], text)));
+	return list;
+}
+
+static json_t *port_macs(const struct model_port *port)
+{
+	json_t *list = json_array();
+	char text[ADDRESS_MAC_TEXT];
+
+	for (uint32_t i = 0; list && i < port->n_macs; i++)
+		json_array_append_new(list, json_string(address_format_mac(port->macs[i], text)));
+	return list;
+}
+
+/* The address of a port: one that is bound to it, else one that it was seen to use. */
+static json_t *port_mac(const struct model_port *port, mac48 learned)
+{
+	char text[ADDRESS_MAC_TEXT];
+
+	if (!port->n_macs && !learned)
+		return json_null();
+	return json_string(address_format_mac(port->n_macs ? port->macs[0] : learned, text));
+}
+
+static json_t *port_trunk(const struct model_port *port)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; list && i < port->n_trunk; i++)
+		json_array_append_new(list, json_pack("{s:s, s:i}", "network",
+						      port->trunk[i].network->name, "vlan",
+						      (int)port->trunk[i].vlan));
+	return list;
+}
+
+static const char *port_type(const struct model_port *port)
+{
+	switch (port->device) {
+	case MODEL_VHOST_USER: return "vhost-user";
+	case MODEL_TAP: return "tap";
+	case MODEL_DEVICE: return "device";
+	}
+	return "";
+}
+
+/* Features that the guest's driver and the switch agreed upon (virtio 1.3, 5.1.3 and 6). */
+static json_t *feature_words(uint64_t features)
+{
+	static const struct {
+		unsigned bit;
+		const char *word;
+	} words[] = {
+		{VIRTIO_NET_F_CSUM, "csum"},
+		{VIRTIO_NET_F_GUEST_CSUM, "guest-csum"},
+		{VIRTIO_NET_F_MTU, "mtu"},
+		{VIRTIO_NET_F_GUEST_TSO4, "guest-tso4"},
+		{VIRTIO_NET_F_GUEST_TSO6, "guest-tso6"},
+		{VIRTIO_NET_F_GUEST_ECN, "guest-ecn"},
+		{VIRTIO_NET_F_HOST_TSO4, "host-tso4"},
+		{VIRTIO_NET_F_HOST_TSO6, "host-tso6"},
+		{VIRTIO_NET_F_HOST_ECN, "host-ecn"},
+		{VIRTIO_NET_F_MRG_RXBUF, "mrg-rxbuf"},
+		{VIRTIO_NET_F_STATUS, "status"},
+		{VIRTIO_NET_F_GUEST_ANNOUNCE, "guest-announce"},
+		{VIRTIO_NET_F_MQ, "mq"},
+		{VIRTIO_RING_F_INDIRECT_DESC, "indirect"},
+		{VIRTIO_RING_F_EVENT_IDX, "event-idx"},
+		{VIRTIO_F_VERSION_1, "version-1"},
+		{VIRTIO_F_RING_PACKED, "packed"},
+		{VIRTIO_F_IN_ORDER, "in-order"},
+	};
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < sizeof(words) / sizeof(*words); i++)
+		if (features >> words[i].bit & 1)
+			json_array_append_new(list, json_string(words[i].word));
+	return list;
+}
+
+/* How the port's device is; one without any network has nothing to carry. */
+static struct attachment_report port_attachment(const struct daemon *daemon,
+						const struct model_port *port)
+{
+	struct attachment_report report = {.state = ATTACHMENT_WAITING, .since = loop_now()};
+
+	attachments_report(daemon->attachments, ids_port(daemon->running.ids, port->name), &report);
+	return report;
+}
+
+/* ---- tenants and networks ---- */
+
+static json_t *quota_or_null(uint32_t quota)
+{
+	return quota == UINT32_MAX ? json_null() : number(quota);
+}
+
+static json_t *tenant_make(const struct daemon *daemon, const struct model_tenant *tenant)
+{
+	json_t *users = json_array();
+
+	for (uint32_t i = 0; users && i < tenant->n_users; i++)
+		json_array_append_new(users, json_string(tenant->users[i]));
+	return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "name", tenant->name, "networks",
+			 (json_int_t)tenant->n_networks, "ports", (json_int_t)tenant->n_ports,
+			 "networks_max", quota_or_null(tenant->quota.networks), "ports_max",
+			 quota_or_null(tenant->quota.ports), "users", users);
+}
+
+json_t *report_tenants(struct api_call *call)
+{
+	const struct model *model = call->daemon->running.model;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; list && i < model->n_tenants; i++)
+		if (caller_sees(&call->caller, model->tenants[i].name))
+			json_array_append_new(list, tenant_make(call->daemon, &model->tenants[i]));
+	return api_result(call, list);
+}
+
+/* A tenant, and what its ports have moved. */
+static json_t *usage_make(const struct daemon *daemon, const struct model_tenant *tenant)
+{
+	const struct running *running = &daemon->running;
+	uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+
+	for (uint32_t i = 0; i < running->model->n_ports; i++) {
+		const struct model_port *port = &running->model->ports[i];
+		struct port_counters counters;
+
+		if (port->tenant != tenant)
+			continue;
+		report_counters(daemon, ids_port(running->ids, port->name), &counters);
+		rx_packets += counters.rx_frames;
+		rx_bytes += counters.rx_bytes;
+		tx_packets += counters.tx_frames;
+		tx_bytes += counters.tx_bytes;
+	}
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "tenant", tenant->name, "networks",
+			 (json_int_t)tenant->n_networks, "ports", (json_int_t)tenant->n_ports,
+			 "rx_packets", (json_int_t)rx_packets, "rx_bytes", (json_int_t)rx_bytes,
+			 "tx_packets", (json_int_t)tx_packets, "tx_bytes", (json_int_t)tx_bytes);
+}
+
+json_t *report_usage(struct api_call *call)
+{
+	const struct model *model = call->daemon->running.model;
+	const char *only = api_text(call, "tenant");
+	json_t *list;
+
+	if (only && !api_sees(call, only))
+		return NULL;
+	if (only && !model_tenant(model, only))
+		return api_fail(call, API_NOT_FOUND, "not-found", "there is no tenant `%s`", only);
+	list = json_array();
+	for (uint32_t i = 0; list && i < model->n_tenants; i++) {
+		const struct model_tenant *tenant = &model->tenants[i];
+
+		if (only ? !strcmp(only, tenant->name) : caller_sees(&call->caller, tenant->name))
+			json_array_append_new(list, usage_make(call->daemon, tenant));
+	}
+	return api_result(call, list);
+}
+
+static json_t *network_make(const struct daemon *daemon, const struct model_network *network,
+			    const struct learned *learned)
+{
+	const struct running *running = &daemon->running;
+	uint32_t macs = learned->networks[ids_network(running->ids, network->name)];
+
+	for (uint32_t i = 0; i < running->model->n_ports; i++)
+		if (model_port_carries(&running->model->ports[i], network))
+			macs += running->model->ports[i].n_macs;
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:b}", "name", network->name, "tenant",
+			 network->tenant->name, "vlan",
+			 network->vlan ? number(network->vlan) : json_null(), "ports",
+			 (json_int_t)network->n_ports, "macs", (json_int_t)macs, "mtu",
+			 (json_int_t)network->mtu, "isolated", (int)network->isolated);
+}
+
+json_t *report_networks(struct api_call *call)
+{
+	const struct model *model = call->daemon->running.model;
+	json_t *list = json_array();
+	struct learned learned;
+
+	report_learned(call->daemon, &learned);
+	for (uint32_t i = 0; list && i < model->n_networks; i++)
+		if (caller_sees(&call->caller, model->networks[i].name))
+			json_array_append_new(list, network_make(call->daemon, &model->networks[i],
+								 &learned));
+	return api_result(call, list);
+}
+
+/* ---- ports ---- */
+
+static json_t *port_make(const struct daemon *daemon, const struct model_port *port,
+			 const struct learned *learned)
+{
+	struct port_ref ref = ids_port(daemon->running.ids, port->name);
+	struct attachment_report attachment = port_attachment(daemon, port);
+	struct port_counters counters;
+	json_t *object;
+
+	report_counters(daemon, ref, &counters);
+	object = json_pack(
+		"{s:s, s:o, s:s, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:[], s:I}", "name", port->name,
+		"tenant", port->tenant ? json_string(port->tenant->name) : json_null(), "type",
+		port_type(port), "network", network_or_null(port->native), "vlan",
+		port->native && port->native->vlan ? number(port->native->vlan) : json_null(),
+		"mode", port->mode == POLICY_ACCESS ? "access" : "trunk", "state",
+		attachment_state_word(attachment.state), "text", text_or_null(attachment.text),
+		"mac", port_mac(port, learned->ports[ref.id]), "addresses", port_addresses(port),
+		"groups", "queues", (json_int_t)port->queues);
+	json_object_set_new(object, "rx_packets", number(counters.rx_frames));
+	json_object_set_new(object, "rx_bytes", number(counters.rx_bytes));
+	json_object_set_new(object, "tx_packets", number(counters.tx_frames));
+	json_object_set_new(object, "tx_bytes", number(counters.tx_bytes));
+	json_object_set_new(object, "drops", number(report_lost(&counters)));
+	return object;
+}
+
+json_t *report_ports(struct api_call *call)
+{
+	const struct model *model = call->daemon->running.model;
+	json_t *list = json_array();
+	struct learned learned;
+
+	report_learned(call->daemon, &learned);
+	for (uint32_t i = 0; list && i < model->n_ports; i++) {
+		const struct model_port *port = &model->ports[i];
+
+		if ((call->kind == EDIT_PORT) == (port->tenant != NULL) &&
+		    caller_sees(&call->caller, port->name))
+			json_array_append_new(list, port_make(call->daemon, port, &learned));
+	}
+	return api_result(call, list);
+}
+
+/* Received = delivered + dropped + consumed; offered = sent + missed. */
+static json_t *ledger_make(const struct port_counters *counters)
+{
+	uint64_t dropped = 0, missed = 0;
+
+	for (unsigned i = 0; i < DROP__COUNT; i++) {
+		dropped += counters->dropped[i];
+		missed += counters->missed[i];
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "received",
+			 (json_int_t)counters->rx_frames, "delivered",
+			 (json_int_t)counters->delivered, "dropped", (json_int_t)dropped,
+			 "consumed", (json_int_t)counters->consumed, "offered",
+			 (json_int_t)counters->offered, "sent", (json_int_t)counters->tx_frames,
+			 "missed", (json_int_t)missed);
+}
+
+/* All that is known about a port. */
+static json_t *port_show(const struct daemon *daemon, const struct model_port *port)
+{
+	struct attachment_report attachment = port_attachment(daemon, port);
+	struct port_counters counters;
+	struct learned learned;
+	json_t *object;
+
+	report_learned(daemon, &learned);
+	report_counters(daemon, ids_port(daemon->running.ids, port->name), &counters);
+	object = port_make(daemon, port, &learned);
+	json_object_set_new(object, "macs", port_macs(port));
+	json_object_set_new(object, "trunk", port_trunk(port));
+	json_object_set_new(object, "mtu", number(model_port_mtu(port)));
+	json_object_set_new(object, "spoof_guard", json_boolean(port->spoof_guard));
+	if (port->device == MODEL_VHOST_USER) {
+		json_object_set_new(object, "socket", json_string(port->path));
+		json_object_set_new(object, "socket_mode",
+				    json_string(port->dials ? "client" : "server"));
+		json_object_set_new(object, "features", feature_words(attachment.features));
+	} else {
+		json_object_set_new(object, "interface", json_string(port->device_name));
+	}
+	json_object_set_new(object, "queues_running", number(attachment.queue_pairs));
+	json_object_set_new(object, "state_since_s", number((loop_now() - attachment.since) / 1000));
+	json_object_set_new(object, "ledger", ledger_make(&counters));
+	return object;
+}
+
+/* The object @name of the call's kind, as the model has it. */
+static json_t *object_show(struct api_call *call, const char *name)
+{
+	const struct daemon *daemon = call->daemon;
+	const struct model *model = daemon->running.model;
+	const struct model_port *port = NULL;
+	struct learned learned;
+
+	if (call->kind == EDIT_TENANT && model_tenant(model, name))
+		return tenant_make(daemon, model_tenant(model, name));
+	if (call->kind == EDIT_NETWORK && model_network(model, name)) {
+		report_learned(daemon, &learned);
+		return network_make(daemon, model_network(model, name), &learned);
+	}
+	if (call->kind == EDIT_PORT || call->kind == EDIT_UPLINK)
+		port = model_port(model, name);
+	return port && (call->kind == EDIT_PORT) == (port->tenant != NULL) ?
+		       port_show(daemon, port) : NULL;
+}
+
+json_t *report_object(struct api_call *call)
+{
+	const char *name = api_text(call, "name");
+	json_t *object;
+
+	if (!api_sees(call, name))
+		return NULL;
+	object = object_show(call, name);
+	if (!object)
+		return api_fail(call, API_NOT_FOUND, "not-found", "there is no %s `%s`",
+				edit_kind_word(call->kind), name);
+	json_object_set(object, "configuration",
+			edit_find(call->daemon->running.state.document, call->kind, name));
+	return object;
+}
+
+json_t *report_document(struct api_call *call)
+{
+	return json_incref(call->daemon->running.state.document);
+}

@@ -1,0 +1,278 @@
+/*
+ * running - see running.h.
+ */
+#include "control/running.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "control/compile.h"
+#include "control/edit.h"
+
+/* One configuration, compiled, on its way to be the running one. */
+struct candidate {
+	struct store_state state;
+	struct model *model;
+	struct ids *ids;
+	struct policy *policy;
+};
+
+static void candidate_clear(struct candidate *candidate)
+{
+	free(candidate->policy);
+	ids_destroy(candidate->ids);
+	model_destroy(candidate->model);
+	json_decref(candidate->state.document);
+	*candidate = (struct candidate){0};
+}
+
+static int seed_make(uint64_t *ret_seed)
+{
+	return getrandom(ret_seed, sizeof(*ret_seed), 0) == sizeof(*ret_seed) ? 0 : -EIO;
+}
+
+/* From the model to the policy: ids that continue @ids, in commit @generation. */
+static int candidate_compile(struct candidate *candidate, const struct ids *ids,
+			     char ret_why[static RUNNING_WHY])
+{
+	uint64_t seed;
+	int error = ids_next(ids, candidate->model, candidate->state.generation, &candidate->ids);
+
+	if (!error)
+		error = seed_make(&seed);
+	if (!error)
+		error = compile_policy(candidate->model, candidate->ids,
+				       candidate->state.generation, seed, &candidate->policy);
+	if (error)
+		snprintf(ret_why, RUNNING_WHY, "the policy cannot be made: %s", strerror(-error));
+	return error;
+}
+
+/* The candidate runs: what ran before is freed. */
+static void candidate_adopt(struct running *running, struct candidate *candidate)
+{
+	struct candidate old = {
+		.state = running->state,
+		.model = running->model,
+		.ids = running->ids,
+		.policy = running->policy,
+	};
+
+	running->state = candidate->state;
+	running->model = candidate->model;
+	running->ids = candidate->ids;
+	running->policy = candidate->policy;
+	*candidate = (struct candidate){0};
+	candidate_clear(&old);
+}
+
+static enum channel_kind port_kind(enum model_device device)
+{
+	switch (device) {
+	case MODEL_VHOST_USER: return KIND_VHOST_USER;
+	case MODEL_TAP: return KIND_TAP;
+	case MODEL_DEVICE: return KIND_DEVICE;
+	}
+	return KIND_VHOST_USER;
+}
+
+/* Bring the devices in line with the model. */
+static int running_attach(struct running *running)
+{
+	const struct model *model = running->model;
+	struct attachment_spec *specs = calloc(model->n_ports + 1, sizeof(*specs));
+	int error;
+
+	if (!specs)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < model->n_ports; i++) {
+		const struct model_port *port = &model->ports[i];
+
+		specs[i] = (struct attachment_spec){
+			.port = ids_port(running->ids, port->name),
+			.name = port->name,
+			.kind = port_kind(port->device),
+			.dials = port->dials,
+			.place = port->device == MODEL_VHOST_USER ? port->path : port->device_name,
+			.queue_pairs = port->queues,
+			.mtu = model_port_mtu(port),
+		};
+	}
+	error = attachments_apply(running->attachments, specs, model->n_ports);
+	free(specs);
+	return error;
+}
+
+/* The ids to go on with: those of a data plane that ran before us. */
+static int ids_begin(const struct running *running, struct ids **ret_ids)
+{
+	const struct policy *adopted = dataplane_adopted_policy(running->dataplane);
+
+	if (adopted && !ids_adopt(adopted, ret_ids))
+		return 0;
+	return ids_create(ret_ids);
+}
+
+/* A model of what is stored. */
+static int candidate_load(struct running *running, struct candidate *candidate,
+			  struct problems *problems)
+{
+	struct document *document;
+	int error = store_load(running->store, problems, &candidate->state);
+
+	if (error)
+		return error;
+	error = document_from_json(candidate->state.document, &document);
+	if (error)
+		return error;
+	error = model_build(document, &running->host, problems, &candidate->model);
+	document_destroy(document);
+	return error;
+}
+
+int running_begin(struct running *running, struct problems *problems,
+		  char ret_why[static RUNNING_WHY])
+{
+	struct candidate candidate = {0};
+	struct ids *ids = NULL;
+	int error = candidate_load(running, &candidate, problems);
+
+	snprintf(ret_why, RUNNING_WHY, "the stored configuration cannot be used");
+	if (!error)
+		error = ids_begin(running, &ids);
+	if (!error)
+		error = candidate_compile(&candidate, ids, ret_why);
+	if (!error)
+		error = dataplane_publish(running->dataplane, candidate.policy, ret_why);
+	if (!error)
+		error = attachments_adopt(running->attachments, ret_why);
+	if (!error) {
+		candidate_adopt(running, &candidate);
+		error = running_attach(running);
+		if (error)
+			snprintf(ret_why, RUNNING_WHY, "ports: %s", strerror(-error));
+	}
+	ids_destroy(ids);
+	candidate_clear(&candidate);
+	return error;
+}
+
+void running_end(struct running *running)
+{
+	struct candidate last = {0};
+
+	candidate_adopt(running, &last);
+}
+
+/* Publish @candidate; if that fails, what was stored before is stored again. */
+static int candidate_publish(struct running *running, const struct candidate *candidate,
+			     char ret_why[static RUNNING_WHY])
+{
+	struct problems problems = {0};
+	int error = dataplane_publish(running->dataplane, candidate->policy, ret_why);
+
+	if (!error)
+		return 0;
+	if (store_save(running->store, &running->state, &problems))
+		fprintf(stderr, "sluiced: generation %llu does not run, but could not be taken "
+			"back from the state directory: a restart will run it\n",
+			(unsigned long long)candidate->state.generation);
+	problems_clear(&problems);
+	return error;
+}
+
+/* What a change makes of the state that is stored. */
+static int candidate_build(struct running *running, const struct running_change *change,
+			   struct candidate *candidate, struct problems *problems)
+{
+	int error = model_build(change->document, &running->host, problems, &candidate->model);
+
+	if (error)
+		return error;
+	candidate->state = running->state;
+	candidate->state.document = model_export(candidate->model);
+	if (!candidate->state.document)
+		return -ENOMEM;
+	candidate->state.generation++;
+	if (change->from_config) {
+		candidate->state.has_config = true;
+		candidate->state.config_digest = change->config_digest;
+	}
+	return 0;
+}
+
+/* Nothing to run anew; but remember that the configuration file says the same. */
+static int commit_nothing(struct running *running, const struct running_change *change,
+			  struct problems *problems)
+{
+	struct store_state state = running->state;
+	int error;
+
+	if (!change->from_config ||
+	    (state.has_config && state.config_digest == change->config_digest))
+		return 0;
+	state.has_config = true;
+	state.config_digest = change->config_digest;
+	error = store_save(running->store, &state, problems);
+	if (!error)
+		running->state = state;
+	return error;
+}
+
+static int commit_candidate(struct running *running, struct candidate *candidate,
+			    struct problems *problems, char ret_why[static RUNNING_WHY])
+{
+	int error = candidate_compile(candidate, running->ids, ret_why);
+
+	if (!error)
+		error = store_save(running->store, &candidate->state, problems);
+	if (!error)
+		error = candidate_publish(running, candidate, ret_why);
+	if (error)
+		return error;
+	candidate_adopt(running, candidate);
+	/* It runs, whatever becomes of the devices. */
+	if (running_attach(running))
+		fprintf(stderr, "sluiced: no memory for some ports: they have no device\n");
+	return 0;
+}
+
+int running_commit(struct running *running, const struct running_change *change,
+		   struct problems *problems, json_t **ret_changes,
+		   char ret_why[static RUNNING_WHY])
+{
+	struct candidate candidate = {0};
+	json_t *changes = NULL;
+	int error = candidate_build(running, change, &candidate, problems);
+
+	snprintf(ret_why, RUNNING_WHY, "%s", "nothing has changed");
+	if (error)
+		goto clear_candidate;
+	changes = edit_diff(running->state.document, candidate.state.document);
+	error = changes ? 0 : -ENOMEM;
+	if (!error && !change->dry_run) {
+		if (!json_array_size(changes))
+			error = commit_nothing(running, change, problems);
+		else
+			error = commit_candidate(running, &candidate, problems, ret_why);
+	}
+	if (!error)
+		*ret_changes = changes;
+	else
+		json_decref(changes);
+clear_candidate:
+	candidate_clear(&candidate);
+	return error;
+}
+
+int running_restore(struct running *running, char ret_why[static RUNNING_WHY])
+{
+	int error = dataplane_publish(running->dataplane, running->policy, ret_why);
+
+	if (!error)
+		attachments_restart(running->attachments);
+	return error;
+}

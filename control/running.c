@@ -34,21 +34,29 @@ static int seed_make(uint64_t *ret_seed)
 	return getrandom(ret_seed, sizeof(*ret_seed), 0) == sizeof(*ret_seed) ? 0 : -EIO;
 }
 
-/* From the model to the policy: ids that continue @ids, in commit @generation. */
-static int candidate_compile(struct candidate *candidate, const struct ids *ids,
+/* From the model to the policy, as the state's generation, with ids that continue @ids. */
+static int candidate_compile(struct candidate *candidate, const struct ids *ids, uint64_t seed,
 			     char ret_why[static RUNNING_WHY])
 {
-	uint64_t seed;
-	int error = ids_next(ids, candidate->model, candidate->state.generation, &candidate->ids);
+	uint64_t generation = candidate->state.generation;
+	struct policy *policy;
+	struct ids *next;
+	int error = ids_next(ids, candidate->model, generation, &next);
 
-	if (!error)
-		error = seed_make(&seed);
-	if (!error)
-		error = compile_policy(candidate->model, candidate->ids,
-				       candidate->state.generation, seed, &candidate->policy);
-	if (error)
+	if (!error) {
+		error = compile_policy(candidate->model, next, generation, seed, &policy);
+		if (error)
+			ids_destroy(next);
+	}
+	if (error) {
 		snprintf(ret_why, RUNNING_WHY, "the policy cannot be made: %s", strerror(-error));
-	return error;
+		return error;
+	}
+	ids_destroy(candidate->ids);
+	free(candidate->policy);
+	candidate->ids = next;
+	candidate->policy = policy;
+	return 0;
 }
 
 /* The candidate runs: what ran before is freed. */
@@ -106,14 +114,55 @@ static int running_attach(struct running *running)
 	return error;
 }
 
-/* The ids to go on with: those of a data plane that ran before us. */
-static int ids_begin(const struct running *running, struct ids **ret_ids)
+/* Compile, with a random seed, and hand it to the data plane. */
+static int candidate_begin(struct running *running, struct candidate *candidate,
+			   char ret_why[static RUNNING_WHY])
 {
-	const struct policy *adopted = dataplane_adopted_policy(running->dataplane);
+	struct ids *none;
+	uint64_t seed;
+	int error = seed_make(&seed);
 
-	if (adopted && !ids_adopt(adopted, ret_ids))
-		return 0;
-	return ids_create(ret_ids);
+	if (!error)
+		error = ids_create(&none);
+	if (error) {
+		snprintf(ret_why, RUNNING_WHY, "%s", strerror(-error));
+		return error;
+	}
+	error = candidate_compile(candidate, none, seed, ret_why);
+	ids_destroy(none);
+	return error ? error : dataplane_publish(running->dataplane, candidate->policy, ret_why);
+}
+
+/*
+ * The data plane ran before us, with @adopted. Continue its ids; if compiling
+ * gives what it has, byte for byte, it is left alone. If not, it gets the new
+ * one as a later generation, since it takes no other.
+ */
+static int candidate_continue(struct running *running, struct candidate *candidate,
+			      const struct policy *adopted, char ret_why[static RUNNING_WHY])
+{
+	struct ids *ids;
+	int error = ids_adopt(adopted, &ids);
+
+	if (error) {
+		snprintf(ret_why, RUNNING_WHY, "the running policy: %s", strerror(-error));
+		return error;
+	}
+	if (candidate->state.generation <= adopted->generation)
+		candidate->state.generation = adopted->generation;
+	error = candidate_compile(candidate, ids, adopted->hash_seed, ret_why);
+	if (error || (candidate->policy->size == adopted->size &&
+		      !memcmp(candidate->policy, adopted, adopted->size)))
+		goto destroy_ids;
+	if (candidate->state.generation == adopted->generation) {
+		candidate->state.generation++;
+		error = candidate_compile(candidate, ids, adopted->hash_seed, ret_why);
+	}
+	if (!error)
+		error = dataplane_publish(running->dataplane, candidate->policy, ret_why);
+destroy_ids:
+	ids_destroy(ids);
+	return error;
 }
 
 /* A model of what is stored. */
@@ -136,17 +185,16 @@ static int candidate_load(struct running *running, struct candidate *candidate,
 int running_begin(struct running *running, struct problems *problems,
 		  char ret_why[static RUNNING_WHY])
 {
+	const struct policy *adopted = dataplane_adopted_policy(running->dataplane);
 	struct candidate candidate = {0};
-	struct ids *ids = NULL;
 	int error = candidate_load(running, &candidate, problems);
 
-	snprintf(ret_why, RUNNING_WHY, "the stored configuration cannot be used");
-	if (!error)
-		error = ids_begin(running, &ids);
-	if (!error)
-		error = candidate_compile(&candidate, ids, ret_why);
-	if (!error)
-		error = dataplane_publish(running->dataplane, candidate.policy, ret_why);
+	if (error)
+		snprintf(ret_why, RUNNING_WHY, "the stored configuration cannot be used");
+	else if (adopted)
+		error = candidate_continue(running, &candidate, adopted, ret_why);
+	else
+		error = candidate_begin(running, &candidate, ret_why);
 	if (!error)
 		error = attachments_adopt(running->attachments, ret_why);
 	if (!error) {
@@ -155,7 +203,6 @@ int running_begin(struct running *running, struct problems *problems,
 		if (error)
 			snprintf(ret_why, RUNNING_WHY, "ports: %s", strerror(-error));
 	}
-	ids_destroy(ids);
 	candidate_clear(&candidate);
 	return error;
 }
@@ -225,8 +272,11 @@ static int commit_nothing(struct running *running, const struct running_change *
 static int commit_candidate(struct running *running, struct candidate *candidate,
 			    struct problems *problems, char ret_why[static RUNNING_WHY])
 {
-	int error = candidate_compile(candidate, running->ids, ret_why);
+	uint64_t seed;
+	int error = seed_make(&seed);
 
+	if (!error)
+		error = candidate_compile(candidate, running->ids, seed, ret_why);
 	if (!error)
 		error = store_save(running->store, &candidate->state, problems);
 	if (!error)

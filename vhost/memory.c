@@ -183,16 +183,31 @@ int memory_add(const struct memory *old, const struct proto_region *region, int 
 	return 0;
 }
 
+/* The place of the region with these addresses and this size; memory->n if there is none. */
+static unsigned memory_place(const struct memory *memory, const struct proto_region *region)
+{
+	unsigned at = 0;
+
+	while (at < memory->n && (memory->regions[at].gpa != region->guest_addr ||
+				  memory->regions[at].size != region->size ||
+				  memory->regions[at].user_addr != region->user_addr))
+		at++;
+	return at;
+}
+
+bool memory_has(const struct memory *memory, const struct proto_region *region, int fd)
+{
+	unsigned at = memory ? memory_place(memory, region) : 0;
+
+	return memory && at < memory->n &&
+	       mapping_is_same(memory->regions[at].mapping, fd, region->mmap_offset, region->size);
+}
+
 int memory_remove(const struct memory *old, const struct proto_region *region,
 		  struct memory **ret_memory)
 {
-	unsigned gone = 0;
+	unsigned gone = old ? memory_place(old, region) : 0;
 
-	while (old && gone < old->n &&
-	       (old->regions[gone].gpa != region->guest_addr ||
-		old->regions[gone].size != region->size ||
-		old->regions[gone].user_addr != region->user_addr))
-		gone++;
 	if (!old || gone == old->n)
 		return -ENOENT;
 

@@ -48,7 +48,7 @@ int memory_create(const struct proto_region *regions, const int *fds, unsigned n
 		  const struct memory *old, atomic_bool *dead, struct memory **ret_memory,
 		  struct memory_fault *ret_fault) __attribute__((warn_unused_result));
 
-/* The regions of @old (may be NULL) and one more. */
+/* The regions of @old (may be NULL) and one more, which is none of them yet. */
 int memory_add(const struct memory *old, const struct proto_region *region, int fd,
 	       atomic_bool *dead, struct memory **ret_memory, struct memory_fault *ret_fault)
 	__attribute__((warn_unused_result));
@@ -56,6 +56,9 @@ int memory_add(const struct memory *old, const struct proto_region *region, int 
 /* The regions of @old but for @region, which is told by its addresses and size; -ENOENT. */
 int memory_remove(const struct memory *old, const struct proto_region *region,
 		  struct memory **ret_memory) __attribute__((warn_unused_result));
+
+/* Is @region of the file @fd one of its regions? */
+bool memory_has(const struct memory *memory, const struct proto_region *region, int fd);
 
 void memory_destroy(struct memory *memory);
 

@@ -37,17 +37,24 @@ void queue_destroy(struct vhost_queue *queue)
 bool queue_resume(struct vhost_queue *queue, const struct ring *ring)
 {
 	uint16_t used = guest_load16(&ring->used->idx);
+	uint16_t avail = guest_load16_acquire(&ring->avail->idx);
+	uint16_t at = split_is_possible(ring, avail, used) ? used : queue->ask.base;
 
-	queue->next_avail = used;
-	queue->avail_seen = used;
-	queue->next_used = used;
-	queue->published = used;
+	queue->next_avail = at;
+	queue->avail_seen = at;
+	queue->next_used = at;
+	queue->published = at;
 	queue->hint = 0;
 	queue->called = false;
 	queue->dirty.n = 0;
 	atomic_store_explicit(&queue->broken, false, memory_order_relaxed);
-	split_waiting(queue, ring);
-	return !queue_is_broken(queue);
+	if (!split_is_possible(ring, avail, at)) {
+		queue_break(queue, ring);
+		return false;
+	}
+	if (at != used)
+		split_show(queue, ring);
+	return true;
 }
 
 void queue_break(struct vhost_queue *queue, const struct ring *ring)

@@ -137,9 +137,11 @@ struct vhost_queue *queue_create(unsigned index);
 void queue_destroy(struct vhost_queue *queue);
 
 /*
- * The ring starts where the guest's used index stands: what was taken was always
- * given back, so this is what is undone. False if the indices cannot be right;
- * the queue is broken then.
+ * Find out where the ring starts: at the used index that stands in it, for what
+ * was taken was always given back, so that says what is undone. The front-end's
+ * word (ask.base) is less: after a reconnection some say the available index, and
+ * would have frames skipped, others 0 (reference 1.5, 1.7). It counts when the used
+ * index cannot be right. False if neither can; the queue is broken then.
  */
 bool queue_resume(struct vhost_queue *queue, const struct ring *ring);
 

@@ -204,7 +204,11 @@ static inline void write_frame(uint8_t *host, const struct virtio_net_hdr_v1 *hd
 void vhost_queue_begin(struct vhost_queue *queue)
 {
 	queue_lock(queue);
-	queue->burst = queue_ring(queue);
+	const struct ring *ring = queue_ring(queue);
+	queue->burst = ring;
+	/* Once a burst, even if buffers are left from the last: a broken ring is noticed soon. */
+	if (ring && !queue_is_broken(queue))
+		split_waiting(queue, ring);
 }
 
 int vhost_queue_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *src_hdr,

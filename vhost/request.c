@@ -224,6 +224,8 @@ static int add_mem_reg(struct vhost_device *device, struct message *in, struct a
 	struct memory_fault fault;
 	struct memory *memory;
 
+	if (memory_has(device->memory, &in->payload.slot.region, in->fds[0]))
+		return 0; /* told again after a reset */
 	if (device->memory && device->memory->n >= PROTO_MEM_SLOTS)
 		return device_fail(device, -ENOSPC, "all %d slots are taken", PROTO_MEM_SLOTS);
 	int err = memory_add(device->memory, &in->payload.slot.region, in->fds[0], &device->dead,
@@ -382,11 +384,6 @@ static int set_vring_base(struct vhost_device *device, struct message *in, struc
 	if (in->payload.state.num > UINT16_MAX)
 		return device_fail(device, -EINVAL, "ring %u: %u is no index of a split ring",
 				   queue->index, in->payload.state.num);
-	/*
-	 * Only to be told again: a ring starts at its used index, which says more.
-	 * Some front-ends send the available index after a reconnection and would
-	 * have frames skipped, others 0 (reference 1.5, 1.7).
-	 */
 	queue->ask.base = (uint16_t)in->payload.state.num;
 	queue->ask.resumed = false;
 	vring_update(device);

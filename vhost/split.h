@@ -44,6 +44,12 @@ static inline uint64_t split_used_bytes(unsigned size)
 	return sizeof(struct guest_used) + 8 * (uint64_t)size + sizeof(struct guest16);
 }
 
+/* The guest cannot be further ahead of us than the ring is long. */
+static inline bool split_is_possible(const struct ring *ring, uint16_t avail, uint16_t used)
+{
+	return (uint16_t)(avail - used) <= ring->size;
+}
+
 /*
  * How many chains wait? The guest's index is loaded once; what it covers may be
  * read then. An index further ahead than the ring is long breaks the queue, and
@@ -53,14 +59,13 @@ static inline unsigned split_waiting(struct vhost_queue *queue, const struct rin
 {
 	/* Acquire: heads and descriptors were written before the index. */
 	uint16_t idx = guest_load16_acquire(&ring->avail->idx);
-	uint16_t n = (uint16_t)(idx - queue->next_avail);
 
-	if (__builtin_expect(n > ring->size, 0)) {
+	if (__builtin_expect(!split_is_possible(ring, idx, queue->next_avail), 0)) {
 		queue_break(queue, ring);
 		return 0;
 	}
 	queue->avail_seen = idx;
-	return n;
+	return (uint16_t)(idx - queue->next_avail);
 }
 
 /* The head at place @at of the available ring; unchecked. */
@@ -104,6 +109,17 @@ static inline void split_mark_field(struct vhost_queue *queue, const struct ring
 	dirty_flush(ring->log, &queue->dirty);
 }
 
+/*
+ * Let the guest see the used index. Release: the elements, and all that was read
+ * from or written to their buffers, come before.
+ */
+static inline void split_show(struct vhost_queue *queue, const struct ring *ring)
+{
+	guest_store16_release(&ring->used->idx, queue->published);
+	if (__builtin_expect(ring->log != NULL, 0))
+		split_mark_field(queue, ring, &ring->used->idx);
+}
+
 /* Give the guest all used elements of the burst. True: it wants to be called for it. */
 static inline bool split_publish(struct vhost_queue *queue, const struct ring *ring)
 {
@@ -113,11 +129,8 @@ static inline bool split_publish(struct vhost_queue *queue, const struct ring *r
 		return false;
 	if (__builtin_expect(ring->log != NULL, 0))
 		split_mark_used(queue, ring);
-	/* Release: elements, and what was read from or written to the buffers, come before. */
-	guest_store16_release(&ring->used->idx, now);
 	queue->published = now;
-	if (__builtin_expect(ring->log != NULL, 0))
-		split_mark_field(queue, ring, &ring->used->idx);
+	split_show(queue, ring);
 
 	/* The guest asks for a call, then looks at the index once more: publish before looking. */
 	guest_fence();

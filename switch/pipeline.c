@@ -113,6 +113,7 @@ static void learn(struct pipeline *pipeline, const struct decision *decision)
 static enum drop route(struct pipeline *pipeline, unsigned i)
 {
 	struct frame *frame = &pipeline->burst.frames[i];
+	struct frame_l2 l2;
 	struct decision decision;
 	uint32_t cursor = 0;
 	uint16_t port, tag;
@@ -120,12 +121,13 @@ static enum drop route(struct pipeline *pipeline, unsigned i)
 
 	if (fault != DROP_NONE)
 		return fault;
-	decide(pipeline->policy, pipeline->fdb, frame, pipeline->in, pipeline->now, &decision);
-	if (decision.fate == FATE_DROP && !decision.learn)
-		return decision.drop;
-	fault = offload_check(frame, &decision.l2);
+	/* Checked first: decide() asks the header whether a long frame is to be segmented. */
+	fault = frame_parse(frame, &l2);
+	if (fault == DROP_NONE)
+		fault = offload_check(frame, &l2);
 	if (fault != DROP_NONE)
 		return fault;
+	decide(pipeline->policy, pipeline->fdb, frame, pipeline->in, pipeline->now, &decision);
 	if (decision.learn)
 		learn(pipeline, &decision);
 	if (decision.strip)

@@ -1,0 +1,138 @@
+/*
+ * script - a little language for what a switch does to frames.
+ *
+ * One file is one case: a few ports, frames, and where each of them has to come
+ * out. It runs on the real pipeline, in memory, on a clock that stands still
+ * (tests/lab). `#` begins a comment; each file begins with one that says what it
+ * is about. The statements:
+ *
+ *	network NAME [vlan N] [mtu N] [age SECONDS] [macs N] [isolated] [no-learning] [no-unknown]
+ *	port NAME access NETWORK [OPTION...]
+ *	port NAME trunk [native NETWORK] [NETWORK[=VLAN]... | all] [OPTION...]
+ *		options: macs HOST,... addresses PREFIX,... unguarded uplink quota N
+ *		promiscuous isolated community N room N down fails accepts none|csum,tso4,tso6,ecn
+ *	host NAME MAC
+ *		A network that is a number needs no line: it is VLAN number N. The
+ *		same line again changes the network or port.
+ *	remove port|network NAME		renew port|network NAME
+ *		renew: removed and made again in the same slot
+ *
+ *	send PORT SRC -> DST [FRAME...]		one frame, or several alike
+ *		SRC, DST: a host, a MAC or `broadcast`
+ *		tag VID[/PCP], stag VID, qtag VID	outermost first
+ *		ip A > B, arp A ? B, type HEX		what it carries
+ *		udp N > N, tcp N > N, solicit IP, advert IP, with lladdr HOST
+ *		len N (of the frame), payload N, cut N, times N
+ *		partial (checksum left to others), tso N, csum START OFFSET, gso TYPE
+ *	expect PORT[:VID[/PCP]][*N]...		exactly these, everything else silent
+ *	expect none[, drop REASON]		REASON is the sender's counter
+ *		What comes out is compared byte by byte with what went in.
+ *
+ *	clock +N[.N]s				sweep			restart
+ *		restart: another data plane takes over what this one had learned
+ *	flush [NETWORK] [at PORT]		known HOST in NETWORK at PORT
+ *	entries N				unknown HOST in NETWORK
+ *	count PORT NAME N
+ *		rx rx-bytes delivered offered tx tx-bytes replicated moves evictions
+ *		segmented drop.REASON missed.REASON
+ */
+#ifndef TESTS_SCRIPT_SCRIPT_H
+#define TESTS_SCRIPT_SCRIPT_H
+
+#include "tests/lab/lab.h"
+#include "tests/sketch/policy_sketch.h"
+
+enum {
+	SCRIPT_NETWORKS = 64,
+	SCRIPT_HOSTS = 64,
+	SCRIPT_WORDS = 64,
+	SCRIPT_NAME = 24,
+	SCRIPT_BOUND = 8,
+};
+
+struct script_network {
+	char name[SCRIPT_NAME];	/* "": free */
+	struct policy_network_spec spec;
+};
+
+struct script_port {
+	char name[SCRIPT_NAME];
+	struct policy_port_spec spec;
+	struct policy_trunk_entry pairs[SCRIPT_NETWORKS];
+	mac48 macs[SCRIPT_BOUND];
+	struct policy_prefix4 addresses4[SCRIPT_BOUND];
+	struct policy_prefix6 addresses6[SCRIPT_BOUND];
+	bool all;		/* trunk of all networks that have a vlan */
+	uint32_t room, accepts;
+	bool down, fails_late;
+};
+
+struct script_host {
+	char name[SCRIPT_NAME];
+	mac48 mac;
+};
+
+/* What was sent last, to compare with what came out. */
+struct script_sent {
+	uint16_t port;
+	unsigned times;
+	bool tagged;
+	uint16_t tci;
+	uint16_t mss;
+	struct virtio_net_hdr_v1 hdr;
+	struct sketch untagged;		/* the frame without its one tag */
+	struct sketch packet;
+	struct port_counters before;	/* of the sender */
+};
+
+struct script {
+	struct lab *lab;
+	struct script_network networks[SCRIPT_NETWORKS];	/* by id */
+	struct script_port ports[LAB_PORTS];			/* by id */
+	struct script_host hosts[SCRIPT_HOSTS];
+	unsigned n_hosts;
+	uint64_t generation;
+	bool changed;			/* the policy is to be compiled again */
+	struct script_sent sent;
+	/* the line that runs */
+	unsigned line;
+	char *words[SCRIPT_WORDS];
+	unsigned n_words, at;
+	char why[512];
+};
+
+/* Run the file at @path. True if all of it held; else ret_why says where and why. */
+bool script_run(const char *path, char *ret_why, size_t why_size);
+
+/* For the statements: false, with the reason kept. */
+bool script_fail(struct script *script, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The next word, or "" at the end of the line; and whether it is @word, which is then passed. */
+const char *script_peek(const struct script *script);
+const char *script_next(struct script *script);
+bool script_accept(struct script *script, const char *word);
+bool script_number(struct script *script, const char *text, uint32_t *ret_number);
+bool script_next_number(struct script *script, uint32_t *ret_number);
+
+bool script_mac(struct script *script, const char *text, mac48 *ret_mac);
+uint16_t script_find_port(const struct script *script, const char *name); /* 0: there is none */
+bool script_port(struct script *script, const char *name, uint16_t *ret_id);
+bool script_network(struct script *script, const char *name, uint16_t *ret_id);
+bool script_compile(struct script *script);
+
+/* The statements, each from the word behind its own. */
+bool script_say_network(struct script *script);
+bool script_say_port(struct script *script);
+bool script_say_host(struct script *script);
+bool script_say_remove(struct script *script);
+bool script_say_renew(struct script *script);
+bool script_say_send(struct script *script);
+bool script_say_expect(struct script *script);
+bool script_say_count(struct script *script);
+bool script_say_known(struct script *script);
+bool script_say_unknown(struct script *script);
+bool script_say_entries(struct script *script);
+bool script_say_flush(struct script *script);
+
+#endif

@@ -190,14 +190,30 @@ static int attachment_give(struct attachment *attachment, const int *fds, unsign
 	return 0;
 }
 
+static void fds_close(const int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		close(fds[i]);
+}
+
 static int interface_open(const struct attachment_spec *spec, int *ret_fds, unsigned *ret_n_fds,
 			  char ret_why[static NETDEV_WHY])
 {
-	*ret_n_fds = spec->kind == KIND_TAP ? spec->queue_pairs : 1;
-	if (spec->kind == KIND_TAP)
-		return netdev_open_tap(spec->place, spec->queue_pairs, spec->mtu, ret_fds,
-				       ret_why);
-	return netdev_open_device(spec->place, ret_fds, ret_why);
+	unsigned n = spec->kind == KIND_TAP ? spec->queue_pairs : 1;
+	int error;
+
+	if (spec->kind == KIND_DEVICE)
+		error = netdev_open_device(spec->place, ret_fds, ret_why);
+	else
+		error = netdev_open_tap(spec->place, n, ret_fds, ret_why);
+	if (error)
+		return error;
+	error = spec->kind == KIND_TAP ?
+			netdev_configure(spec->place, spec->mtu, spec->mac, ret_why) : 0;
+	if (error)
+		fds_close(ret_fds, n);
+	*ret_n_fds = n;
+	return error;
 }
 
 static void link_read(struct attachment *attachment)
@@ -223,8 +239,7 @@ static void interface_try(void *user)
 		trouble_set(attachment, why);
 	} else {
 		error = attachment_give(attachment, fds, n_fds);
-		while (n_fds > 0)
-			close(fds[--n_fds]);
+		fds_close(fds, n_fds);
 		link_read(attachment);
 	}
 	if (error && (attachment->broken || error == -EBUSY))
@@ -367,22 +382,21 @@ static bool spec_keeps_device(const struct attachment_spec *old, const struct at
 	       !strcmp(old->place, spec->place);
 }
 
-static void attachment_set_mtu(struct attachment *attachment, uint32_t mtu)
+/* The port stays as it is; what can change under a device that stays is brought in line. */
+static void attachment_adjust(struct attachment *attachment, const struct attachment_spec *spec)
 {
+	bool same = attachment->spec.mtu == spec->mtu && attachment->spec.mac == spec->mac;
+	char why[NETDEV_WHY];
 	int error;
 
-	if (attachment->spec.mtu == mtu)
+	attachment->spec.mtu = spec->mtu;
+	attachment->spec.mac = spec->mac;
+	if (same || spec->kind != KIND_TAP || !attachment->attached)
 		return;
-	attachment->spec.mtu = mtu;
-	if (attachment->spec.kind != KIND_TAP)
-		return;
-	error = netdev_set_mtu(attachment->spec.place, mtu);
-	/* One that moved to another namespace has the MTU that its user gives it. */
-	if (error && error != -ENODEV) {
-		snprintf(attachment->trouble, sizeof(attachment->trouble), "mtu %u: %s", mtu,
-			 strerror(-error));
-		attachment_tell(attachment);
-	}
+	error = netdev_configure(spec->place, spec->mtu, spec->mac, why);
+	/* One that moved to another namespace is as its user makes it. */
+	trouble_set(attachment, error && error != -ENODEV ? why : "");
+	attachment_tell(attachment);
 }
 
 static void attachment_remove(struct attachments *all, uint16_t id, bool port_stays)
@@ -478,7 +492,7 @@ int attachments_apply(struct attachments *all, const struct attachment_spec *spe
 		if (!wanted[id])
 			continue;
 		if (all->by_id[id]) {
-			attachment_set_mtu(all->by_id[id], wanted[id]->mtu);
+			attachment_adjust(all->by_id[id], wanted[id]);
 			continue;
 		}
 		created = attachment_create(all, wanted[id], &all->by_id[id]);

@@ -44,6 +44,7 @@ struct attachment_spec {
 	const char *place;	/* absolute path of the socket, or the interface's name */
 	unsigned queue_pairs;
 	uint32_t mtu;
+	mac48 mac;		/* tap: the interface's own address; 0: the kernel's choice */
 };
 
 struct attachment_report {

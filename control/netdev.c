@@ -11,6 +11,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netlink/addr.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
@@ -66,45 +67,67 @@ static int route_open(struct nl_sock **ret_socket)
 	return 0;
 }
 
-/* Bring link @name up, with @mtu unless that is 0. Changes nothing that is right already. */
-static int link_configure(const char *name, uint32_t mtu, bool up)
+/* What makes @link as it shall be (@mtu, @mac 0: as it is), and up; NULL in *@ret_change: it is. */
+static int link_difference(struct rtnl_link *link, uint32_t mtu, mac48 mac,
+			   struct rtnl_link **ret_change)
 {
-	struct nl_sock *socket;
-	struct rtnl_link *link = NULL, *change = NULL;
+	struct rtnl_link *change = rtnl_link_alloc();
+	uint8_t bytes[ETH_ALEN];
+	struct nl_addr *wanted;
 	bool differs = false;
-	int error = route_open(&socket);
 
-	if (error)
-		return error;
-	error = nl_errno(rtnl_link_get_kernel(socket, 0, name, &link));
-	if (error)
-		goto close_socket;
-	change = rtnl_link_alloc();
-	if (!change) {
-		error = -ENOMEM;
-		goto put_link;
+	mac_store(mac, bytes);
+	wanted = nl_addr_build(AF_LLC, bytes, sizeof(bytes));
+	if (!change || !wanted) {
+		rtnl_link_put(change);
+		nl_addr_put(wanted);
+		return -ENOMEM;
 	}
 	if (mtu && rtnl_link_get_mtu(link) != mtu) {
 		rtnl_link_set_mtu(change, mtu);
 		differs = true;
 	}
-	if (up && !(rtnl_link_get_flags(link) & IFF_UP)) {
+	if (mac && nl_addr_cmp(rtnl_link_get_addr(link), wanted)) {
+		rtnl_link_set_addr(change, wanted);
+		differs = true;
+	}
+	if (!(rtnl_link_get_flags(link) & IFF_UP)) {
 		rtnl_link_set_flags(change, IFF_UP);
 		differs = true;
 	}
-	if (differs)
+	nl_addr_put(wanted);
+	if (!differs) {
+		rtnl_link_put(change);
+		change = NULL;
+	}
+	*ret_change = change;
+	return 0;
+}
+
+int netdev_configure(const char *name, uint32_t mtu, mac48 mac, char ret_why[static NETDEV_WHY])
+{
+	struct nl_sock *socket;
+	struct rtnl_link *link = NULL, *change = NULL;
+	int error = route_open(&socket);
+
+	if (error)
+		return fail(ret_why, error, "netlink: %s", strerror(-error));
+	error = nl_errno(rtnl_link_get_kernel(socket, 0, name, &link));
+	if (error) {
+		fail(ret_why, error, "there is no interface %s", name);
+		goto close_socket;
+	}
+	error = link_difference(link, mtu, mac, &change);
+	if (!error && change)
 		error = nl_errno(rtnl_link_change(socket, link, change, 0));
+	if (error)
+		fail(ret_why, error, "interface %s: mtu, address and up: %s", name,
+		     strerror(-error));
 	rtnl_link_put(change);
-put_link:
 	rtnl_link_put(link);
 close_socket:
 	nl_socket_free(socket);
 	return error;
-}
-
-int netdev_set_mtu(const char *name, uint32_t mtu)
-{
-	return link_configure(name, mtu, false);
 }
 
 struct netdev_link netdev_look(const char *name)
@@ -165,7 +188,7 @@ close_fd:
 	return error;
 }
 
-int netdev_open_tap(const char *name, unsigned n_queues, uint32_t mtu, int *ret_fds,
+int netdev_open_tap(const char *name, unsigned n_queues, int *ret_fds,
 		    char ret_why[static NETDEV_WHY])
 {
 	int fds[LIMIT_QUEUE_PAIRS];
@@ -179,11 +202,6 @@ int netdev_open_tap(const char *name, unsigned n_queues, uint32_t mtu, int *ret_
 		error = tap_open_queue(name, n_queues > 1, &fds[n], ret_why);
 		if (error)
 			goto close_queues;
-	}
-	error = link_configure(name, mtu, true);
-	if (error) {
-		fail(ret_why, error, "tap %s: mtu %u and up: %s", name, mtu, strerror(-error));
-		goto close_queues;
 	}
 	memcpy(ret_fds, fds, n_queues * sizeof(*fds));
 	return 0;
@@ -230,11 +248,9 @@ int netdev_open_device(const char *name, int *ret_fd, char ret_why[static NETDEV
 		fail(ret_why, error, "interface %s: packet socket: %s", name, strerror(-error));
 		goto close_fd;
 	}
-	error = link_configure(name, 0, true);
-	if (error) {
-		fail(ret_why, error, "interface %s: taking it up: %s", name, strerror(-error));
+	error = netdev_configure(name, 0, 0, ret_why);
+	if (error)
 		goto close_fd;
-	}
 	*ret_fd = fd;
 	return 0;
 close_fd:

@@ -13,24 +13,29 @@
 
 #include "control/loop.h"
 #include "switch/limits.h"
+#include "switch/types.h"
 
 enum { NETDEV_WHY = 160 };
 
 /*
  * Make the tap @name with @n_queues queues, or join a persistent one, with a
  * virtio-net header of 12 bytes (virtio 1.3, 5.1.6: struct virtio_net_hdr_v1)
- * and offloads on, set its MTU and take it up. @ret_fds: one a queue,
- * non-blocking and close-on-exec.
+ * and offloads on. @ret_fds: one a queue, non-blocking and close-on-exec. It is
+ * down unless it was up before.
  */
-int netdev_open_tap(const char *name, unsigned n_queues, uint32_t mtu, int *ret_fds,
+int netdev_open_tap(const char *name, unsigned n_queues, int *ret_fds,
 		    char ret_why[static NETDEV_WHY]) __attribute__((warn_unused_result));
 
 /* A packet socket that sees all of interface @name, with a virtio-net header; the link is taken up. */
 int netdev_open_device(const char *name, int *ret_fd, char ret_why[static NETDEV_WHY])
 	__attribute__((warn_unused_result));
 
-/* Give an interface a new MTU. -ENODEV if it is not in this network namespace. */
-int netdev_set_mtu(const char *name, uint32_t mtu) __attribute__((warn_unused_result));
+/*
+ * Give an interface an MTU and an Ethernet address (0: the one it has), and take
+ * it up. -ENODEV if it is not in this network namespace.
+ */
+int netdev_configure(const char *name, uint32_t mtu, mac48 mac, char ret_why[static NETDEV_WHY])
+	__attribute__((warn_unused_result));
 
 struct netdev_link {
 	int index;	/* 0: there is none */

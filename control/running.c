@@ -107,6 +107,8 @@ static int running_attach(struct running *running)
 			.place = port->device == MODEL_VHOST_USER ? port->path : port->device_name,
 			.queue_pairs = port->queues,
 			.mtu = model_port_mtu(port),
+			/* The guest on a tap is the interface itself. */
+			.mac = port->device == MODEL_TAP && port->n_macs ? port->macs[0] : 0,
 		};
 	}
 	error = attachments_apply(running->attachments, specs, model->n_ports);

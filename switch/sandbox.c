@@ -31,7 +31,6 @@ enum { SANITIZED = false };
 
 enum {
 	NOBODY = 65534,		/* the user and group that own nothing */
-	FDS_WANTED = 65536,	/* a session and its queues are a dozen fds: enough for all ports */
 };
 
 void sandbox_set_limits(void)
@@ -41,10 +40,9 @@ void sandbox_set_limits(void)
 
 	/* a core dump would hold guests' memory */
 	setrlimit(RLIMIT_CORE, &none);
+	/* a session and its queues are a dozen fds: as many as we may have */
 	if (getrlimit(RLIMIT_NOFILE, &fds))
 		return;
-	if (fds.rlim_max < FDS_WANTED && geteuid() == 0)
-		fds.rlim_max = FDS_WANTED;
 	fds.rlim_cur = fds.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &fds);
 }

@@ -4,6 +4,7 @@
 #include "switch/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ enum {
 
 struct server {
 	struct server_options options;
+	int spare;			/* an fd to give up when there are no more */
 	int connection;			/* -1: none */
 	bool greeted;			/* the peer has said HELLO and speaks our version */
 	bool stopping;			/* a STOP was received */
@@ -171,9 +173,24 @@ static bool may_connect(const struct server *server, int fd)
 	return peer.uid == 0 || peer.uid == server->options.starter;
 }
 
+/* A new connection, or -1. Ports that have all our fds shall not keep the control process out. */
+static int accept_any(struct server *server)
+{
+	int fd;
+
+	if (server->spare < 0)
+		server->spare = fcntl(server->options.listen_fd, F_DUPFD_CLOEXEC, 0);
+	fd = accept4(server->options.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0 || errno != EMFILE || server->spare < 0)
+		return fd;
+	close(server->spare);
+	server->spare = -1;
+	return accept4(server->options.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
 static void accept_connection(struct server *server)
 {
-	int fd = accept4(server->options.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept_any(server);
 
 	if (fd < 0)
 		return;
@@ -252,6 +269,7 @@ int server_create(const struct server_options *options, struct server **ret_serv
 		return -ENOMEM;
 	server->options = *options;
 	server->connection = -1;
+	server->spare = fcntl(options->listen_fd, F_DUPFD_CLOEXEC, 0);
 	*ret_server = server;
 	return 0;
 }
@@ -261,5 +279,6 @@ void server_destroy(struct server *server)
 	if (!server)
 		return;
 	disconnect(server);
+	close(server->spare);
 	free(server);
 }

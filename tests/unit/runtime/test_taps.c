@@ -310,7 +310,7 @@ static void what_is_no_tap_is_refused(void **state)
 
 static int start(void **state)
 {
-	harness_start(&dp, 2);
+	harness_start(&dp, 2, 0);
 	return 0;
 }
 

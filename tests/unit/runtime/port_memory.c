@@ -1,0 +1,107 @@
+/*
+ * port_memory - see port_memory.h.
+ */
+#include "tests/unit/runtime/port_memory.h"
+
+#include <string.h>
+
+#include "tests/lib/check.h"
+
+static unsigned n_open;	/* destinations between begin and end: never more than one */
+
+static void take(struct port_queue *queue, struct burst *burst)
+{
+	struct memory_port *port = queue->port->device;
+
+	check(burst->count == 0, "the burst holds %u frames already", burst->count);
+	while (port->n_taken < port->n_sent && burst->count < LIMIT_BURST)
+		burst->frames[burst->count++] = port->sent[port->n_taken++];
+}
+
+static void give_back(struct port_queue *queue, struct burst *burst)
+{
+	struct memory_port *port = queue->port->device;
+
+	check(n_open == 0, "given back before it was delivered");
+	port->gave_back += burst->count;
+}
+
+static void *begin(struct port *base, struct uring *ring, uint32_t spread)
+{
+	struct memory_port *port = base->device;
+
+	if (port->down)
+		return NULL;
+	check(n_open++ == 0, "two destinations at a time");
+	port->begins++;
+	port->open = true;
+	return port;
+}
+
+static enum drop put(void *sink, unsigned place, const struct virtio_net_hdr_v1 *hdr,
+		     const struct iovec *src, unsigned n_src, uint32_t len)
+{
+	struct memory_port *port = sink;
+	struct memory_seen *seen = &port->seen[port->n_seen];
+	uint32_t at = 0;
+
+	check(port->open, "put without begin");
+	if (port->room == 0)
+		return DROP_RING_FULL;
+	port->room--;
+	check(port->n_seen < MEMORY_SEEN, "no test puts so many");
+	port->n_seen++;
+	seen->place = place;
+	seen->hdr = *hdr;
+	seen->len = len;
+	seen->first = src[0].iov_base;
+	seen->last = src[n_src - 1].iov_base;
+	for (unsigned i = 0; i < n_src; at += (uint32_t)src[i++].iov_len)
+		if (at + src[i].iov_len <= MEMORY_FRAME)
+			memcpy(seen->bytes + at, src[i].iov_base, src[i].iov_len);
+	check(at == len, "pieces of %u bytes, %u announced", at, len);
+	return DROP_NONE;
+}
+
+static void end(void *sink, enum drop *ret_failed)
+{
+	struct memory_port *port = sink;
+
+	check(port->open, "end without begin");
+	for (unsigned i = 0; i < port->n_seen; i++)
+		if (port->fails_late >> port->seen[i].place & 1)
+			ret_failed[port->seen[i].place] = DROP_DEVICE_ERROR;
+	port->open = false;
+	port->ends++;
+	n_open--;
+}
+
+static const struct port_ops memory_port_ops = {
+	.kind = "memory",
+	.take = take,
+	.give_back = give_back,
+	.begin = begin,
+	.put = put,
+	.end = end,
+};
+
+void memory_port_init(struct memory_port *port, struct port_table *table, uint16_t id)
+{
+	memset(port, 0, sizeof(*port));
+	port->port = (struct port){
+		.ops = &memory_port_ops,
+		.ref = {id, 1},
+		.accepts = PORT_ACCEPTS_ALL,
+		.watch = -1,
+		.device = port,
+	};
+	port->queue = (struct port_queue){.port = &port->port, .kick = -1};
+	port->room = MEMORY_SEEN;
+	atomic_store(&table->slots[id], &port->port);
+}
+
+void memory_port_send(struct memory_port *port, const struct frame *frame)
+{
+	check(port->n_sent < MEMORY_SENT, "no test sends so many");
+	port->sent[port->n_sent++] = *frame;
+}

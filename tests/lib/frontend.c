@@ -99,6 +99,7 @@ int frontend_dial(struct frontend *fe)
 	close_connection(fe);
 	fe->socket = sockets[0];
 	fe->protocol = 0;
+	fe->has_slots = false;
 	return sockets[1];
 }
 
@@ -126,6 +127,10 @@ void frontend_bring_up(struct frontend *fe)
 void frontend_hang_up(struct frontend *fe)
 {
 	close_connection(fe);
+}
+
+void frontend_resume(struct frontend *fe)
+{
 	/* QEMU does the same when nobody is left to ask: what was used, was done. */
 	for (unsigned i = 0; i < fe->n_queues; i++)
 		fe->bases[i] = __atomic_load_n(&fe->queues[i].ring.used->idx, __ATOMIC_ACQUIRE);

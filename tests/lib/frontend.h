@@ -11,7 +11,7 @@
  * Life: create (memory and rings) - dial (a connection; give the other end to a
  * backend) - handshake - start - send and receive - stop - hang_up - destroy.
  * After hang_up, dial begins again with the same memory and rings, as after a
- * backend's restart.
+ * backend's restart (see frontend_resume()).
  *
  * Errors of the session are returned (tests provoke them); what a correct
  * backend can never cause fails the test at once (check.h). Threads: one
@@ -27,7 +27,7 @@
 #include "tests/lib/guest_ring.h"
 
 enum {
-	FRONTEND_PAIRS_MAX = 4,
+	FRONTEND_PAIRS_MAX = 16,
 	FRONTEND_FRAME_MAX = 65535 + 18,
 	FRONTEND_HEADER = sizeof(struct virtio_net_hdr_v1),
 };
@@ -94,6 +94,7 @@ struct frontend {
 	uint64_t protocol;
 	uint64_t queues_max; /* what GET_QUEUE_NUM said */
 	uint64_t slots_max;  /* what GET_MAX_MEM_SLOTS said */
+	bool has_slots;	     /* ADD_MEM_REG was said for all of them in this session */
 	int backend_req;     /* our end of the backend's channel, or -1 */
 	int inflight;	     /* what GET_INFLIGHT_FD gave, or -1 */
 	struct vu_inflight inflight_shape;
@@ -101,7 +102,7 @@ struct frontend {
 	struct guest_memory own_memory;
 	unsigned n_queues; /* 2i: receive, 2i+1: transmit */
 	struct frontend_queue queues[2 * FRONTEND_PAIRS_MAX];
-	uint16_t bases[2 * FRONTEND_PAIRS_MAX]; /* for SET_VRING_BASE; filled by stop and hang_up */
+	uint16_t bases[2 * FRONTEND_PAIRS_MAX]; /* for SET_VRING_BASE; filled by stop and resume */
 };
 
 /* ---- life ---- */
@@ -127,8 +128,11 @@ void frontend_bring_up(struct frontend *fe);
 /* GET_VRING_BASE for every ring, and what else the manner asks for. */
 int frontend_stop(struct frontend *fe);
 
-/* Close the connection; the next session goes on where the used rings stand. */
+/* Close the connection. The backend may still use the rings until it has noticed. */
 void frontend_hang_up(struct frontend *fe);
+
+/* Once it has: let the next session go on where the used rings stand. */
+void frontend_resume(struct frontend *fe);
 
 /* ---- frames ---- */
 

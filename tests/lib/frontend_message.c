@@ -184,8 +184,11 @@ bool frontend_is_cut(struct frontend *fe, unsigned limit_ms)
 	}
 }
 
+/* Slots outlive resets of the guest: QEMU only tells what changed. */
 static int add_slots(struct frontend *fe)
 {
+	if (fe->has_slots)
+		return 0;
 	for (unsigned i = 0; i < fe->memory->n_regions; i++) {
 		const struct guest_region *region = &fe->memory->regions[i];
 		struct vu_single_region slot = {.region = guest_region_wire(region)};
@@ -194,6 +197,7 @@ static int add_slots(struct frontend *fe)
 		if (error)
 			return error;
 	}
+	fe->has_slots = true;
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -50,12 +52,16 @@ static int create_listener(struct sockaddr_un *ret_name, socklen_t *ret_size)
 	return fd;
 }
 
-static void run_data_plane(int listener, unsigned workers)
+static void run_data_plane(int listener, unsigned workers, unsigned fds)
 {
+	const struct rlimit limit = {fds, fds};
 	const char *program = getenv("SLUICE_DP");
 	char fd_text[16], cpus[16];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (fds > 0)
+		setrlimit(RLIMIT_NOFILE, &limit);
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* whatever we inherited ourselves */
 	fcntl(listener, F_SETFD, 0);
 	snprintf(fd_text, sizeof(fd_text), "%d", listener);
 	snprintf(cpus, sizeof(cpus), workers > 1 ? "0-%u" : "%u", workers - 1);
@@ -157,16 +163,17 @@ static void say_hello(struct harness *harness)
 		close(fds[i]);
 }
 
-void harness_start(struct harness *harness, unsigned workers)
+void harness_start(struct harness *harness, unsigned workers, unsigned fds)
 {
 	struct sockaddr_un name;
 	socklen_t size;
+	int listener = create_listener(&name, &size);
 
-	*harness = (struct harness){.listener = create_listener(&name, &size)};
-	harness->pid = fork();
+	*harness = (struct harness){.pid = fork()};
 	check(harness->pid >= 0, "fork: %s", strerror(errno));
 	if (harness->pid == 0)
-		run_data_plane(harness->listener, workers);
+		run_data_plane(listener, workers, fds);
+	close(listener); /* only the data plane holds it now: its end is the end of our connection */
 	running = harness->pid;
 	check_epilogue = say_how_it_died;
 	harness->channel = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -189,7 +196,6 @@ void harness_stop(struct harness *harness)
 	check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "it ended with status %#x", status);
 	munmap((void *)(uintptr_t)harness->counters, harness->counters_size);
 	close(harness->channel);
-	close(harness->listener);
 }
 
 bool harness_is_alive(const struct harness *harness)

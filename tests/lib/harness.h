@@ -32,7 +32,6 @@ struct harness_port {
 
 struct harness {
 	pid_t pid;
-	int listener;
 	int channel;
 	uint32_t seq;
 	uint64_t generation; /* of the last policy */
@@ -48,7 +47,8 @@ struct harness_resources {
 	uint64_t anonymous_kib;	 /* resident, without the guests' memory */
 };
 
-void harness_start(struct harness *harness, unsigned workers);
+/* @fds: its RLIMIT_NOFILE; 0: ours. */
+void harness_start(struct harness *harness, unsigned workers, unsigned fds);
 
 /* STOP it: it must end with status 0 (which a sanitizer that found something refuses). */
 void harness_stop(struct harness *harness);

@@ -18,6 +18,7 @@ struct runner_test {
 	const char *skip; /* why it is not run, or NULL */
 	unsigned limit_s; /* 0: RUNNER_LIMIT_S */
 	unsigned workers; /* of the data plane; 0: 1 */
+	unsigned fds;	  /* that the data plane may have; 0: as many as everybody */
 };
 
 enum { RUNNER_LIMIT_S = 30 };

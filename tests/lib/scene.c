@@ -58,9 +58,9 @@ static void describe_networks(struct policy_builder *builder)
 	}
 }
 
-static void publish_policy(struct harness *dp)
+struct policy_builder *scene_begin_policy(struct scene *scene)
 {
-	struct policy_builder *builder = harness_begin_policy(dp);
+	struct policy_builder *builder = harness_begin_policy(&scene->dp);
 
 	describe_networks(builder);
 	for (uint16_t id = 1; id < SCENE_PORT_END; id++) {
@@ -81,13 +81,13 @@ static void publish_policy(struct harness *dp)
 
 		check(policy_builder_port(builder, &spec) == 0, "port %s", spec.name);
 	}
-	harness_publish(dp, builder);
+	return builder;
 }
 
-static void open_scene(struct scene *scene, unsigned workers)
+static void open_scene(struct scene *scene, const struct runner_test *test)
 {
-	harness_start(&scene->dp, workers);
-	publish_policy(&scene->dp);
+	harness_start(&scene->dp, test->workers ? test->workers : 1, test->fds);
+	harness_publish(&scene->dp, scene_begin_policy(scene));
 	victims_start(&scene->victims, &scene->dp, VICTIM_A);
 	victims_await(&scene->victims, 200);
 	scene->before = harness_resources(&scene->dp);
@@ -129,7 +129,7 @@ static void play(const struct runner_test *test)
 {
 	static struct scene scene;
 
-	open_scene(&scene, test->workers ? test->workers : 1);
+	open_scene(&scene, test);
 	test->run(&scene);
 	search_scene(&scene);
 }
@@ -150,6 +150,7 @@ void scene_attach(struct scene *scene, struct frontend *fe, uint16_t port)
 	      "port %u keeps its last device", port);
 	check(error == 0, "attach to port %u: %s", port, strerror(-error));
 	close(fd);
+	frontend_resume(fe); /* the last session is over: nobody writes to the rings */
 }
 
 void scene_join(struct scene *scene, struct frontend *fe, uint16_t port,
@@ -190,8 +191,8 @@ void scene_expect_refusal(struct scene *scene, struct frontend *fe, uint16_t por
 
 void scene_restart(struct scene *scene, struct frontend *fe, uint16_t port)
 {
-	frontend_reset(fe);
 	scene_attach(scene, fe, port);
+	frontend_reset(fe);
 	frontend_bring_up(fe);
 	harness_await_port(&scene->dp, port, CHANNEL_PORT_UP);
 }

@@ -44,6 +44,9 @@ struct scene {
 /* The main() of a test program. */
 int scene_main(int argc, char **argv, const struct runner_test *tests, unsigned n_tests);
 
+/* The scene's own networks and ports, to be added to and published by a test that needs more. */
+struct policy_builder *scene_begin_policy(struct scene *scene);
+
 static inline mac48 scene_mac(uint16_t port)
 {
 	return 0x020000000000 | port;

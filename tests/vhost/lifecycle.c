@@ -90,10 +90,10 @@ static void t31_reconnects(struct scene *scene)
 		uint64_t began;
 
 		frontend_hang_up(&pair.fe);
-		if (i % 2)
-			frontend_reset(&pair.fe);
 		scene_attach(scene, &pair.fe, OFFENDER);
 		began = clock_now_ns();
+		if (i % 2)
+			frontend_reset(&pair.fe);
 		frontend_bring_up(&pair.fe);
 		check(frontend_receive(&pair.fe, 0, &hdr, frame, sizeof(frame), CLOCK_PATIENCE_MS) >
 			      0,
@@ -229,8 +229,8 @@ static void t38_enable_toggles(struct scene *scene)
 static void start_but_enable(struct pair *pair)
 {
 	frontend_hang_up(&pair->fe);
-	frontend_reset(&pair->fe);
 	scene_attach(pair->scene, &pair->fe, OFFENDER);
+	frontend_reset(&pair->fe);
 	check(frontend_handshake(&pair->fe) == 0, "handshake");
 	pair->fe.features = pair->fe.features_offered & pair->fe.options.features;
 	check(frontend_do_u64(&pair->fe, VU_SET_FEATURES, pair->fe.features) == 0, "SET_FEATURES");

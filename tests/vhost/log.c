@@ -307,7 +307,7 @@ static void t27_truncated_log(struct scene *scene)
 	struct pair pair;
 
 	pair_open(&pair, scene, NULL);
-	for (unsigned round = 0; round < runner_amount(10, 200); round++) {
+	for (unsigned round = 0; round < runner_amount(3, 200); round++) {
 		struct stream in = {.from = &pair.peer, .from_port = PEER, .to_port = OFFENDER};
 		struct log log;
 

@@ -33,8 +33,8 @@ void pair_restart(struct pair *pair)
 void pair_restart_without_buffers(struct pair *pair)
 {
 	frontend_hang_up(&pair->fe);
-	frontend_reset(&pair->fe);
 	scene_attach(pair->scene, &pair->fe, OFFENDER);
+	frontend_reset(&pair->fe);
 	check(frontend_handshake(&pair->fe) == 0 && frontend_start(&pair->fe) == 0, "start");
 	harness_await_port(&pair->scene->dp, OFFENDER, CHANNEL_PORT_UP);
 }

@@ -1,0 +1,246 @@
+/*
+ * pressure - a guest that does nothing forbidden, but all the time: it must get
+ * its share of the data plane and no more.
+ *
+ * Names and numbers T18.. are those of the test specifications.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/check.h"
+#include "tests/lib/clock.h"
+#include "tests/lib/stream.h"
+#include "tests/lib/tcp.h"
+#include "tests/vhost/pair.h"
+
+/* The longest that a burst of the victims may take while others press; alone it takes 0.1 ms. */
+#ifdef SLUICE_SANITIZED
+enum { WORST_MS = 5000 };
+#else
+enum { WORST_MS = 500 };
+#endif
+
+/* How many frames the victims passed in @ms, and that none of their bursts starved. */
+static uint64_t measure_victims(struct scene *scene, unsigned ms)
+{
+	uint64_t before = atomic_load(&scene->victims.frames), worst;
+
+	atomic_store(&scene->victims.worst_ns, 0);
+	clock_nap_us(ms * 1000);
+	worst = atomic_load(&scene->victims.worst_ns);
+	check(worst < WORST_MS * 1000000ULL, "victims: a burst took %llu ms",
+	      (unsigned long long)worst / 1000000);
+	return atomic_load(&scene->victims.frames) - before;
+}
+
+/* ---- T18 ---- */
+
+struct kicker {
+	struct frontend *fe;
+	atomic_bool stop;
+};
+
+/* Kicks without end, and the driver's wishes about calls at random. */
+static void *kick(void *argument)
+{
+	struct kicker *kicker = argument;
+	const uint64_t most = UINT64_MAX - 1;
+	uint64_t state = 18;
+
+	while (!atomic_load(&kicker->stop)) {
+		for (unsigned i = 0; i < 2; i++) {
+			struct guest_ring *ring = &kicker->fe->queues[i].ring;
+			uint64_t noise = packet_noise(&state);
+
+			(void)!write(ring->kick, &most, sizeof(most));
+			__atomic_store_n(&ring->avail->flags, noise & 1, __ATOMIC_RELAXED);
+			__atomic_store_n(&ring->avail->ring[ring->size], (uint16_t)(noise >> 16),
+					 __ATOMIC_RELAXED);
+		}
+	}
+	return NULL;
+}
+
+static void t18_kick_storm(struct scene *scene)
+{
+	struct kicker kicker;
+	struct stream in;
+	struct pair pair;
+	pthread_t thread;
+	uint64_t alone, pressed;
+
+	pair_open(&pair, scene, NULL);
+	alone = measure_victims(scene, 300);
+	kicker = (struct kicker){.fe = &pair.fe};
+	in = (struct stream){.from = &pair.peer, .from_port = PEER, .to_port = OFFENDER};
+	check(pthread_create(&thread, NULL, kick, &kicker) == 0, "pthread_create");
+	stream_start(&in);
+	pressed = measure_victims(scene, runner_amount(500, 20000));
+	check(pressed > alone / 50, "victims: %llu frames in 300 ms alone, %llu in 500 ms",
+	      (unsigned long long)alone, (unsigned long long)pressed);
+	stream_stop(&in);
+	atomic_store(&kicker.stop, true);
+	pthread_join(thread, NULL);
+	pair_restart(&pair);
+	pair_pass(&pair, 10);
+	pair_close(&pair);
+}
+
+/* A driver that asks for no calls and never kicks harms itself at most. */
+static void t18_never_kicks(struct scene *scene)
+{
+	struct guest_ring *tx;
+	struct pair pair;
+	uint8_t frame[100];
+
+	pair_open(&pair, scene, NULL);
+	tx = frontend_tx(&pair.fe, 0);
+	for (unsigned i = 0; i < 200; i++) {
+		packet_build(frame, sizeof(frame), scene_mac(PEER), scene_mac(OFFENDER), 18, i);
+		check(frontend_queue(&pair.fe, 0, NULL, frame, sizeof(frame)), "no room");
+		__atomic_store_n(&tx->avail->idx, tx->avail_idx, __ATOMIC_RELEASE);
+		tx->shown_idx = tx->avail_idx;
+	}
+	victims_await(&scene->victims, 200);
+	guest_ring_kick(tx);
+	pair_await_return(&pair.fe, "frames without a kick");
+	scene_discard(&pair.peer);
+	pair_pass(&pair, 10);
+	scene_check_idle(scene);
+	pair_close(&pair);
+}
+
+/* ---- T33 ---- */
+
+/* Malformed chains as fast as one thread can make them available. */
+static void t33_malformed_at_full_speed(struct scene *scene)
+{
+	uint64_t end, alone, pressed, before, sent = 0;
+	struct guest_ring *ring;
+	struct pair pair;
+
+	pair_open(&pair, scene, NULL);
+	alone = measure_victims(scene, 300);
+	ring = frontend_tx(&pair.fe, 0);
+	ring->forgiving = true;
+	for (unsigned i = 0; i < ring->size; i++)
+		ring->desc[i] = (struct vring_desc){.addr = i % 2 ? 0xfff0000000 : 0,
+						    .len = i % 3 ? 5 : 0xffffffff,
+						    .flags = i % 5 ? 0 : VRING_DESC_F_NEXT,
+						    .next = (uint16_t)i};
+	before = pair_drops(&pair);
+	pressed = atomic_load(&scene->victims.frames);
+	atomic_store(&scene->victims.worst_ns, 0);
+	end = clock_now_ms() + runner_amount(1000, 60000);
+	while (clock_now_ms() < end) {
+		uint16_t used = __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE);
+
+		while ((uint16_t)(ring->avail_idx - used) < ring->size) {
+			guest_ring_add_raw(ring, ring->avail_idx % ring->size);
+			sent++;
+		}
+		guest_ring_publish(ring);
+	}
+	pressed = atomic_load(&scene->victims.frames) - pressed;
+	check(atomic_load(&scene->victims.worst_ns) < WORST_MS * 1000000ULL,
+	      "victims: a burst took %llu ms",
+	      (unsigned long long)atomic_load(&scene->victims.worst_ns) / 1000000);
+	check(pressed > alone / 10, "victims: %llu frames in 300 ms alone, %llu in 1 s under it",
+	      (unsigned long long)alone, (unsigned long long)pressed);
+	check(clock_await(CLOCK_PATIENCE_MS, pair_drops(&pair) == before + sent),
+	      "%llu chains, %llu drops", (unsigned long long)sent,
+	      (unsigned long long)(pair_drops(&pair) - before));
+	scene_check_idle(scene);
+	pair_close(&pair);
+}
+
+/* ---- T34 ---- */
+
+/* A guest that never takes its frames: floods reach the others whole, and it misses them. */
+static void t34_nobody_receives(struct scene *scene)
+{
+	const unsigned n = runner_amount(20000, 1000000);
+	const struct frontend_options options = {.features = FRONTEND_PLAIN};
+	struct frontend witness;
+	struct stream flood;
+	struct pair pair;
+
+	pair_open(&pair, scene, NULL);
+	scene_join(scene, &witness, WITNESS, &options);
+	flood = (struct stream){.from = &pair.peer,
+				.to = &witness,
+				.from_port = PEER,
+				.to_port = WITNESS,
+				.broadcast = true,
+				.lossless = true};
+	stream_start(&flood);
+	while (atomic_load(&flood.sent) < n)
+		stream_await(&flood, 32);
+	stream_stop(&flood);
+	check(scene_missed(scene, OFFENDER, DROP_RING_FULL) ==
+		      atomic_load(&flood.sent) - frontend_rx(&pair.fe, 0)->size,
+	      "of %llu frames %llu did not fit into a ring of 256",
+	      (unsigned long long)atomic_load(&flood.sent),
+	      (unsigned long long)scene_missed(scene, OFFENDER, DROP_RING_FULL));
+	scene_leave(scene, &witness, WITNESS);
+	pair_close(&pair);
+}
+
+/* ---- T35 ---- */
+
+/* Large frames in the smallest segments, to a guest for whom they must be cut. */
+static void t35_smallest_segments(struct scene *scene)
+{
+	const struct frontend_options options = {.features =
+							 FRONTEND_PLAIN | FRONTEND_SEND_OFFLOADS,
+						 .tx_buffer = 66 << 10,
+						 .ring_size = 128};
+	struct tcp_frame tcp = {.dst = scene_mac(PEER),
+				.src = scene_mac(OFFENDER),
+				.tci = PACKET_UNTAGGED,
+				.flags = TCP_ACK,
+				.payload = 65000};
+	static uint8_t frame[65535 + PACKET_ETH];
+	struct virtio_net_hdr_v1 hdr;
+	struct pair pair;
+	uint64_t end, before, sent = 0;
+	uint32_t len;
+
+	pair_open(&pair, scene, &options);
+	scene_pass(&pair.peer, PEER, &pair.fe, OFFENDER, 1);
+	len = tcp_build(frame, &tcp);
+	tcp_leave_checksum(frame, len, &tcp, 48, &hdr);
+	before = atomic_load(&scene->victims.frames);
+	atomic_store(&scene->victims.worst_ns, 0);
+	end = clock_now_ms() + runner_amount(1000, 60000);
+	while (clock_now_ms() < end) {
+		while (frontend_queue(&pair.fe, 0, &hdr, frame, len))
+			sent++;
+		frontend_flush(&pair.fe, 0);
+		scene_discard(&pair.peer);
+	}
+	check(atomic_load(&scene->victims.worst_ns) < WORST_MS * 1000000ULL,
+	      "victims: a burst took %llu ms",
+	      (unsigned long long)atomic_load(&scene->victims.worst_ns) / 1000000);
+	check(atomic_load(&scene->victims.frames) > before + 100, "victims: %llu frames in 1 s",
+	      (unsigned long long)(atomic_load(&scene->victims.frames) - before));
+	check(sent > 100, "only %llu large frames were taken", (unsigned long long)sent);
+	pair_await_return(&pair.fe, "large frames");
+	scene_discard(&pair.peer);
+	pair_close(&pair);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct runner_test tests[] = {
+		{.name = "t18_kick_storm", t18_kick_storm},
+		{.name = "t18_never_kicks", t18_never_kicks},
+		{.name = "t33_malformed_at_full_speed", t33_malformed_at_full_speed},
+		{.name = "t34_nobody_receives", t34_nobody_receives},
+		{.name = "t35_smallest_segments", t35_smallest_segments},
+	};
+
+	return scene_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}

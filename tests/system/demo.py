@@ -101,12 +101,14 @@ class Demo:
             f"-device virtio-net-pci,netdev=n,mac={MACS['vm1']} ... &")
         self.screen.output("and vm2 and vm3 likewise")
         self.box = self.bed.namespace()
-        self.screen.command(f"ip netns add box; ip link set {TAP} netns box address {BOX_MAC} ...")
+        self.box.run("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
+        self.screen.command(f"ip netns add box; ip link set {TAP} netns box; ...")
         call("ip", "link", "set", TAP, "address", BOX_MAC)
         self.box.adopt(TAP, f"{BOX_ADDRESS}/24", rename="eth0")
         began = time.monotonic()
         for name, guest in self.guests.items():
-            guest.booted().address(f"{ADDRESSES[name]}/24")
+            guest.booted().run("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")  # quieter
+            guest.address(f"{ADDRESSES[name]}/24")
         self.switch.wait_up("acme/vm1", "acme/vm2", "globex/vm3", "globex/box")
         self.screen.output(f"three kernels are up after {time.monotonic() - began:.1f} s")
         self.ctl("port", "list")
@@ -126,8 +128,7 @@ class Demo:
         said = self.guest_does("vm1", f"ping -c 2 -W 1 {BOX_ADDRESS}")
         self.expect(" 0 packets received" in said,
                     "nobody answers: the question never left acme's network")
-        said = self.guest_does("vm1", f"ip neigh replace {BOX_ADDRESS} lladdr {BOX_MAC} dev eth0; "
-                                      f"ping -c 2 -W 1 {BOX_ADDRESS}")
+        said = self.guest_does("vm1", f"arp -s {BOX_ADDRESS} {BOX_MAC}; ping -c 2 -W 1 {BOX_ADDRESS}")
         self.expect(" 0 packets received" in said, "knowing the address does not help")
         said = self.guest_does("vm1", "vconfig add eth0 200; ip addr add 10.0.0.9/24 dev eth0.200; "
                                       "ip link set eth0.200 up; "

@@ -1,7 +1,8 @@
 """Guests that libvirt starts, with the XML that users write: Sluice listens, and Sluice dials.
 
-virtlogd and libvirtd are started by hand in a mount namespace of their own, where /run and
-libvirt's directories are empty file systems: a libvirt of the machine is neither seen nor touched.
+virtlogd and libvirtd are started by hand in mount and process namespaces of their own, where /run
+and libvirt's directories are empty file systems: a libvirt of the machine is neither seen nor
+touched, and nothing of this one is left.
 
     domain d1 (mode client: QEMU dials), domain d2 (mode server: QEMU listens), namespace n on a tap
 """
@@ -74,7 +75,8 @@ stdio_handler = "file"
 END
 printf 'auth_unix_rw = "none"\\nunix_sock_group = "root"\\n' >libvirtd.conf
 virtlogd &
-exec libvirtd --config libvirtd.conf
+libvirtd --config libvirtd.conf &
+wait
 """
 
 
@@ -83,8 +85,8 @@ class Libvirt:
         self.directory = bed.dir / "libvirt"
         self.directory.mkdir()
         self.process = spawn(
-            ["unshare", "--mount", "--propagation", "private", "sh", "-c",
-             PRIVATE.format(directory=self.directory)],
+            ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
+             "--mount-proc", "sh", "-c", PRIVATE.format(directory=self.directory)],
             stdout=open(self.directory / "log", "wb"), stderr=subprocess.STDOUT)
         wait_until(lambda: self.virsh("version", check=False).returncode == 0, 30,
                    f"libvirtd: {self.log()}")

@@ -41,7 +41,7 @@ CASES = [
     ("VID 4095", "fabric", [4095], {}, "vlan-reserved"),
     ("an 802.1ad tag", "fabric", [(0x88A8, 100)], {}, "service-tag"),
     ("two tags, the outer allowed", "fabric", [100, 101], {}, "double-tag"),
-    ("two tags on an access port", "web1", [100, 101], {}, "tag-on-access"),
+    ("two tags on an access port", "web1", [100, 101], {}, "double-tag"),
     ("a tag on an access port", "web1", [101], {}, "tag-on-access"),
     ("its own tag on an access port", "web1", [100], {}, "tag-on-access"),
     ("a priority tag on an access port", "web1", [0], {"web2": [], "fabric": [100]}, None),

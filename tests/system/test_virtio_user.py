@@ -113,7 +113,9 @@ class Paths:
         self.tap = bed.unique("slt")
         self.hugepages = bed.hugepages(320)
         self.switch = bed.switch(document("server", self.tap))
-        namespace = bed.namespace().adopt(self.tap, rename="eth0")
+        namespace = bed.namespace()
+        namespace.run("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")  # it says nothing
+        namespace.adopt(self.tap, rename="eth0")
         self.wire = namespace.wire("eth0")
         self.pairs = 0
 

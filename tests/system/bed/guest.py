@@ -171,6 +171,7 @@ class Guest:
 
     def migrate(self, target, timeout_s=60):
         """Move to @target, a Guest that was started with incoming; returns QEMU's account of it."""
+        wait_until(lambda: os.path.exists(target.incoming), BOOT_S, "a target that listens")
         self.monitor("migrate", uri=f"unix:{target.incoming}")
 
         def over():

@@ -54,8 +54,13 @@ class Switch:
         self.process.wait()
 
     def stop(self):
-        """SIGTERM to the control process, as systemd would."""
+        """SIGTERM: the switch ends, data plane and all."""
         stop(self.process)
+
+    def leave(self):
+        """SIGQUIT: the control process ends in order, and the data plane stays."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(5)
 
     def end(self):
         if self.process:

@@ -110,7 +110,7 @@ static int refuse_syntax(struct parse *parse, const struct node *node)
 	       yaml->context ? " " : "", yaml->context ? yaml->context : "");
 	if (byte_at(parse, &mark) == '\t')
 		problems_hint(parse->problems, "indent with spaces, not with tabs");
-	else if (byte_at(parse, &mark) == '@' || byte_at(parse, &mark) == '%')
+	else if (byte_at(parse, &mark) == '@' || byte_at(parse, &mark) == '`')
 		problems_hint(parse->problems, "put the text into quotes");
 	else if (yaml->context && yaml->context_mark.line != mark.line)
 		problems_hint(parse->problems, "it began at line %zu", yaml->context_mark.line + 1);
@@ -133,26 +133,42 @@ static int count_node(struct parse *parse, const struct node *node, const yaml_m
 	return give_up(parse);
 }
 
+/* May something be nested in what is @depth levels deep? libyaml's time grows with the depth. */
+static int check_depth(struct parse *parse, const struct node *node, const yaml_mark_t *mark,
+		       unsigned depth)
+{
+	if (depth < DOCUMENT_DEPTH)
+		return 0;
+	refuse(parse, node, PROBLEM_TOO_BIG, mark, "nested more than %d levels deep",
+	       DOCUMENT_DEPTH);
+	return give_up(parse);
+}
+
 /* Pass over a value that is not wanted; @event is its first. */
 static int skip_value(struct parse *parse, const struct node *node, const yaml_event_t *event)
 {
 	yaml_event_type_t type = event->type;
-	size_t depth = 0;
+	yaml_mark_t mark = event->start_mark;
+	unsigned depth = 0;
 
 	for (;;) {
 		yaml_event_t next;
-		int error;
+		int error = count_node(parse, node, &mark);
 
-		if (type == YAML_MAPPING_START_EVENT || type == YAML_SEQUENCE_START_EVENT)
+		if (type == YAML_MAPPING_START_EVENT || type == YAML_SEQUENCE_START_EVENT) {
+			if (!error)
+				error = check_depth(parse, node, &mark, parse->depth + depth);
 			depth++;
-		else if (type == YAML_MAPPING_END_EVENT || type == YAML_SEQUENCE_END_EVENT)
+		} else if (type == YAML_MAPPING_END_EVENT || type == YAML_SEQUENCE_END_EVENT) {
 			depth--;
-		if (!depth)
-			return 0;
+		}
+		if (error || !depth)
+			return error;
 		error = next_event(parse, node, &next);
 		if (error)
 			return error;
 		type = next.type;
+		mark = next.start_mark;
 		yaml_event_delete(&next);
 	}
 }
@@ -388,11 +404,9 @@ static int parse_container(struct parse *parse, struct node *node, const yaml_ev
 	else
 		refuse_properties(parse, node, event->data.sequence_start.anchor,
 				  event->data.sequence_start.tag, &event->start_mark);
-	if (parse->depth == DOCUMENT_DEPTH) {
-		refuse(parse, node, PROBLEM_TOO_BIG, &event->start_mark,
-		       "nested more than %d levels deep", DOCUMENT_DEPTH);
-		return give_up(parse);
-	}
+	error = check_depth(parse, node, &event->start_mark, parse->depth);
+	if (error)
+		return error;
 	if (!node->value)
 		node->value = is_mapping ? json_object() : json_array();
 	if (!node->value)
@@ -432,7 +446,7 @@ static int parse_root(struct parse *parse, const yaml_event_t *event)
 		return 0; /* only comments */
 	refuse(parse, &root, PROBLEM_WRONG_TYPE, &event->start_mark, "the document must be a mapping");
 	problems_hint(parse->problems, "it has the keys tenants, uplinks, mirrors");
-	return skip_value(parse, &root, event);
+	return give_up(parse);
 }
 
 /* From the start of the stream to its end, one document in between, or none. */
@@ -464,6 +478,29 @@ static int parse_stream(struct parse *parse)
 	}
 }
 
+/*
+ * Directives (%YAML, %TAG) change nothing here, and libyaml compares each one
+ * with all before it: they are refused before it sees them.
+ */
+static int check_directives(struct parse *parse)
+{
+	const char *line = parse->text, *end = parse->text + parse->size;
+	const struct node root = {.value = parse->document->root};
+
+	for (size_t number = 0; line; number++) {
+		if (line < end && *line == '%') {
+			refuse(parse, &root, PROBLEM_SYNTAX, &(yaml_mark_t){.line = number},
+			       "a line that begins with \"%%\"");
+			problems_hint(parse->problems,
+				      "directives are not part of the language; indent a text");
+			return give_up(parse);
+		}
+		line = memchr(line, '\n', (size_t)(end - line));
+		line = line ? line + 1 : NULL;
+	}
+	return 0;
+}
+
 int document_parse(struct document *document, const char *text, size_t size,
 		   struct problems *problems)
 {
@@ -480,7 +517,9 @@ int document_parse(struct document *document, const char *text, size_t size,
 		return -ENOMEM;
 	yaml_parser_set_encoding(&parse.yaml, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&parse.yaml, (const unsigned char *)text, size);
-	error = parse_stream(&parse);
+	error = check_directives(&parse);
+	if (!error)
+		error = parse_stream(&parse);
 	yaml_parser_delete(&parse.yaml);
 	if (error == -ENOMEM)
 		return error;

@@ -367,7 +367,7 @@ static void lay_out_port(const struct policy_builder *builder, struct blob *blob
 		blob_append(blob, spec->addresses6, spec->n_addresses6, sizeof(*spec->addresses6));
 	struct policy_port *port;
 
-	if (spec->native >= blob_policy(blob)->n_networks)
+	if (spec->native && spec->native >= blob_policy(blob)->n_networks)
 		blob->error = -EINVAL;
 	if (blob->error)
 		return;

@@ -26,6 +26,17 @@ static void an_empty_policy_is_a_policy(void **state)
 	policy_builder_destroy(NULL);
 }
 
+static void ports_without_any_network(void **state)
+{
+	struct policy_port_spec ports[] = {sketch_access(1, 0), sketch_trunk(2, 0, NULL, 0)};
+	struct policy *policy = sketch_policy(NULL, 0, ports, 2);
+
+	assert_non_null(policy_port(policy, sketch_ref(2)));
+	assert_int_equal(policy_tag(policy, 1, 2), POLICY_NOT_MEMBER);
+	assert_drop(policy_permits(policy, 1, 1, 2).drop, DROP_OTHER_NETWORK);
+	free(policy);
+}
+
 static void a_reference_dies_with_its_generation(void **state)
 {
 	struct policy_network_spec networks[] = {sketch_network(1, 0)};
@@ -393,6 +404,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_policy_is_a_policy),
+		cmocka_unit_test(ports_without_any_network),
 		cmocka_unit_test(a_reference_dies_with_its_generation),
 		cmocka_unit_test(tags_follow_the_mode),
 		cmocka_unit_test(the_native_network_is_taken_with_its_own_vlan),

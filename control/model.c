@@ -45,7 +45,7 @@ static void read_document(struct reading *reading)
 	if (mirrors && !reading->no_memory)
 		model_read_mirrors(reading, mirrors);
 	if (!reading->no_memory)
-		model_check(reading, &root, drafts);
+		model_check(reading, tenants, drafts);
 }
 
 static int create_model(struct model **ret)

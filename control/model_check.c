@@ -83,7 +83,7 @@ static size_t claim_macs(const struct port_draft *draft, struct mac_claim *claim
 	return count;
 }
 
-static void check_macs(struct reading *reading, const struct node *root,
+static void check_macs(struct reading *reading, const struct node *tenants,
 		       const struct port_draft *drafts)
 {
 	uint32_t n_ports = reading->model->n_ports;
@@ -93,8 +93,9 @@ static void check_macs(struct reading *reading, const struct node *root,
 	for (uint32_t i = 0; i < n_ports; i++)
 		room += drafts[i].port.n_macs * networks_of(&drafts[i].port);
 	if (room > LIMIT_STATICS) {
-		reading_problem(reading, root, PROBLEM_LIMIT,
-				"%zu MACs are bound, counted once for each network of their port", room);
+		reading_problem_key(reading, tenants, PROBLEM_LIMIT,
+				    "%zu MACs are bound, counted once for each network of their port",
+				    room);
 		problems_hint(reading->problems, "a switch has at most %d", LIMIT_STATICS);
 		return;
 	}
@@ -190,13 +191,15 @@ static void count_members(struct model *model)
 	}
 }
 
-void model_check(struct reading *reading, const struct node *root, const struct port_draft *drafts)
+void model_check(struct reading *reading, const struct node *tenants,
+		 const struct port_draft *drafts)
 {
 	for (uint32_t i = 0; i < reading->model->n_ports; i++)
 		if (drafts[i].port.role == POLICY_ISOLATED ||
 		    drafts[i].port.role == POLICY_COMMUNITY)
 			check_role(reading, &drafts[i]);
 	check_devices(reading, drafts);
-	check_macs(reading, root, drafts);
+	if (tenants) /* uplinks have no MACs bound */
+		check_macs(reading, tenants, drafts);
 	count_members(reading->model);
 }

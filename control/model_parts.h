@@ -39,7 +39,8 @@ const struct model_network *model_find_network(struct reading *reading, const st
 					       const struct model_tenant *tenant, const char *text);
 
 /* model_check.c: what concerns several objects. */
-void model_check(struct reading *reading, const struct node *root, const struct port_draft *drafts);
+void model_check(struct reading *reading, const struct node *tenants,
+		 const struct port_draft *drafts);
 
 /* model_future.c: read what is not built yet, and refuse it. For the tables of keys. */
 void model_read_groups(struct reading *reading, const struct node *node, void *tenant);

@@ -314,6 +314,7 @@ void model_read_uplink_trunk(struct reading *reading, struct port_draft *draft)
 {
 	const struct node *node = draft->network;
 	struct wire *wire = reading_scratch(reading, 1, sizeof(*wire));
+	unsigned problems_before = reading->problems->total;
 
 	if (!wire)
 		return;
@@ -329,6 +330,7 @@ void model_read_uplink_trunk(struct reading *reading, struct port_draft *draft)
 		problems_hint(reading->problems, "write all, or [TENANT/NETWORK, ...]");
 		return;
 	}
-	if (!reading->no_memory)
+	/* what the wire lacks because of another mistake is told once */
+	if (!reading->no_memory && reading->problems->total == problems_before)
 		finish_map(reading, draft);
 }

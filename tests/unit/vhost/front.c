@@ -67,6 +67,11 @@ static const struct vhost_ops front_ops = {
 
 void front_open(struct front *front)
 {
+	front_open_with(front, &front_ops, front);
+}
+
+void front_open_with(struct front *front, const struct vhost_ops *ops, void *user)
+{
 	const struct vhost_options options = {.queue_pairs = 2, .mtu_max = 9000};
 	int fds[2];
 
@@ -88,8 +93,7 @@ void front_open(struct front *front)
 		ring->err = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		assert_true(ring->kick >= 0 && ring->call >= 0 && ring->err >= 0);
 	}
-	assert_int_equal(vhost_device_create(&options, &front_ops, front, fds[1], &front->device),
-			 0);
+	assert_int_equal(vhost_device_create(&options, ops, user, fds[1], &front->device), 0);
 }
 
 void front_close(struct front *front)

@@ -51,6 +51,7 @@ struct front {
 };
 
 void front_open(struct front *front);
+void front_open_with(struct front *front, const struct vhost_ops *ops, void *user);
 void front_close(struct front *front);
 
 /* Send one message with @fds, serve it: what vhost_device_serve() says. */

@@ -20,7 +20,7 @@
 
 enum {
 	REGION = 0x10000,
-	RING_AT = 0,  /* in the first region */
+	RING_AT = 0, /* in the first region */
 	TABLE_AT = 0x1000,
 };
 

@@ -40,10 +40,14 @@ static int parse_unit(const char *text, const struct unit *units, uint64_t *ret)
 		return error;
 	if (!*end)
 		return -EDOM;
-	for (; units->word; units++)
-		if (!strcmp(end, units->word))
-			return __builtin_mul_overflow(number, units->factor, ret) ? -ERANGE : 0;
-	return -EINVAL;
+	while (units->word && strcmp(end, units->word))
+		units++;
+	if (!units->word)
+		return -EINVAL;
+	if (__builtin_mul_overflow(number, units->factor, &number))
+		return -ERANGE;
+	*ret = number;
+	return 0;
 }
 
 int quantity_count(const char *text, uint64_t *ret)

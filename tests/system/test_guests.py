@@ -1,7 +1,10 @@
 """What a guest's driver may negotiate: one guest a variant, all on one network with a namespace.
 
 Each must ping and carry TCP content both ways, and what QEMU offered must be what the driver got.
+A worker runs on each processor.
 """
+
+import os
 
 from bed import Bed, main, vhost_user_nic
 from bed.traffic import transfer
@@ -68,7 +71,7 @@ def try_variant(guest, namespace, number, variant):
 def body(report):
     with Bed() as bed:
         tap = bed.unique("slt")
-        switch = bed.switch(document(tap))
+        switch = bed.switch(document(tap), options=["--workers", f"0-{os.cpu_count() - 1}"])
         namespace = bed.namespace().adopt(tap, "10.0.0.1/24", rename="eth0")
         variants = list(VARIANTS.items())
         waiting = start(bed, switch, 0, variants[0][1])

@@ -49,8 +49,7 @@ class Reader:
             said += line
         raise AssertionError(f"stopped in:\n{block}\n{said}")
 
-    def run_commands(self, block):
-        commands = [c for c in block.replace("\\\n", " ").splitlines() if c and c not in NOT_RUN]
+    def run_commands(self, commands):
         tolerant = [f"{c} || true" if c.startswith(MAY_SAY_NO) else c for c in commands]
         said = self.run("\n".join(tolerant))
         if any(c.startswith("sluiced") for c in commands):
@@ -68,6 +67,11 @@ class Reader:
         self.process.wait()
 
 
+def commands_of(block):
+    """The commands of a block that are to be run."""
+    return [c for c in block.replace("\\\n", " ").splitlines() if c and c not in NOT_RUN]
+
+
 def listed_are_there(text):
     missing = [command for command in NOT_RUN if command not in text]
     assert not missing, f"the README does not have: {missing}"
@@ -79,11 +83,10 @@ def body(report):
     with Bed() as bed:
         reader = bed.keep(Reader(bed))
         for language, block in BLOCK.findall(text):
-            first = block.splitlines()[0]
             if language == "yaml":
                 reader.write(block)
-            elif language == "sh":
-                report.run(f"{first} ...", reader.run_commands, block)
+            elif language == "sh" and (commands := commands_of(block)):
+                report.run(f"{commands[0][:40]} ...", reader.run_commands, commands)
         report.run("what is not run here stands in the README", listed_are_there, text)
 
 

@@ -16,7 +16,8 @@ READY_S = 20
 class Switch:
     """Made by Bed.switch(); started by it."""
 
-    def __init__(self, bed, name="switch", options=()):
+    def __init__(self, bed, name="switch", options=(), user=None):
+        """@options: more arguments; @user: a number to run as, instead of the test's own user."""
         self.bed = bed
         self.dir = bed.dir / name
         self.run_dir = self.dir / "run"
@@ -24,6 +25,10 @@ class Switch:
         self.config_dir = self.dir / "config"
         for folder in (self.run_dir, self.state_dir, self.config_dir):
             folder.mkdir(parents=True)
+            if user is not None:
+                os.chown(folder, user, user)
+        self.become = (["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+                       if user is not None else [])
         self.log = self.dir / "sluiced.log"
         self.options = list(options)
         self.process = None
@@ -33,7 +38,7 @@ class Switch:
         began = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as log:
             self.process = spawn(
-                [self.bed.build_dir / "sluiced", "--config", self.config_dir,
+                [*self.become, self.bed.build_dir / "sluiced", "--config", self.config_dir,
                  "--state-dir", self.state_dir, "--run-dir", self.run_dir, *self.options],
                 stdout=log, stderr=log)
 

@@ -187,6 +187,11 @@ static void *worker_main(void *argument)
 		if (!arm_all(worker))
 			wait_for_events(worker);
 		disarm_all(worker);
+		/* Sleep is idle time, not the next burst's. */
+		before = now;
+		now = clock_ns();
+		cycles = cycles_now();
+		counter_add(&row->idle_ns, now - before);
 	}
 	rcu_unregister();
 	return NULL;

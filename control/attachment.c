@@ -33,6 +33,8 @@ struct attachment {
 	unsigned retry_ms;
 	bool attached;
 	bool broken;			/* it could not be opened */
+	int fds[CHANNEL_FDS];		/* tap: our copies, so that it outlives a data plane */
+	unsigned n_fds;
 	bool link_up;			/* tap, device */
 	int link_index;			/* device: of the interface it is bound to */
 	uint64_t cookie;
@@ -190,29 +192,30 @@ static int attachment_give(struct attachment *attachment, const int *fds, unsign
 	return 0;
 }
 
-static void fds_close(const int *fds, unsigned n)
+/* Let go of a tap: it vanishes when the data plane has done so, too. */
+static void interface_close(struct attachment *attachment)
 {
-	for (unsigned i = 0; i < n; i++)
-		close(fds[i]);
+	while (attachment->n_fds > 0)
+		close(attachment->fds[--attachment->n_fds]);
 }
 
-static int interface_open(const struct attachment_spec *spec, int *ret_fds, unsigned *ret_n_fds,
-			  char ret_why[static NETDEV_WHY])
+static int interface_open(struct attachment *attachment, char ret_why[static NETDEV_WHY])
 {
+	const struct attachment_spec *spec = &attachment->spec;
 	unsigned n = spec->kind == KIND_TAP ? spec->queue_pairs : 1;
 	int error;
 
 	if (spec->kind == KIND_DEVICE)
-		error = netdev_open_device(spec->place, ret_fds, ret_why);
+		error = netdev_open_device(spec->place, attachment->fds, ret_why);
 	else
-		error = netdev_open_tap(spec->place, n, ret_fds, ret_why);
+		error = netdev_open_tap(spec->place, n, attachment->fds, ret_why);
 	if (error)
 		return error;
-	error = spec->kind == KIND_TAP ?
-			netdev_configure(spec->place, spec->mtu, spec->mac, ret_why) : 0;
+	attachment->n_fds = n;
+	if (spec->kind == KIND_TAP)
+		error = netdev_configure(spec->place, spec->mtu, spec->mac, ret_why);
 	if (error)
-		fds_close(ret_fds, n);
-	*ret_n_fds = n;
+		interface_close(attachment);
 	return error;
 }
 
@@ -225,21 +228,21 @@ static void link_read(struct attachment *attachment)
 	attachment->link_up = link.up || (attachment->spec.kind == KIND_TAP && !link.index);
 }
 
-/* Open the interface of a tap or device port and attach it. */
+/* Attach the interface of a tap or device port, which is opened unless it still is. */
 static void interface_try(void *user)
 {
 	struct attachment *attachment = user;
-	int fds[CHANNEL_FDS];
 	char why[NETDEV_WHY];
-	unsigned n_fds;
-	int error = interface_open(&attachment->spec, fds, &n_fds, why);
+	int error = attachment->n_fds ? 0 : interface_open(attachment, why);
 
 	if (error) {
 		attachment->broken = true;
 		trouble_set(attachment, why);
 	} else {
-		error = attachment_give(attachment, fds, n_fds);
-		fds_close(fds, n_fds);
+		error = attachment_give(attachment, attachment->fds, attachment->n_fds);
+		/* A packet socket is opened anew each time: its interface may be another one then. */
+		if (attachment->spec.kind == KIND_DEVICE)
+			interface_close(attachment);
 		link_read(attachment);
 	}
 	if (error && (attachment->broken || error == -EBUSY))
@@ -276,6 +279,7 @@ static bool attachment_claim(struct attachment *attachment)
 {
 	struct attachments *all = attachment->all;
 	struct channel_message *found;
+	char why[DATAPLANE_WHY];
 
 	if (!all->found)
 		return false;
@@ -290,6 +294,11 @@ static bool attachment_claim(struct attachment *attachment)
 		all->count = (uint16_t)found->event.cookie;
 	if (attachment->spec.kind != KIND_VHOST_USER)
 		link_read(attachment);
+	/* Without our own copies a tap would go if the data plane did: worth a line, no more. */
+	if (attachment->spec.kind == KIND_TAP &&
+	    dataplane_borrow(all->dataplane, attachment->spec.port, attachment->fds,
+			     &attachment->n_fds, why))
+		fprintf(stderr, "sluiced: port %s: its tap: %s\n", attachment->spec.name, why);
 	attachments_event(all, found);
 	found->event.port = PORT_NONE;
 	return true;
@@ -314,6 +323,7 @@ static void attachment_free(struct attachment *attachment, bool withdraw)
 {
 	loop_timer_cancel(&attachment->retry);
 	guest_socket_destroy(attachment->socket, withdraw);
+	interface_close(attachment);
 	free((char *)(uintptr_t)attachment->spec.name);
 	free((char *)(uintptr_t)attachment->spec.place);
 	free(attachment);
@@ -527,6 +537,7 @@ void attachments_event(struct attachments *all, const struct channel_message *ev
 		memcpy(attachment->session, event->event.text, sizeof(attachment->session));
 	if (event->event.state == CHANNEL_PORT_CLOSED) {
 		attachment->attached = false;
+		interface_close(attachment);
 		attachment_again(attachment);
 	}
 	attachment_tell(attachment);

@@ -16,7 +16,8 @@
  *   device               a packet socket; followed when its interface goes,
  *                        comes back or is another one of the same name
  *
- * The data plane holds the only copies of the descriptors. After a restart of
+ * The data plane holds the descriptors (of taps we keep copies: a tap, and the
+ * namespace it was moved to, outlive a data plane that dies). After a restart of
  * the control process, attachments_adopt() finds what is attached already, by a
  * cookie that says what it was made from, and keeps it untouched.
  */

@@ -109,49 +109,68 @@ int daemon_commit(struct daemon *daemon, const struct running_change *change,
 	return 0;
 }
 
-/* Apply the configuration's @document unless it was applied before. */
-static int config_apply(struct daemon *daemon, const struct document *document,
-			struct problems *problems, char ret_why[static RUNNING_WHY])
+/* The configuration as a document. Problems are said; 0 or -errno. */
+static int config_read(struct daemon *daemon, struct document **ret_document)
+{
+	struct problems problems = {0};
+	struct document *document;
+	int error = document_create(&document);
+
+	if (error)
+		return error;
+	error = document_add_path(document, daemon->options.config, &problems);
+	if (error) {
+		complain(daemon->options.config, &problems, "it was not applied");
+		problems_clear(&problems);
+		document_destroy(document);
+		return error;
+	}
+	*ret_document = document;
+	return 0;
+}
+
+/* Is @document what was last applied from the configuration? Then what was changed since stays. */
+static bool config_is_known(const struct daemon *daemon, const struct document *document)
 {
 	const struct store_state *state = &daemon->running.state;
-	struct running_change change = {
+
+	return state->has_config && state->config_digest == document_digest(document);
+}
+
+static struct running_change config_change(const struct document *document)
+{
+	return (struct running_change){
 		.document = document,
 		.from_config = true,
 		.config_digest = document_digest(document),
 	};
-	json_t *changes;
-	int error;
-
-	if (state->has_config && state->config_digest == change.config_digest)
-		return 0;
-	error = daemon_commit(daemon, &change, problems, &changes, ret_why);
-	if (error)
-		return error;
-	fprintf(stderr, "sluiced: %s applied: %zu objects changed, generation %llu\n",
-		daemon->options.config, json_array_size(changes),
-		(unsigned long long)state->generation);
-	json_decref(changes);
-	return 0;
 }
 
 int daemon_configure(struct daemon *daemon)
 {
 	struct problems problems = {0};
+	struct running_change change;
 	struct document *document;
-	char why[RUNNING_WHY] = "it was not applied";
-	int error;
+	char why[RUNNING_WHY];
+	json_t *changes;
+	int error = daemon->options.config ? config_read(daemon, &document) : -ENOENT;
 
-	if (!daemon->options.config)
-		return 0;
-	error = document_create(&document);
 	if (error)
-		return error;
-	error = document_add_path(document, daemon->options.config, &problems);
-	if (!error)
-		error = config_apply(daemon, document, &problems, why);
-	if (error)
+		return daemon->options.config ? error : 0;
+	if (config_is_known(daemon, document))
+		goto destroy_document;
+	change = config_change(document);
+	error = daemon_commit(daemon, &change, &problems, &changes, why);
+	if (error) {
 		complain(daemon->options.config, &problems, why);
-	problems_clear(&problems);
+		problems_clear(&problems);
+		goto destroy_document;
+	}
+	fprintf(stderr, "sluiced: %s applied: %zu objects changed, generation %llu\n",
+		daemon->options.config, json_array_size(changes),
+		(unsigned long long)daemon->running.state.generation);
+	json_decref(changes);
+destroy_document:
 	document_destroy(document);
 	return error;
 }
@@ -208,11 +227,9 @@ static int create_attachments(struct daemon *daemon)
 	return error;
 }
 
-/* Run what is stored, then what the configuration says, if that is new. */
-static int begin_running(struct daemon *daemon)
+static int load_running(struct daemon *daemon)
 {
 	struct problems problems = {0};
-	char why[RUNNING_WHY];
 	int error;
 
 	daemon->running.store = daemon->store;
@@ -222,23 +239,49 @@ static int begin_running(struct daemon *daemon)
 		.run_dir = daemon->options.run_dir,
 		.taken = taken,
 	};
-	error = running_begin(&daemon->running, &problems, why);
-	if (error) {
-		complain(daemon->options.state_dir, &problems, why);
-		problems_clear(&problems);
-		return error;
-	}
-	error = daemon_grant(daemon);
+	error = running_load(&daemon->running, &problems);
 	if (error)
-		return error;
-	error = daemon_configure(daemon);
+		complain(daemon->options.state_dir, &problems, strerror(-error));
+	problems_clear(&problems);
+	return error;
+}
+
+/* Run @document, the configuration's, or (NULL) what is stored. */
+static int begin_with(struct daemon *daemon, const struct document *document)
+{
+	struct running_change change = {0};
+	struct problems problems = {0};
+	char why[RUNNING_WHY];
+	int error;
+
+	if (document)
+		change = config_change(document);
+	error = running_begin(&daemon->running, document ? &change : NULL, &problems, why);
+	if (error)
+		complain(document ? daemon->options.config : daemon->options.state_dir, &problems,
+			 why);
+	problems_clear(&problems);
+	return error;
+}
+
+/* Run what the configuration says if that is new, else what is stored. */
+static int begin_running(struct daemon *daemon)
+{
+	struct document *document = NULL;
+	int error = daemon->options.config ? config_read(daemon, &document) : 0;
+
+	if (!error && document && !config_is_known(daemon, document))
+		error = begin_with(daemon, document);
+	else if (!error)
+		error = begin_with(daemon, NULL);
+	document_destroy(document);
 	/* A mistake in a file shall not take down networks that ran before. */
-	if (error && daemon->running.state.generation) {
+	if (error && !daemon->running.model && daemon->running.state.generation) {
 		fprintf(stderr, "sluiced: going on with generation %llu\n",
 			(unsigned long long)daemon->running.state.generation);
-		return 0;
+		error = begin_with(daemon, NULL);
 	}
-	return error;
+	return error ? error : daemon_grant(daemon);
 }
 
 static int create_socket(struct daemon *daemon)
@@ -265,7 +308,8 @@ int daemon_create(const struct daemon_options *options, struct loop *loop,
 		  struct daemon **ret_daemon)
 {
 	static int (*const steps[])(struct daemon *) = {
-		create_store, create_dataplane, create_attachments, begin_running, create_socket,
+		create_store, create_dataplane, create_attachments,
+		load_running, begin_running,	create_socket,
 	};
 	struct daemon *daemon = calloc(1, sizeof(*daemon));
 	int error = daemon ? 0 : -ENOMEM;

@@ -243,9 +243,10 @@ static int ask_for_fds(struct dataplane *dp, struct channel_message *request, co
 	return 0;
 }
 
-/* Ask the running data plane; one that does not answer is lost. */
-static int ask(struct dataplane *dp, struct channel_message *request, const int *fds,
-	       unsigned n_fds, uint32_t *ret_value, char ret_why[static DATAPLANE_WHY])
+/* Ask the running data plane; one that does not answer is lost. @ret_fds: as ask_for_fds(). */
+static int ask_running(struct dataplane *dp, struct channel_message *request, const int *fds,
+		       unsigned n_fds, uint32_t *ret_value, int *ret_fds,
+		       char ret_why[static DATAPLANE_WHY])
 {
 	static const char *const names[] = {
 		[CHANNEL_POLICY] = "POLICY",
@@ -253,17 +254,16 @@ static int ask(struct dataplane *dp, struct channel_message *request, const int 
 		[CHANNEL_DETACH] = "DETACH",
 		[CHANNEL_FDB_FLUSH] = "FDB_FLUSH",
 		[CHANNEL_LIST] = "LIST",
-		[CHANNEL_STOP] = "STOP",
+		[CHANNEL_LEND] = "LEND",
 	};
 	struct channel_message reply;
-	int reply_fds[CHANNEL_FDS];
 	char trouble[DATAPLANE_WHY];
 	int error;
 
 	if (dp->socket < 0)
 		return fail(ret_why, -EPIPE, "no data plane is running%s%s",
 			    *dp->trouble ? ": " : "", dp->trouble);
-	error = ask_for_fds(dp, request, fds, n_fds, DATAPLANE_ANSWER_MS, &reply, reply_fds);
+	error = ask_for_fds(dp, request, fds, n_fds, DATAPLANE_ANSWER_MS, &reply, ret_fds);
 	if (error == -ETIMEDOUT) {
 		fail(trouble, 0, "it did not answer %s within %d ms", names[request->type],
 		     DATAPLANE_ANSWER_MS);
@@ -274,16 +274,29 @@ static int ask(struct dataplane *dp, struct channel_message *request, const int 
 	if (error)
 		return fail(ret_why, error == -ETIMEDOUT ? error : -EPIPE,
 			    "the data plane was lost: %s", dp->trouble);
-	fds_close(reply_fds);
 	/* An error is a negative errno: nothing else is believed. */
 	if (reply.reply.error > 0 || reply.reply.error < -4095)
 		reply.reply.error = -EPROTO;
-	if (reply.reply.error)
+	if (reply.reply.error) {
+		fds_close(ret_fds);
 		return fail(ret_why, reply.reply.error, "%s", *reply.reply.text ?
 			    reply.reply.text : strerror(-reply.reply.error));
+	}
 	if (ret_value)
 		*ret_value = reply.reply.value;
 	return 0;
+}
+
+/* A request whose reply has no fds that anybody wants. */
+static int ask(struct dataplane *dp, struct channel_message *request, const int *fds,
+	       unsigned n_fds, uint32_t *ret_value, char ret_why[static DATAPLANE_WHY])
+{
+	int reply_fds[CHANNEL_FDS];
+	int error = ask_running(dp, request, fds, n_fds, ret_value, reply_fds, ret_why);
+
+	if (!error)
+		fds_close(reply_fds);
+	return error;
 }
 
 /* ---- its life ---- */
@@ -390,22 +403,22 @@ static void process_end(struct dataplane *dp)
 static int dataplane_spawn(struct dataplane *dp, int listen_fd, char ret_why[static DATAPLANE_WHY])
 {
 	int fds[2] = {listen_fd, dp->kept.fd};
-	char *arguments[8] = {0};
+	const char *arguments[8] = {0};
 	unsigned n = 0;
 	int error;
 	/* Maybe it is the state memory that kills it: begin without. */
 	bool with_state = dp->kept.fd >= 0 && dp->deaths_in_a_row < STATE_DOUBTED;
 
-	arguments[n++] = (char[]){"sluice-dp"};
-	arguments[n++] = (char[]){"--listen"};
-	arguments[n++] = (char[]){"3"};
+	arguments[n++] = "sluice-dp";
+	arguments[n++] = "--listen";
+	arguments[n++] = "3";
 	if (with_state) {
-		arguments[n++] = (char[]){"--state"};
-		arguments[n++] = (char[]){"4"};
+		arguments[n++] = "--state";
+		arguments[n++] = "4";
 	}
 	if (dp->options.workers) {
-		arguments[n++] = (char[]){"--workers"};
-		arguments[n++] = (char *)(uintptr_t)dp->options.workers;
+		arguments[n++] = "--workers";
+		arguments[n++] = dp->options.workers;
 	}
 	error = process_spawn(dp->options.program, arguments, fds, with_state ? 2 : 1, &dp->pid,
 			      &dp->pidfd);
@@ -716,6 +729,21 @@ int dataplane_detach(struct dataplane *dp, struct port_ref port,
 	struct channel_message request = {.type = CHANNEL_DETACH, .detach.port = port};
 
 	return ask(dp, &request, NULL, 0, NULL, ret_why);
+}
+
+int dataplane_borrow(struct dataplane *dp, struct port_ref port, int ret_fds[CHANNEL_FDS],
+		     unsigned *ret_n_fds, char ret_why[static DATAPLANE_WHY])
+{
+	struct channel_message request = {.type = CHANNEL_LEND, .lend.port = port};
+	unsigned n = 0;
+	int error = ask_running(dp, &request, NULL, 0, NULL, ret_fds, ret_why);
+
+	if (error)
+		return error;
+	while (n < CHANNEL_FDS && ret_fds[n] >= 0)
+		n++;
+	*ret_n_fds = n;
+	return 0;
 }
 
 int dataplane_flush_fdb(struct dataplane *dp, uint16_t network, struct port_ref port,

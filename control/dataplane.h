@@ -88,6 +88,11 @@ int dataplane_attach(struct dataplane *dataplane, const struct dataplane_device 
 int dataplane_detach(struct dataplane *dataplane, struct port_ref port,
 		     char ret_why[static DATAPLANE_WHY]) __attribute__((warn_unused_result));
 
+/* Copies of the fds that a tap was attached with, which become the caller's. */
+int dataplane_borrow(struct dataplane *dataplane, struct port_ref port, int ret_fds[CHANNEL_FDS],
+		     unsigned *ret_n_fds, char ret_why[static DATAPLANE_WHY])
+	__attribute__((warn_unused_result));
+
 /* Forget learned addresses of a network (0: all) and a port (PORT_NONE: all). */
 int dataplane_flush_fdb(struct dataplane *dataplane, uint16_t network, struct port_ref port,
 			uint32_t *ret_count, char ret_why[static DATAPLANE_WHY])

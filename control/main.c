@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/build.h"
@@ -22,7 +23,11 @@
 #include "control/model.h"
 #include "control/notify.h"
 
-enum { EXIT_USAGE = 2 };
+enum {
+	EXIT_USAGE = 2,
+	LOCK_ATTEMPTS = 20,
+	LOCK_PAUSE_NS = 50000000,
+};
 
 #define CONFIG_DEFAULT "/etc/sluice"
 #define STATE_DEFAULT "/var/lib/sluice"
@@ -151,6 +156,19 @@ static char *dp_program_find(void)
 	return path ? path : strdup(SLUICE_LIBEXECDIR "/sluice-dp");
 }
 
+/* One that was just killed may still be on its way out. -1 and errno if another one stays. */
+static int lock(int fd)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+
+	for (unsigned i = 0; i < LOCK_ATTEMPTS && flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK || i == LOCK_ATTEMPTS - 1)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 /* Make the run directory, and lock it: one control process to a directory. The lock is never closed. */
 static int run_dir_take(const char *dir, char **ret_absolute)
 {
@@ -167,7 +185,7 @@ static int run_dir_take(const char *dir, char **ret_absolute)
 		return -ENOENT;
 	}
 	fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) {
+	if (fd < 0 || lock(fd)) {
 		int error = errno;
 
 		fprintf(stderr, "sluiced: %s: %s\n", lock_path,

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -37,8 +38,8 @@ static int spawn_attributes(posix_spawnattr_t *attributes)
 	return 0;
 }
 
-static int spawn_with(const char *program, char *const *arguments, const int *fds, unsigned n_fds,
-		      pid_t *ret_pid)
+static int spawn_with(const char *program, const char *const *arguments, const int *fds,
+		      unsigned n_fds, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -53,14 +54,16 @@ static int spawn_with(const char *program, char *const *arguments, const int *fd
 	for (unsigned i = 0; i < n_fds && !error; i++)
 		error = -posix_spawn_file_actions_adddup2(&actions, fds[i], (int)(CHILD_FD + i));
 	if (!error)
-		error = -posix_spawn(ret_pid, program, &actions, &attributes, arguments, environ);
+		/* It takes what it does not change as what it might: a wart of POSIX. */
+		error = -posix_spawn(ret_pid, program, &actions, &attributes,
+				     (char *const *)(uintptr_t)arguments, environ);
 	posix_spawnattr_destroy(&attributes);
 destroy_actions:
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
 }
 
-int process_spawn(const char *program, char *const *arguments, const int *fds, unsigned n_fds,
+int process_spawn(const char *program, const char *const *arguments, const int *fds, unsigned n_fds,
 		  pid_t *ret_pid, int *ret_pidfd)
 {
 	int high[CHILD_FDS_MAX] = {0};

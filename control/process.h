@@ -15,7 +15,7 @@
  * @fds[0..n) as its descriptors 3, 4, ...; everything else that is open is
  * close-on-exec. *@ret_pidfd becomes the caller's.
  */
-int process_spawn(const char *program, char *const *arguments, const int *fds, unsigned n_fds,
+int process_spawn(const char *program, const char *const *arguments, const int *fds, unsigned n_fds,
 		  pid_t *ret_pid, int *ret_pidfd) __attribute__((warn_unused_result));
 
 /* Write down who @pid is, into the file @path. */

@@ -12,6 +12,7 @@
 enum {
 	READ_CHUNK = 64 << 10,	/* bytes read in one turn */
 	TURN_LINES = 8,		/* requests answered in one turn */
+	TURN_ACCEPTS = 16,	/* connections taken in one turn */
 	ACCEPT_PAUSE_MS = 100,	/* out of file descriptors: do not spin */
 };
 
@@ -309,11 +310,16 @@ close_fd:
 static void server_ready(void *user, uint32_t events)
 {
 	struct rpc_server *server = user;
-	int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd;
 
-	if (fd >= 0) {
+	for (unsigned i = 0; i < TURN_ACCEPTS; i++) {
+		fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0)
+			break;
 		server_adopt(server, fd);
-	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+	}
+	if (fd < 0 &&
+	    (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
 		loop_watch_change(&server->watch, 0);
 		loop_timer_set(server->loop, &server->pause, ACCEPT_PAUSE_MS);
 	}

@@ -116,9 +116,8 @@ static int running_attach(struct running *running)
 	return error;
 }
 
-/* Compile, with a random seed, and hand it to the data plane. */
-static int candidate_begin(struct running *running, struct candidate *candidate,
-			   char ret_why[static RUNNING_WHY])
+/* Compile for a data plane that has nothing yet. */
+static int candidate_compile_first(struct candidate *candidate, char ret_why[static RUNNING_WHY])
 {
 	struct ids *none;
 	uint64_t seed;
@@ -132,16 +131,16 @@ static int candidate_begin(struct running *running, struct candidate *candidate,
 	}
 	error = candidate_compile(candidate, none, seed, ret_why);
 	ids_destroy(none);
-	return error ? error : dataplane_publish(running->dataplane, candidate->policy, ret_why);
+	return error;
 }
 
 /*
- * The data plane ran before us, with @adopted. Continue its ids; if compiling
- * gives what it has, byte for byte, it is left alone. If not, it gets the new
- * one as a later generation, since it takes no other.
+ * Compile for a data plane that ran before us, with @adopted, whose ids go on.
+ * If that gives what it has, byte for byte, it is left alone (*@ret_same); if
+ * not, it shall get the new one as a later generation, since it takes no other.
  */
-static int candidate_continue(struct running *running, struct candidate *candidate,
-			      const struct policy *adopted, char ret_why[static RUNNING_WHY])
+static int candidate_compile_next(struct candidate *candidate, const struct policy *adopted,
+				  bool *ret_same, char ret_why[static RUNNING_WHY])
 {
 	struct ids *ids;
 	int error = ids_adopt(adopted, &ids);
@@ -150,53 +149,86 @@ static int candidate_continue(struct running *running, struct candidate *candida
 		snprintf(ret_why, RUNNING_WHY, "the running policy: %s", strerror(-error));
 		return error;
 	}
-	if (candidate->state.generation <= adopted->generation)
+	if (candidate->state.generation < adopted->generation)
 		candidate->state.generation = adopted->generation;
 	error = candidate_compile(candidate, ids, adopted->hash_seed, ret_why);
-	if (error || (candidate->policy->size == adopted->size &&
-		      !memcmp(candidate->policy, adopted, adopted->size)))
-		goto destroy_ids;
-	if (candidate->state.generation == adopted->generation) {
+	*ret_same = !error && candidate->policy->size == adopted->size &&
+		    !memcmp(candidate->policy, adopted, adopted->size);
+	if (!error && !*ret_same && candidate->state.generation == adopted->generation) {
 		candidate->state.generation++;
 		error = candidate_compile(candidate, ids, adopted->hash_seed, ret_why);
 	}
-	if (!error)
-		error = dataplane_publish(running->dataplane, candidate->policy, ret_why);
-destroy_ids:
 	ids_destroy(ids);
 	return error;
 }
 
-/* A model of what is stored. */
-static int candidate_load(struct running *running, struct candidate *candidate,
-			  struct problems *problems)
+/* What a change makes of the state that is stored. */
+static int candidate_build(struct running *running, const struct running_change *change,
+			   struct candidate *candidate, struct problems *problems)
 {
-	struct document *document;
-	int error = store_load(running->store, problems, &candidate->state);
+	int error = model_build(change->document, &running->host, problems, &candidate->model);
 
 	if (error)
 		return error;
-	error = document_from_json(candidate->state.document, &document);
+	candidate->state = running->state;
+	candidate->state.document = model_export(candidate->model);
+	if (!candidate->state.document)
+		return -ENOMEM;
+	candidate->state.generation++;
+	if (change->from_config) {
+		candidate->state.has_config = true;
+		candidate->state.config_digest = change->config_digest;
+	}
+	return 0;
+}
+
+/* What is stored, as it is. */
+static int candidate_restore(struct running *running, struct candidate *candidate,
+			     struct problems *problems)
+{
+	struct document *document;
+	int error = document_from_json(running->state.document, &document);
+
 	if (error)
 		return error;
 	error = model_build(document, &running->host, problems, &candidate->model);
 	document_destroy(document);
+	candidate->state = running->state;
+	json_incref(candidate->state.document);
 	return error;
 }
 
-int running_begin(struct running *running, struct problems *problems,
-		  char ret_why[static RUNNING_WHY])
+int running_load(struct running *running, struct problems *problems)
+{
+	return store_load(running->store, problems, &running->state);
+}
+
+/* Compile, save and publish, as far as there is something to do. */
+static int candidate_begin(struct running *running, struct candidate *candidate, bool changed,
+			   struct problems *problems, char ret_why[static RUNNING_WHY])
 {
 	const struct policy *adopted = dataplane_adopted_policy(running->dataplane);
-	struct candidate candidate = {0};
-	int error = candidate_load(running, &candidate, problems);
+	bool same = false;
+	int error = adopted ? candidate_compile_next(candidate, adopted, &same, ret_why) :
+			      candidate_compile_first(candidate, ret_why);
 
-	if (error)
-		snprintf(ret_why, RUNNING_WHY, "the stored configuration cannot be used");
-	else if (adopted)
-		error = candidate_continue(running, &candidate, adopted, ret_why);
-	else
-		error = candidate_begin(running, &candidate, ret_why);
+	if (!error && changed)
+		error = store_save(running->store, &candidate->state, problems);
+	if (!error && !same)
+		error = dataplane_publish(running->dataplane, candidate->policy, ret_why);
+	return error;
+}
+
+int running_begin(struct running *running, const struct running_change *change,
+		  struct problems *problems, char ret_why[static RUNNING_WHY])
+{
+	struct candidate candidate = {0};
+	int error = change ? candidate_build(running, change, &candidate, problems) :
+			     candidate_restore(running, &candidate, problems);
+
+	snprintf(ret_why, RUNNING_WHY, "it cannot be used");
+	if (!error)
+		error = candidate_begin(running, &candidate, change != NULL, problems, ret_why);
 	if (!error)
 		error = attachments_adopt(running->attachments, ret_why);
 	if (!error) {
@@ -231,26 +263,6 @@ static int candidate_publish(struct running *running, const struct candidate *ca
 			(unsigned long long)candidate->state.generation);
 	problems_clear(&problems);
 	return error;
-}
-
-/* What a change makes of the state that is stored. */
-static int candidate_build(struct running *running, const struct running_change *change,
-			   struct candidate *candidate, struct problems *problems)
-{
-	int error = model_build(change->document, &running->host, problems, &candidate->model);
-
-	if (error)
-		return error;
-	candidate->state = running->state;
-	candidate->state.document = model_export(candidate->model);
-	if (!candidate->state.document)
-		return -ENOMEM;
-	candidate->state.generation++;
-	if (change->from_config) {
-		candidate->state.has_config = true;
-		candidate->state.config_digest = change->config_digest;
-	}
-	return 0;
 }
 
 /* Nothing to run anew; but remember that the configuration file says the same. */

@@ -44,21 +44,24 @@ struct running {
 	struct policy *policy;
 };
 
-/*
- * Begin with what is stored, going on with the ids and devices of a data plane
- * that was taken over. -errno; problems say why if it is the document, else
- * @ret_why does.
- */
-int running_begin(struct running *running, struct problems *problems,
-		  char ret_why[static RUNNING_WHY]) __attribute__((warn_unused_result));
-void running_end(struct running *running);
-
 struct running_change {
 	const struct document *document;	/* whole */
 	bool dry_run;				/* say what would change */
 	bool from_config;			/* it is the configuration file's, with this digest */
 	uint64_t config_digest;
 };
+
+/*
+ * Begin: load what is stored, and run @change, or without one (NULL) what is
+ * stored. A data plane that was taken over keeps its ids and devices as far as
+ * they fit. -errno; problems say why if it is the document, else @ret_why does.
+ */
+int running_load(struct running *running, struct problems *problems)
+	__attribute__((warn_unused_result));
+int running_begin(struct running *running, const struct running_change *change,
+		  struct problems *problems, char ret_why[static RUNNING_WHY])
+	__attribute__((warn_unused_result));
+void running_end(struct running *running);
 
 /*
  * Make it so. 0, and the changes as edit_diff() tells them, the caller's.

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 64 };
+enum { BACKLOG = 128 };
 
 static int address_set(const char *path, struct sockaddr_un *ret_address,
 		       char ret_why[static SOCKET_WHY])

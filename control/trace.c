@@ -21,6 +21,7 @@ static const mac48 somebody_there = 0x0200005ec002;
 
 struct trace {
 	const struct daemon *daemon;
+	const struct caller *caller;
 	const struct policy *policy;
 	const struct model_port *port;
 	struct frame frame;
@@ -264,6 +265,9 @@ static bool tell_output(struct trace *trace, json_t *outputs, uint16_t id, uint1
 
 	attachments_report(trace->daemon->attachments, ids_port(trace->daemon->running.ids, name),
 			   &report);
+	/* Of a tenant's network only uplinks are not the tenant's. */
+	if (!caller_sees(trace->caller, name))
+		name = "(uplink)";
 	if (tag != POLICY_UNTAGGED)
 		snprintf(how, sizeof(how), "with vlan %u", tag);
 	if (report.state == ATTACHMENT_UP)
@@ -325,6 +329,7 @@ json_t *trace_port(struct api_call *call)
 	const char *name = api_text(call, "port");
 	struct trace trace = {
 		.daemon = call->daemon,
+		.caller = &call->caller,
 		.policy = call->daemon->running.policy,
 		.port = model_port(call->daemon->running.model, name),
 	};

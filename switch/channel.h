@@ -20,6 +20,8 @@
  *   DETACH         -                        the port has no device any more, its fds are closed
  *   FDB_FLUSH      -                        REPLY.value: entries forgotten
  *   LIST           -                        one EVENT a port with a device, then the REPLY
+ *   LEND           -                        REPLY carries copies of the fds that the port was attached
+ *                                           with, if another data plane could go on with them (taps)
  *   STOP           -                        REPLY, then the data plane ends
  */
 #ifndef SWITCH_CHANNEL_H
@@ -41,6 +43,7 @@ enum channel_type {
 	CHANNEL_DETACH,
 	CHANNEL_FDB_FLUSH,
 	CHANNEL_LIST,
+	CHANNEL_LEND,
 	CHANNEL_STOP,
 	CHANNEL_REPLY = 64,
 	CHANNEL_EVENT,
@@ -78,6 +81,9 @@ struct channel_message {
 		struct {
 			struct port_ref port;
 		} detach;
+		struct {
+			struct port_ref port;
+		} lend;
 		struct {
 			uint16_t network;	/* id, 0: all */
 			uint16_t reserved;

@@ -390,6 +390,18 @@ int plane_detach(struct plane *plane, struct port_ref ref, const char **ret_why)
 	return 0;
 }
 
+int plane_lend(const struct plane *plane, struct port_ref ref, int ret_fds[CHANNEL_FDS],
+	       const char **ret_why)
+{
+	const struct port *port = ref.id < LIMIT_PORTS ? port_at(plane, ref.id) : NULL;
+
+	if (!port || !port_ref_equal(port->ref, ref)) {
+		*ret_why = "the port has no device";
+		return -ENOENT;
+	}
+	return port->ops->lend ? (int)port->ops->lend(port, ret_fds) : 0;
+}
+
 /* ---- policy ---- */
 
 const struct policy *plane_policy(const struct plane *plane, int *ret_fd)

@@ -68,6 +68,10 @@ int plane_attach(struct plane *plane, const struct channel_message *request, con
 int plane_detach(struct plane *plane, struct port_ref ref, const char **ret_why)
 	__attribute__((warn_unused_result));
 
+/* CHANNEL_LEND: the port's fds, which stay its own. How many; -ENOENT: it has no device. */
+int plane_lend(const struct plane *plane, struct port_ref ref, int ret_fds[CHANNEL_FDS],
+	       const char **ret_why) __attribute__((warn_unused_result));
+
 /* Forget learned addresses: see fdb_flush(). */
 uint32_t plane_flush(struct plane *plane, uint16_t network, struct port_ref port);
 

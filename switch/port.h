@@ -100,6 +100,12 @@ struct port_ops {
 	int (*check)(struct port *port);
 	void (*status)(const struct port *port, struct port_status *ret_status);
 	void (*destroy)(struct port *port);
+
+	/*
+	 * control thread: the fds that it was made from, which stay its own. How
+	 * many; NULL: none that another data plane could go on with.
+	 */
+	unsigned (*lend)(const struct port *port, int ret_fds[LIMIT_QUEUE_PAIRS]);
 };
 
 struct port {

@@ -143,6 +143,14 @@ static void destroy(struct port *base)
 	free(port);
 }
 
+static unsigned lend(const struct port *base, int ret_fds[LIMIT_QUEUE_PAIRS])
+{
+	const struct tap_port *port = base->device;
+
+	memcpy(ret_fds, port->fds, port->n_queues * sizeof(*ret_fds));
+	return port->n_queues;
+}
+
 static const struct port_ops port_tap_ops = {
 	.kind = "tap",
 	.take = take,
@@ -155,6 +163,7 @@ static const struct port_ops port_tap_ops = {
 	.check = check,
 	.status = status,
 	.destroy = destroy,
+	.lend = lend,
 };
 
 /* A tap, and one that does not block. */

@@ -26,6 +26,7 @@ struct server {
 	struct channel_message reply;
 	int reply_fds[CHANNEL_FDS];
 	unsigned n_reply_fds;
+	bool replying_copies;		/* reply_fds are ours to close */
 };
 
 /* A request as its server gets it; fds that it keeps it replaces by -1. */
@@ -107,6 +108,25 @@ static int list(struct server *server, struct request *request, const char **ret
 	return 0;
 }
 
+/* Copies: the port may be gone before the reply goes out. */
+static int lend(struct server *server, struct request *request, const char **ret_why)
+{
+	int fds[CHANNEL_FDS];
+	int n = plane_lend(server->options.plane, request->message.lend.port, fds, ret_why);
+
+	server->replying_copies = true;
+	for (int i = 0; i < n; i++) {
+		int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+
+		if (copy < 0) {
+			*ret_why = "no more file descriptors";
+			return -errno;
+		}
+		server->reply_fds[server->n_reply_fds++] = copy;
+	}
+	return n < 0 ? n : 0;
+}
+
 static int stop(struct server *server, struct request *request, const char **ret_why)
 {
 	server->stopping = true;
@@ -120,6 +140,7 @@ static int (*const requests[])(struct server *, struct request *, const char **)
 	[CHANNEL_DETACH] = detach,
 	[CHANNEL_FDB_FLUSH] = flush_fdb,
 	[CHANNEL_LIST] = list,
+	[CHANNEL_LEND] = lend,
 	[CHANNEL_STOP] = stop,
 };
 
@@ -154,13 +175,23 @@ static void serve_request(struct server *server, struct request *request)
 
 /* ---- the connection ---- */
 
+/* The reply went out, or never will. */
+static void end_reply(struct server *server)
+{
+	for (unsigned i = 0; i < server->n_reply_fds && server->replying_copies; i++)
+		close(server->reply_fds[i]);
+	server->replying_copies = false;
+	server->n_reply_fds = 0;
+	server->replying = false;
+}
+
 static void disconnect(struct server *server)
 {
 	if (server->connection >= 0)
 		close(server->connection);
 	server->connection = -1;
 	server->greeted = false;
-	server->replying = false;
+	end_reply(server);
 }
 
 static bool may_connect(const struct server *server, int fd)
@@ -219,7 +250,7 @@ static int send_waiting(struct server *server)
 	error = channel_send(server->connection, &server->reply, server->reply_fds,
 			     server->n_reply_fds);
 	if (!error)
-		server->replying = false;
+		end_reply(server);
 	return error;
 }
 

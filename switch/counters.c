@@ -60,9 +60,8 @@ void counters_sum(const struct counters *counters, struct port_ref port,
 	if (port_ref_is_none(port) || port.id >= counters->n_ports)
 		return;
 	for (unsigned writer = 0; writer <= counters->n_workers; writer++) {
-		const struct port_counters *row =
-			(const struct port_counters *)(counters + 1) +
-			(size_t)writer * counters->n_ports + port.id;
+		const struct port_counters *row = (const struct port_counters *)(counters + 1) +
+						  (size_t)writer * counters->n_ports + port.id;
 
 		/* The row's counters are zeroed before its owner's name is written. */
 		if (atomic_load_explicit(&row->port, memory_order_acquire) == owner)

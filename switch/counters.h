@@ -35,37 +35,37 @@ enum {
 typedef _Atomic uint64_t counter;
 
 struct port_counters {
-	_Atomic uint32_t port;	/* its port_ref: id << 16 | generation; 0: row unused */
+	_Atomic uint32_t port; /* its port_ref: id << 16 | generation; 0: row unused */
 	uint32_t reserved;
 	/* frames and bytes (Ethernet, without FCS and virtio-net header) from the port */
 	counter rx_frames;
 	counter rx_bytes;
 	counter delivered;
-	counter consumed;	/* taken by the switch itself */
+	counter consumed; /* taken by the switch itself */
 	/* copies for the port */
 	counter offered;
 	counter tx_frames;
 	counter tx_bytes;
 	/* events */
-	counter replicated;	/* copies beyond the first of a frame the port sent */
-	counter fdb_moves;	/* an address moved to this port */
-	counter fdb_evictions;	/* this port's quota was full */
-	counter segmented;	/* frames segmented or checksummed in software for this port */
-	counter dropped[DROP__COUNT];		/* frames from the port, by reason */
-	counter missed[DROP__COUNT];		/* copies for the port, by reason */
-	counter dropped_last_ms[DROP__COUNT];	/* CLOCK_MONOTONIC of the last one, 0: never */
+	counter replicated;    /* copies beyond the first of a frame the port sent */
+	counter fdb_moves;     /* an address moved to this port */
+	counter fdb_evictions; /* this port's quota was full */
+	counter segmented;     /* frames segmented or checksummed in software for this port */
+	counter dropped[DROP__COUNT];	      /* frames from the port, by reason */
+	counter missed[DROP__COUNT];	      /* copies for the port, by reason */
+	counter dropped_last_ms[DROP__COUNT]; /* CLOCK_MONOTONIC of the last one, 0: never */
 	counter missed_last_ms[DROP__COUNT];
 } __attribute__((aligned(64)));
 
 struct worker_counters {
-	counter cpu;		/* the processor it is pinned to, or UINT64_MAX */
-	counter busy_ns;	/* time spent moving frames */
-	counter idle_ns;	/* time spent polling in vain or asleep */
-	counter cycles;		/* TSC (or its like) spent moving frames */
-	counter frames;		/* frames taken */
+	counter cpu;	 /* the processor it is pinned to, or UINT64_MAX */
+	counter busy_ns; /* time spent moving frames */
+	counter idle_ns; /* time spent polling in vain or asleep */
+	counter cycles;	 /* TSC (or its like) spent moving frames */
+	counter frames;	 /* frames taken */
 	counter bursts;
 	counter sleeps;
-	counter ports;		/* queues that it serves */
+	counter ports; /* queues that it serves */
 } __attribute__((aligned(64)));
 
 struct counters {
@@ -73,9 +73,9 @@ struct counters {
 	uint32_t version;
 	uint64_t size;
 	uint32_t n_workers;
-	uint32_t n_ports;	/* rows per writer: LIMIT_PORTS */
-	uint32_t row_size;	/* sizeof(struct port_counters): a reader of another build refuses */
-	uint32_t n_drops;	/* DROP__COUNT */
+	uint32_t n_ports;  /* rows per writer: LIMIT_PORTS */
+	uint32_t row_size; /* sizeof(struct port_counters): a reader of another build refuses */
+	uint32_t n_drops;  /* DROP__COUNT */
 	struct worker_counters workers[LIMIT_WORKERS];
 	/* then struct port_counters[n_workers + 1][n_ports] */
 };

@@ -25,7 +25,7 @@
 #include "switch/guard.h"
 
 enum {
-	VID_PRIORITY = 0,	/* IEEE 802.1Q, table 9-2 */
+	VID_PRIORITY = 0, /* IEEE 802.1Q, table 9-2 */
 	VID_RESERVED = 0xfff,
 };
 
@@ -139,8 +139,8 @@ static enum drop choose_output(const struct policy *policy, const struct fdb *fd
 
 	decision->stage = STAGE_PERMIT;
 	if (decision->output) {
-		struct permit permit = policy_permits(policy, decision->network, decision->in,
-						      decision->output);
+		struct permit permit =
+			policy_permits(policy, decision->network, decision->in, decision->output);
 
 		if (permit.drop != DROP_NONE)
 			return permit.drop;

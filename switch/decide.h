@@ -36,15 +36,15 @@ enum decide_stage {
 };
 
 enum fate {
-	FATE_DROP,	/* see drop */
-	FATE_UNICAST,	/* to output, with tag */
-	FATE_FLOOD,	/* to every port that decide_flood_next() names */
+	FATE_DROP,    /* see drop */
+	FATE_UNICAST, /* to output, with tag */
+	FATE_FLOOD,   /* to every port that decide_flood_next() names */
 };
 
 /* How the destination was found. */
 enum lookup {
 	LOOKUP_NONE,
-	LOOKUP_STATIC,	/* bound by the configuration */
+	LOOKUP_STATIC, /* bound by the configuration */
 	LOOKUP_LEARNED,
 	LOOKUP_UNKNOWN, /* unicast, nowhere seen */
 	LOOKUP_GROUP,	/* broadcast or multicast */
@@ -55,12 +55,12 @@ struct decision {
 	enum decide_stage stage;
 	enum drop drop;
 	enum lookup lookup;
-	uint16_t network;	/* id, once placed */
-	uint16_t in;		/* port id */
-	uint16_t output;	/* FATE_UNICAST: port id */
-	uint16_t tag;		/* FATE_UNICAST: POLICY_UNTAGGED or the VLAN to push, with l2's PCP */
-	bool learn;		/* the caller shall fdb_learn() l2.src behind in, whatever the fate */
-	bool strip;		/* a tag (priority tags included) comes off before delivery */
+	uint16_t network; /* id, once placed */
+	uint16_t in;	  /* port id */
+	uint16_t output;  /* FATE_UNICAST: port id */
+	uint16_t tag;	  /* FATE_UNICAST: POLICY_UNTAGGED or the VLAN to push, with l2's PCP */
+	bool learn;	  /* the caller shall fdb_learn() l2.src behind in, whatever the fate */
+	bool strip;	  /* a tag (priority tags included) comes off before delivery */
 	struct frame_l2 l2;
 };
 

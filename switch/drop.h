@@ -54,7 +54,7 @@ enum drop {
 #define X(name, word, text) DROP_##name,
 	DROP_REASONS(X)
 #undef X
-	DROP__COUNT,
+		DROP__COUNT,
 };
 
 /* The stable word of a reason, and its explanation. Never NULL. */

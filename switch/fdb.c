@@ -38,8 +38,8 @@ static int open_table(void *memory, uint32_t n_buckets, bool with_books, struct 
 	fdb->seed[1] = table->seed[1];
 	if (with_books) {
 		/* Zeroed memory of this size comes fresh from the kernel: no page is touched. */
-		fdb->books = calloc(1, sizeof(*fdb->books) +
-				    ((size_t)n_buckets * FDB_WAYS + 1) * sizeof(struct fdb_link));
+		fdb->books = calloc(1, sizeof(*fdb->books) + ((size_t)n_buckets * FDB_WAYS + 1) *
+								     sizeof(struct fdb_link));
 		if (!fdb->books) {
 			free(fdb);
 			return -ENOMEM;
@@ -206,8 +206,7 @@ bool fdb_is_dead(const struct policy *policy, const struct fdb_found *found, clo
 	struct port_ref port = fdb_where_port(found->where);
 
 	return !network || network->generation != (uint16_t)(found->where >> 32) ||
-	       !policy_port(policy, port) ||
-	       policy_tag(policy, id, port.id) == POLICY_NOT_MEMBER ||
+	       !policy_port(policy, port) || policy_tag(policy, id, port.id) == POLICY_NOT_MEMBER ||
 	       is_aged(found->seen, network->age_ms, now);
 }
 

@@ -46,11 +46,11 @@ struct fdb; /* a process's handle of a table in shared memory */
 
 /* What fdb_learn() did with an address. */
 enum fdb_learned {
-	FDB_KNOWN,	/* already behind this port */
-	FDB_ADDED,	/* new, room was left */
-	FDB_EVICTED,	/* new; this port's oldest entry gave way */
-	FDB_MOVED,	/* was behind another port of the same network */
-	FDB_NO_ROOM,	/* quota 0, the network's `macs` reached, bucket full or busy: not learned */
+	FDB_KNOWN,   /* already behind this port */
+	FDB_ADDED,   /* new, room was left */
+	FDB_EVICTED, /* new; this port's oldest entry gave way */
+	FDB_MOVED,   /* was behind another port of the same network */
+	FDB_NO_ROOM, /* quota 0, the network's `macs` reached, bucket full or busy: not learned */
 };
 
 /* Bytes that a table of @slots (a power of two, 128 at least) needs; @slots / 2 addresses fit. */

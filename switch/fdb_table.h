@@ -28,12 +28,12 @@
 enum {
 	FDB_MAGIC = 0x534c4631, /* "SLF1" */
 	FDB_VERSION = 1,
-	FDB_WAYS = 3,		/* entries of a bucket */
-	FDB_GROUP = 64,		/* buckets of a group */
+	FDB_WAYS = 3,	/* entries of a bucket */
+	FDB_GROUP = 64, /* buckets of a group */
 	FDB_GROUPS_MAX = LIMIT_FDB_ENTRIES / 2 / FDB_GROUP,
-	FDB_HEAD = 4096,	/* bytes before the first bucket */
-	FDB_TICK_SHIFT = 7,	/* a tick is 128 ms: 32 bits last for 17 years of uptime */
-	FDB_TRIES = 64,		/* to read a bucket that a writer is at */
+	FDB_HEAD = 4096,    /* bytes before the first bucket */
+	FDB_TICK_SHIFT = 7, /* a tick is 128 ms: 32 bits last for 17 years of uptime */
+	FDB_TRIES = 64,	    /* to read a bucket that a writer is at */
 };
 
 struct fdb_bucket {
@@ -100,7 +100,8 @@ static inline bool fdb_group_is_used(const struct fdb *fdb, uint32_t bucket)
 
 	/* acquire: who sees the bit sees the group cleared before it was set */
 	return atomic_load_explicit(&fdb->table->used[group / 64], memory_order_acquire) >>
-		       (group % 64) & 1;
+		       (group % 64) &
+	       1;
 }
 
 static inline uint64_t fdb_where(uint16_t network_generation, struct port_ref port)

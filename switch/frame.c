@@ -9,8 +9,8 @@
 #include "switch/frame.h"
 
 enum {
-	IPV4_SIZE = 20,	/* RFC 791, 3.1, without options */
-	IPV6_SIZE = 40,	/* RFC 8200, 3 */
+	IPV4_SIZE = 20, /* RFC 791, 3.1, without options */
+	IPV6_SIZE = 40, /* RFC 8200, 3 */
 };
 
 static bool is_tag(uint16_t ethertype)

@@ -22,18 +22,18 @@
 #include "switch/types.h"
 
 enum {
-	FRAME_HEAD = 128,	/* bytes of the snapshot: all that any stage reads */
-	FRAME_ETH = 14,		/* bytes of an Ethernet header without a tag (IEEE 802.3, 3.1.1) */
-	FRAME_TAG = 4,		/* bytes of an IEEE 802.1Q tag */
+	FRAME_HEAD = 128, /* bytes of the snapshot: all that any stage reads */
+	FRAME_ETH = 14,	  /* bytes of an Ethernet header without a tag (IEEE 802.3, 3.1.1) */
+	FRAME_TAG = 4,	  /* bytes of an IEEE 802.1Q tag */
 };
 
 struct frame {
-	struct virtio_net_hdr_v1 hdr;	/* checked by offload_check() before anything uses it */
-	uint32_t len;			/* bytes of the Ethernet frame as received, without FCS */
-	uint16_t head_len;		/* bytes in head: min(len, FRAME_HEAD) */
+	struct virtio_net_hdr_v1 hdr; /* checked by offload_check() before anything uses it */
+	uint32_t len;		      /* bytes of the Ethernet frame as received, without FCS */
+	uint16_t head_len;	      /* bytes in head: min(len, FRAME_HEAD) */
 	uint16_t n_tail;
-	struct iovec *tail;		/* bytes [head_len, len) of the frame, in the sender's memory */
-	enum drop fault;		/* set by the port that took it: not to be looked at, only counted */
+	struct iovec *tail; /* bytes [head_len, len) of the frame, in the sender's memory */
+	enum drop fault;    /* set by the port that took it: not to be looked at, only counted */
 	uint8_t head[FRAME_HEAD];
 };
 
@@ -41,9 +41,9 @@ struct frame {
 struct frame_l2 {
 	mac48 dst;
 	mac48 src;
-	uint16_t ethertype;	/* of what follows the tag */
-	uint16_t tci;		/* PCP, DEI, VID; 0 when untagged */
-	bool tagged;		/* an 0x8100 tag stands first, VID 0 included */
+	uint16_t ethertype; /* of what follows the tag */
+	uint16_t tci;	    /* PCP, DEI, VID; 0 when untagged */
+	bool tagged;	    /* an 0x8100 tag stands first, VID 0 included */
 };
 
 /* Ethertypes that some stage knows (IANA "IEEE 802 Numbers"); below the first it is a length. */
@@ -52,10 +52,10 @@ enum {
 	ETHERTYPE_IPV4 = 0x0800,
 	ETHERTYPE_ARP = 0x0806,
 	ETHERTYPE_RARP = 0x8035,
-	ETHERTYPE_VLAN = 0x8100,	/* IEEE 802.1Q customer tag */
+	ETHERTYPE_VLAN = 0x8100, /* IEEE 802.1Q customer tag */
 	ETHERTYPE_IPV6 = 0x86dd,
-	ETHERTYPE_SERVICE = 0x88a8,	/* IEEE 802.1ad service tag */
-	ETHERTYPE_QINQ = 0x9100,	/* the same, before there was a standard */
+	ETHERTYPE_SERVICE = 0x88a8, /* IEEE 802.1ad service tag */
+	ETHERTYPE_QINQ = 0x9100,    /* the same, before there was a standard */
 };
 
 /* Where the payload of the Ethernet header begins. */
@@ -72,12 +72,12 @@ enum drop frame_parse(const struct frame *frame, struct frame_l2 *ret_l2);
 
 /* Where the headers of an IP packet lie, as offsets into the snapshot. */
 struct frame_ip {
-	uint8_t version;	/* 4 or 6 */
-	uint8_t protocol;	/* of what stands at l4, extension headers skipped */
+	uint8_t version;  /* 4 or 6 */
+	uint8_t protocol; /* of what stands at l4, extension headers skipped */
 	uint16_t l3;
-	uint16_t l4;		/* not beyond the snapshot's end, but perhaps at it */
-	bool fragment;		/* one of several */
-	bool first;		/* holds the beginning of the packet: l4 is a transport header */
+	uint16_t l4;   /* not beyond the snapshot's end, but perhaps at it */
+	bool fragment; /* one of several */
+	bool first;    /* holds the beginning of the packet: l4 is a transport header */
 };
 
 /*
@@ -85,8 +85,7 @@ struct frame_ip {
  * or if a header on the way there is malformed or not completely in the
  * snapshot; @ret_ip is untouched then.
  */
-bool frame_parse_ip(const struct frame *frame, const struct frame_l2 *l2,
-		    struct frame_ip *ret_ip);
+bool frame_parse_ip(const struct frame *frame, const struct frame_l2 *l2, struct frame_ip *ret_ip);
 
 /* Big-endian numbers of the snapshot; the bytes must lie inside of it. */
 static inline uint16_t frame_load16(const struct frame *frame, unsigned at)

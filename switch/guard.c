@@ -213,13 +213,10 @@ static bool addresses_are_own(const struct policy *policy, const struct policy_p
 			      const struct frame *frame, const struct frame_l2 *l2)
 {
 	switch (l2->ethertype) {
-	case ETHERTYPE_IPV4:
-		return may_send_ipv4(policy, port, frame, l2);
-	case ETHERTYPE_IPV6:
-		return may_send_ipv6(policy, port, frame, l2);
+	case ETHERTYPE_IPV4: return may_send_ipv4(policy, port, frame, l2);
+	case ETHERTYPE_IPV6: return may_send_ipv6(policy, port, frame, l2);
 	case ETHERTYPE_ARP:
-	case ETHERTYPE_RARP:
-		return may_send_arp(policy, port, frame, l2);
+	case ETHERTYPE_RARP: return may_send_arp(policy, port, frame, l2);
 	}
 	return !is_snap(frame, l2);
 }

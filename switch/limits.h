@@ -9,28 +9,28 @@
 
 enum {
 	/* Configuration */
-	LIMIT_PORTS = 1024,	      /* ports and uplinks of one switch */
-	LIMIT_NETWORKS = 4096,	      /* networks of all tenants */
+	LIMIT_PORTS = 1024,    /* ports and uplinks of one switch */
+	LIMIT_NETWORKS = 4096, /* networks of all tenants */
 	LIMIT_TENANTS = 1024,
-	LIMIT_QUEUE_PAIRS = 16,	      /* of one port */
-	LIMIT_BOUND_MACS = 64,	      /* `macs:` of one port */
-	LIMIT_BOUND_ADDRESSES = 64,   /* `addresses:` of one port, IPv4 and IPv6 each */
-	LIMIT_STATICS = 1 << 18,      /* bound MACs, once for each network of their port */
-	LIMIT_NAME = 63,	      /* letters of a name, as DNS labels (RFC 1035, 2.3.4) */
+	LIMIT_QUEUE_PAIRS = 16,	    /* of one port */
+	LIMIT_BOUND_MACS = 64,	    /* `macs:` of one port */
+	LIMIT_BOUND_ADDRESSES = 64, /* `addresses:` of one port, IPv4 and IPv6 each */
+	LIMIT_STATICS = 1 << 18,    /* bound MACs, once for each network of their port */
+	LIMIT_NAME = 63,	    /* letters of a name, as DNS labels (RFC 1035, 2.3.4) */
 
 	/* Data plane */
 	LIMIT_WORKERS = 16,
-	LIMIT_BURST = 32,	      /* frames taken from a queue before another has its turn */
-	LIMIT_FRAME = 65535 + 18,     /* bytes: one GSO frame, its Ethernet header and a tag */
-	LIMIT_FRAME_PIECES = 256,     /* buffers that one frame may be scattered over */
-	LIMIT_FDB_ENTRIES = 1 << 18,  /* slots; kept at most half full */
-	LIMIT_PORT_MACS = 256,	      /* learned behind a tenant's port, unless `quota` says otherwise */
-	LIMIT_UPLINK_MACS = 65536,    /* learned behind an uplink */
-	LIMIT_NETWORK_MACS = 8192,    /* learned in a network, unless `macs` says otherwise */
+	LIMIT_BURST = 32,	     /* frames taken from a queue before another has its turn */
+	LIMIT_FRAME = 65535 + 18,    /* bytes: one GSO frame, its Ethernet header and a tag */
+	LIMIT_FRAME_PIECES = 256,    /* buffers that one frame may be scattered over */
+	LIMIT_FDB_ENTRIES = 1 << 18, /* slots; kept at most half full */
+	LIMIT_PORT_MACS = 256, /* learned behind a tenant's port, unless `quota` says otherwise */
+	LIMIT_UPLINK_MACS = 65536, /* learned behind an uplink */
+	LIMIT_NETWORK_MACS = 8192, /* learned in a network, unless `macs` says otherwise */
 
-	LIMIT_MTU_MIN = 68,	      /* RFC 791, 3.2 */
+	LIMIT_MTU_MIN = 68, /* RFC 791, 3.2 */
 	LIMIT_MTU_MAX = 65535,
-	LIMIT_MTU_DEFAULT = 1500,     /* RFC 894 */
+	LIMIT_MTU_DEFAULT = 1500, /* RFC 894 */
 };
 
 #endif

@@ -52,13 +52,10 @@ static bool csum_place_is_own(const struct frame *frame, const struct frame_l2 *
 		return false;
 	l4 = ip.l4;
 	switch (ip.protocol) {
-	case IPPROTO_TCP:
-		return start == l4 && field == l4 + TCP_CSUM;
-	case IPPROTO_UDP:
-		return start == l4 ? field == l4 + UDP_CSUM : start >= l4 + UDP_SIZE;
+	case IPPROTO_TCP: return start == l4 && field == l4 + TCP_CSUM;
+	case IPPROTO_UDP: return start == l4 ? field == l4 + UDP_CSUM : start >= l4 + UDP_SIZE;
 	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return false;
+	case IPPROTO_ICMPV6: return false;
 	}
 	return true;
 }
@@ -136,12 +133,8 @@ uint32_t offload_needs(const struct virtio_net_hdr_v1 *hdr)
 	uint32_t needs = hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM ? PORT_ACCEPTS_CSUM : 0;
 
 	switch (hdr->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
-	case VIRTIO_NET_HDR_GSO_TCPV4:
-		needs |= PORT_ACCEPTS_TSO4;
-		break;
-	case VIRTIO_NET_HDR_GSO_TCPV6:
-		needs |= PORT_ACCEPTS_TSO6;
-		break;
+	case VIRTIO_NET_HDR_GSO_TCPV4: needs |= PORT_ACCEPTS_TSO4; break;
+	case VIRTIO_NET_HDR_GSO_TCPV6: needs |= PORT_ACCEPTS_TSO6; break;
 	}
 	if (hdr->gso_type & VIRTIO_NET_HDR_GSO_ECN)
 		needs |= PORT_ACCEPTS_ECN;
@@ -217,11 +210,11 @@ static void store_transport_csum(uint8_t *field, uint64_t sum)
 struct tso {
 	const uint8_t *bytes;
 	uint32_t len;
-	unsigned l3, l4;	/* of IP and TCP */
-	unsigned size;		/* of all headers */
+	unsigned l3, l4; /* of IP and TCP */
+	unsigned size;	 /* of all headers */
 	unsigned mss;
 	bool ipv4;
-	bool partial;		/* the destination completes checksums itself */
+	bool partial; /* the destination completes checksums itself */
 };
 
 /* Read the headers again, from the copy that will be sent. */
@@ -275,15 +268,14 @@ static void edit_tcp(const struct tso *tso, uint8_t *head, const uint8_t *payloa
 
 	store_be32(tcp + 4, load_be32(tcp + 4) + offset);
 	if (offset + payload_len < tso->len - tso->size)
-		tcp[13] &= (uint8_t)~(TCP_FIN | TCP_PSH); /* the last one has them */
+		tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH); /* the last one has them */
 	if (offset > 0)
 		tcp[13] &= (uint8_t)~TCP_CWR; /* the first one has it (RFC 3168, 6.1.2) */
 	store_be16(tcp + TCP_CSUM, fold(pseudo));
 	if (tso->partial)
 		return;
-	store_transport_csum(tcp + TCP_CSUM,
-			     sum_bytes(payload, payload_len,
-				       sum_bytes(tcp, tso->size - tso->l4, 0)));
+	store_transport_csum(tcp + TCP_CSUM, sum_bytes(payload, payload_len,
+						       sum_bytes(tcp, tso->size - tso->l4, 0)));
 }
 
 static enum drop emit_segments(const struct tso *tso, const struct virtio_net_hdr_v1 *hdr,

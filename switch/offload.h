@@ -12,7 +12,7 @@
 #include "switch/port.h"
 
 enum {
-	OFFLOAD_MSS_MIN = 48,	/* smallest gso_size: bounds the segments of one frame to 1366 */
+	OFFLOAD_MSS_MIN = 48, /* smallest gso_size: bounds the segments of one frame to 1366 */
 };
 
 /*

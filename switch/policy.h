@@ -47,10 +47,10 @@ enum policy_port_mode {
 
 /* Roles in an isolated network (private VLAN, RFC 5517). */
 enum policy_role {
-	POLICY_ORDINARY = 0,  /* in an isolated network: the same as isolated */
+	POLICY_ORDINARY = 0, /* in an isolated network: the same as isolated */
 	POLICY_PROMISCUOUS,
 	POLICY_ISOLATED,
-	POLICY_COMMUNITY,     /* talks to its own community and to promiscuous ports */
+	POLICY_COMMUNITY, /* talks to its own community and to promiscuous ports */
 };
 
 enum policy_port_flags {
@@ -65,20 +65,20 @@ enum policy_network_flags {
 };
 
 struct policy_port {
-	uint16_t generation;	/* 0: free slot */
-	uint8_t mode;		/* enum policy_port_mode */
-	uint8_t role;		/* enum policy_role */
-	uint16_t flags;		/* enum policy_port_flags */
-	uint16_t community;	/* number of the community, 0 for none */
-	uint16_t native;	/* network id of untagged frames, 0 for none */
-	uint16_t tenant;	/* index of its tenant, 0 for uplinks */
-	uint32_t macs_max;	/* addresses that may be learned behind the port */
-	uint32_t name;		/* offset of "tenant/port" or "uplink", NUL-terminated */
-	uint32_t vlan_in;	/* trunks: offset of uint16_t[POLICY_VLANS], VLAN -> network id or 0 */
-	uint32_t vlan_out;	/* trunks: offset of uint16_t[n_networks], network id -> tag */
-	uint32_t macs;		/* offset of mac48[n_macs], ascending */
-	uint32_t addresses4;	/* offset of struct policy_prefix4[n_addresses4] */
-	uint32_t addresses6;	/* offset of struct policy_prefix6[n_addresses6] */
+	uint16_t generation; /* 0: free slot */
+	uint8_t mode;	     /* enum policy_port_mode */
+	uint8_t role;	     /* enum policy_role */
+	uint16_t flags;	     /* enum policy_port_flags */
+	uint16_t community;  /* number of the community, 0 for none */
+	uint16_t native;     /* network id of untagged frames, 0 for none */
+	uint16_t tenant;     /* index of its tenant, 0 for uplinks */
+	uint32_t macs_max;   /* addresses that may be learned behind the port */
+	uint32_t name;	     /* offset of "tenant/port" or "uplink", NUL-terminated */
+	uint32_t vlan_in;    /* trunks: offset of uint16_t[POLICY_VLANS], VLAN -> network id or 0 */
+	uint32_t vlan_out;   /* trunks: offset of uint16_t[n_networks], network id -> tag */
+	uint32_t macs;	     /* offset of mac48[n_macs], ascending */
+	uint32_t addresses4; /* offset of struct policy_prefix4[n_addresses4] */
+	uint32_t addresses6; /* offset of struct policy_prefix6[n_addresses6] */
 	uint16_t n_macs;
 	uint16_t n_addresses4;
 	uint16_t n_addresses6;
@@ -86,51 +86,51 @@ struct policy_port {
 };
 
 struct policy_prefix4 {
-	uint32_t address;	/* host byte order */
+	uint32_t address; /* host byte order */
 	uint32_t mask;
 };
 
 struct policy_prefix6 {
-	uint64_t address[2];	/* host byte order, high half first */
+	uint64_t address[2]; /* host byte order, high half first */
 	uint64_t mask[2];
 };
 
 struct policy_network {
-	uint16_t generation;	/* 0: free slot */
-	uint16_t vlan;		/* 1..4094, or 0: stays on this host */
+	uint16_t generation; /* 0: free slot */
+	uint16_t vlan;	     /* 1..4094, or 0: stays on this host */
 	uint16_t tenant;
-	uint16_t flags;		/* enum policy_network_flags */
-	uint32_t mtu;		/* bytes of payload; frames with GSO are exempt */
-	uint32_t age_ms;	/* silent longer than this: forgotten */
-	uint32_t macs_max;	/* learned in the whole network */
-	uint32_t name;		/* offset of "tenant/network" */
-	uint32_t members;	/* offset of uint16_t[n_members]: ids of the ports in it */
+	uint16_t flags;	   /* enum policy_network_flags */
+	uint32_t mtu;	   /* bytes of payload; frames with GSO are exempt */
+	uint32_t age_ms;   /* silent longer than this: forgotten */
+	uint32_t macs_max; /* learned in the whole network */
+	uint32_t name;	   /* offset of "tenant/network" */
+	uint32_t members;  /* offset of uint16_t[n_members]: ids of the ports in it */
 	uint32_t n_members;
 };
 
 /* A MAC that is bound to one port of a network (`macs:`); never learned, never aged. */
 struct policy_static {
-	uint64_t key;		/* policy_static_key(); 0: empty slot */
-	uint16_t port;		/* port id */
+	uint64_t key;  /* policy_static_key(); 0: empty slot */
+	uint16_t port; /* port id */
 	uint16_t reserved[3];
 };
 
 struct policy {
 	uint32_t magic;
 	uint32_t version;
-	uint64_t size;		/* bytes of the whole blob, head included */
-	uint64_t generation;	/* of the configuration; grows by one with each commit */
-	uint64_t hash_seed;	/* of the statics table, random for each policy */
-	uint32_t n_ports;	/* slots in ports, highest id + 1 */
-	uint32_t ports;		/* offset of struct policy_port[n_ports] */
-	uint32_t n_networks;	/* slots in networks, highest id + 1 */
-	uint32_t networks;	/* offset of struct policy_network[n_networks] */
-	uint32_t n_tenants;	/* slots in tenants, highest index + 1 */
-	uint32_t tenants;	/* offset of uint32_t[n_tenants]: offsets of names */
-	uint32_t n_statics;	/* slots, a power of two, at most half full; 0 for none */
-	uint32_t statics;	/* offset of struct policy_static[n_statics], open addressing */
-	uint32_t names;		/* offset of the names, each NUL-terminated */
-	uint32_t names_size;	/* bytes */
+	uint64_t size;	     /* bytes of the whole blob, head included */
+	uint64_t generation; /* of the configuration; grows by one with each commit */
+	uint64_t hash_seed;  /* of the statics table, random for each policy */
+	uint32_t n_ports;    /* slots in ports, highest id + 1 */
+	uint32_t ports;	     /* offset of struct policy_port[n_ports] */
+	uint32_t n_networks; /* slots in networks, highest id + 1 */
+	uint32_t networks;   /* offset of struct policy_network[n_networks] */
+	uint32_t n_tenants;  /* slots in tenants, highest index + 1 */
+	uint32_t tenants;    /* offset of uint32_t[n_tenants]: offsets of names */
+	uint32_t n_statics;  /* slots, a power of two, at most half full; 0 for none */
+	uint32_t statics;    /* offset of struct policy_static[n_statics], open addressing */
+	uint32_t names;	     /* offset of the names, each NUL-terminated */
+	uint32_t names_size; /* bytes */
 };
 
 /* Access to the arrays. Ids must be below the counts; the blob must have passed policy_check(). */
@@ -171,8 +171,8 @@ uint16_t policy_tag(const struct policy *policy, uint16_t network, uint16_t port
 
 /* What policy_permits() says. */
 struct permit {
-	enum drop drop;		/* DROP_NONE: it may pass */
-	uint16_t tag;		/* then: POLICY_UNTAGGED or the VLAN to push */
+	enum drop drop; /* DROP_NONE: it may pass */
+	uint16_t tag;	/* then: POLICY_UNTAGGED or the VLAN to push */
 };
 
 /*
@@ -215,7 +215,7 @@ struct policy_port_spec {
 	uint16_t community;
 	uint16_t flags;
 	uint16_t tenant;
-	uint16_t native;		/* network id or 0 */
+	uint16_t native; /* network id or 0 */
 	/*
 	 * Trunks: n_trunk pairs; the native network need not be among them. It
 	 * leaves untagged, and is taken with its own VLAN as well as without.
@@ -223,7 +223,7 @@ struct policy_port_spec {
 	const struct policy_trunk_entry {
 		uint16_t network;
 		uint16_t vlan;
-	} *trunk;
+	} * trunk;
 	uint32_t n_trunk;
 	uint32_t macs_max;
 	const mac48 *macs;

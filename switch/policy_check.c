@@ -63,12 +63,11 @@ static const char *check_head(const struct policy *policy)
 	    !array_fits(policy, policy->networks, policy->n_networks,
 			sizeof(struct policy_network)) ||
 	    !array_fits(policy, policy->tenants, policy->n_tenants, sizeof(uint32_t)) ||
-	    !array_fits(policy, policy->statics, policy->n_statics,
-			sizeof(struct policy_static)) ||
+	    !array_fits(policy, policy->statics, policy->n_statics, sizeof(struct policy_static)) ||
 	    !array_fits(policy, policy->names, policy->names_size, 1))
 		return "an array lies outside of the policy";
-	if (policy->names_size && ((const char *)policy_at(policy, policy->names))
-					  [policy->names_size - 1] != '\0')
+	if (policy->names_size &&
+	    ((const char *)policy_at(policy, policy->names))[policy->names_size - 1] != '\0')
 		return "the names have no end";
 	return NULL;
 }
@@ -153,8 +152,7 @@ static const char *check_mode(const struct policy *policy, const struct policy_p
 	switch ((enum policy_port_mode)port->mode) {
 	case POLICY_ACCESS:
 		return port->vlan_in || port->vlan_out ? "an access port with VLANs" : NULL;
-	case POLICY_TRUNK:
-		return check_trunk(policy, port);
+	case POLICY_TRUNK: return check_trunk(policy, port);
 	}
 	return "a port's mode";
 }

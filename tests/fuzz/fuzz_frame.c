@@ -55,8 +55,8 @@ struct arrival {
 };
 
 /* A frame as the destination gets it: look at it with the eyes of the guard once more. */
-static enum drop arrive(void *user, const struct virtio_net_hdr_v1 *hdr,
-			const struct iovec *pieces, unsigned n_pieces, uint32_t len)
+static enum drop arrive(void *user, const struct virtio_net_hdr_v1 *hdr, const struct iovec *pieces,
+			unsigned n_pieces, uint32_t len)
 {
 	static struct sketch packet;
 	struct arrival *arrival = user;

@@ -87,8 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		struct port_ref port = sketch_ref((uint16_t)(1 + i % 2));
 
 		switch (fdb_learn(fdb, policy, 1, address(i), port, NOW + 1000)) {
-		case FDB_NO_ROOM:
-			break;
+		case FDB_NO_ROOM: break;
 		case FDB_KNOWN: /* perhaps stamped in a future that is near enough */
 		case FDB_ADDED:
 		case FDB_EVICTED:

@@ -120,20 +120,14 @@ static void mutate(void)
 		size_t at = next_noise() % current_size;
 
 		switch (next_noise() % 5) {
-		case 0:
-			current_size = at;
-			break;
-		case 1:
-			current[at] ^= (uint8_t)(1 << next_noise() % 8);
-			break;
+		case 0: current_size = at; break;
+		case 1: current[at] ^= (uint8_t)(1 << next_noise() % 8); break;
 		case 2:
 			if (at < b->size)
 				memcpy(current + at, b->bytes + at,
 				       (b->size < current_size ? b->size : current_size) - at);
 			break;
-		default:
-			current[at] = (uint8_t)next_noise();
-			break;
+		default: current[at] = (uint8_t)next_noise(); break;
 		}
 	}
 }

@@ -15,9 +15,9 @@
 #include "tests/sketch/packet_sketch.h"
 
 enum {
-	LAB_PORTS = 64,		/* ids below this */
-	LAB_RECEIVED = 2048,	/* frames that a port keeps until lab_forget() */
-	LAB_ROOM = 1 << 30,	/* as good as endless */
+	LAB_PORTS = 64,	     /* ids below this */
+	LAB_RECEIVED = 2048, /* frames that a port keeps until lab_forget() */
+	LAB_ROOM = 1 << 30,  /* as good as endless */
 };
 
 struct lab_frame {
@@ -28,9 +28,9 @@ struct lab_frame {
 
 /* A port's device: what it will send and what it has got. Tests may set what is above the line. */
 struct lab_port {
-	uint32_t room;		/* receive buffers left; each frame takes one */
+	uint32_t room; /* receive buffers left; each frame takes one */
 	bool down;
-	bool fails_late;	/* accepts frames, and says at the end that they were lost */
+	bool fails_late; /* accepts frames, and says at the end that they were lost */
 
 	struct port port;
 	struct port_queue queue;

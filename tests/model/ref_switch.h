@@ -13,9 +13,9 @@
 #include "switch/policy.h"
 
 enum {
-	REF_NETWORKS = 6,	/* ids 1..5 */
-	REF_PORTS = 10,		/* ids 1..9 */
-	REF_BOUND = 2,		/* MACs that a port may bind */
+	REF_NETWORKS = 6, /* ids 1..5 */
+	REF_PORTS = 10,	  /* ids 1..9 */
+	REF_BOUND = 2,	  /* MACs that a port may bind */
 	REF_LEARNED = 1024,
 	REF_UNTAGGED = -1,
 };
@@ -29,7 +29,7 @@ struct ref_network {
 struct ref_port {
 	bool live, trunk, guarded, down;
 	uint16_t generation, native;
-	uint16_t tags[REF_NETWORKS];	/* trunk: by network, 0: not carried by a tag */
+	uint16_t tags[REF_NETWORKS]; /* trunk: by network, 0: not carried by a tag */
 	enum policy_role role;
 	uint16_t community;
 	uint32_t quota;
@@ -42,7 +42,7 @@ struct ref_learned {
 	mac48 mac;
 	struct port_ref port;
 	clock_ms seen;
-	uint64_t order;		/* of the last stamp */
+	uint64_t order; /* of the last stamp */
 };
 
 struct ref_switch {
@@ -59,13 +59,13 @@ struct ref_frame {
 	uint16_t port;
 	mac48 src, dst;
 	unsigned n_tags;
-	uint16_t tpids[2], tcis[2];	/* outermost first */
-	uint32_t len;			/* bytes, tags included */
+	uint16_t tpids[2], tcis[2]; /* outermost first */
+	uint32_t len;		    /* bytes, tags included */
 };
 
 struct ref_copy {
 	uint16_t port;
-	int tci;	/* or REF_UNTAGGED */
+	int tci; /* or REF_UNTAGGED */
 };
 
 /*

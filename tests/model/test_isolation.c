@@ -37,6 +37,7 @@ static const struct policy_trunk_entry all[] = {{WEB, 100}, {DB, 200}, {LAN, 300
 static const struct policy_trunk_entry crossed[] = {{WEB, 200}, {DB, 100}};
 static const struct policy_trunk_entry lan[] = {{LAN, 300}};
 
+/* clang-format off */
 static const struct mode {
 	const char *name;
 	enum policy_port_mode mode;
@@ -78,6 +79,7 @@ static const struct mode {
 	{"lan community 2", POLICY_TRUNK, 0, lan, 1, POLICY_COMMUNITY, 2, 0, 0, {{300, LAN}},
 	 {NO, NO, NO, 300, NO}},
 };
+/* clang-format on */
 
 enum { MODES = sizeof(modes) / sizeof(modes[0]) };
 
@@ -137,10 +139,8 @@ static uint16_t outcome(const struct policy *policy, const struct decision *deci
 	uint16_t port, tag;
 
 	switch (decision->fate) {
-	case FATE_DROP:
-		return NO;
-	case FATE_UNICAST:
-		return decision->output == OUT ? decision->tag : 0xdead;
+	case FATE_DROP: return NO;
+	case FATE_UNICAST: return decision->output == OUT ? decision->tag : 0xdead;
 	case FATE_FLOOD:
 		if (!decide_flood_next(policy, decision, &cursor, &port, &tag) || port != OUT ||
 		    decide_flood_next(policy, decision, &cursor, &port, &port))

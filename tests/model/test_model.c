@@ -210,35 +210,26 @@ static void change_something(void)
 	struct ref_port *port = &model.ref.ports[id];
 
 	switch (any(7)) {
-	case 0:
-		make_port(id);
-		break;
-	case 1:
-		port->live = false;
-		break;
-	case 2:
-		wire_port(port);
-		break;
-	case 3:
-		port->quota = any(4);
-		break;
-	case 4:
-		port->down = !port->down;
-		break;
-	case 5:
-		remove_network(network);
-		break;
-	case 6:
-		make_network(network);
-		break;
+	case 0: make_port(id); break;
+	case 1: port->live = false; break;
+	case 2: wire_port(port); break;
+	case 3: port->quota = any(4); break;
+	case 4: port->down = !port->down; break;
+	case 5: remove_network(network); break;
+	case 6: make_network(network); break;
 	}
 	publish();
 }
 
 static mac48 any_mac(void)
 {
-	static const mac48 odd[] = {0, MAC_BROADCAST, 0x01005e000001, 0x0180c2000000,
-				    0x0180c200000f, 0x0180c2000010, 0x010000000001};
+	static const mac48 odd[] = {0,
+				    MAC_BROADCAST,
+				    0x01005e000001,
+				    0x0180c2000000,
+				    0x0180c200000f,
+				    0x0180c2000010,
+				    0x010000000001};
 
 	if (once_in(6))
 		return odd[any(sizeof(odd) / sizeof(odd[0]))];
@@ -249,7 +240,8 @@ static mac48 any_mac(void)
 
 static uint16_t any_tci(void)
 {
-	static const uint16_t vids[] = {0, 1, 10, 20, 30, 40, 50, 1001, 1002, 1003, 1004, 4094, 4095};
+	static const uint16_t vids[] = {0,    1,    10,	  20,	30,   40,  50,
+					1001, 1002, 1003, 1004, 4094, 4095};
 
 	return (uint16_t)((once_in(3) ? any(16) << 12 : 0) |
 			  vids[any(sizeof(vids) / sizeof(vids[0]))]);
@@ -309,8 +301,7 @@ static void compare_delivery(uint16_t id, unsigned n, const struct ref_copy *cop
 	model.delivered += n;
 }
 
-static void compare_counters(uint16_t id, const struct port_counters *before,
-			     const unsigned *drops)
+static void compare_counters(uint16_t id, const struct port_counters *before, const unsigned *drops)
 {
 	struct port_ref ref = {id, model.ref.ports[id].generation};
 	struct port_counters now;
@@ -414,9 +405,7 @@ static void operate(void)
 	struct port_ref ref;
 
 	switch (any(32)) {
-	case 0:
-		change_something();
-		break;
+	case 0: change_something(); break;
 	case 1:
 		fdb_sweep(model.lab->fdb, model.lab->policy, model.lab->now);
 		ref_sweep(&model.ref);
@@ -440,9 +429,7 @@ static void operate(void)
 		model.ref.now += (clock_ms)STEP_MS * (once_in(6) ? any(300) : 1 + any(3));
 		model.lab->now = model.ref.now;
 		break;
-	default:
-		send_burst();
-		break;
+	default: send_burst(); break;
 	}
 }
 

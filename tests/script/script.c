@@ -71,7 +71,8 @@ bool script_mac(struct script *script, const char *text, mac48 *ret_mac)
 		return true;
 	}
 	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-		   &end) != 6 || text[end])
+		   &end) != 6 ||
+	    text[end])
 		return script_fail(script, "'%s' is no host and no MAC", text);
 	*ret_mac = 0;
 	for (unsigned i = 0; i < 6; i++)
@@ -124,13 +125,20 @@ static const struct {
 	const char *word;
 	bool (*say)(struct script *script);
 } statements[] = {
-	{"network", script_say_network}, {"port", script_say_port},
-	{"host", script_say_host},	 {"remove", script_say_remove},
-	{"renew", script_say_renew},	 {"send", script_say_send},
-	{"expect", script_say_expect},	 {"count", script_say_count},
-	{"known", script_say_known},	 {"unknown", script_say_unknown},
-	{"entries", script_say_entries}, {"flush", script_say_flush},
-	{"clock", say_clock},		 {"sweep", say_sweep},
+	{"network", script_say_network},
+	{"port", script_say_port},
+	{"host", script_say_host},
+	{"remove", script_say_remove},
+	{"renew", script_say_renew},
+	{"send", script_say_send},
+	{"expect", script_say_expect},
+	{"count", script_say_count},
+	{"known", script_say_known},
+	{"unknown", script_say_unknown},
+	{"entries", script_say_entries},
+	{"flush", script_say_flush},
+	{"clock", say_clock},
+	{"sweep", say_sweep},
 	{"restart", say_restart},
 };
 

@@ -51,7 +51,7 @@ enum {
 };
 
 struct script_network {
-	char name[SCRIPT_NAME];	/* "": free */
+	char name[SCRIPT_NAME]; /* "": free */
 	struct policy_network_spec spec;
 };
 
@@ -62,7 +62,7 @@ struct script_port {
 	mac48 macs[SCRIPT_BOUND];
 	struct policy_prefix4 addresses4[SCRIPT_BOUND];
 	struct policy_prefix6 addresses6[SCRIPT_BOUND];
-	bool all;		/* trunk of all networks that have a vlan */
+	bool all; /* trunk of all networks that have a vlan */
 	uint32_t room, accepts;
 	bool down, fails_late;
 };
@@ -80,19 +80,19 @@ struct script_sent {
 	uint16_t tci;
 	uint16_t mss;
 	struct virtio_net_hdr_v1 hdr;
-	struct sketch untagged;		/* the frame without its one tag */
+	struct sketch untagged; /* the frame without its one tag */
 	struct sketch packet;
-	struct port_counters before;	/* of the sender */
+	struct port_counters before; /* of the sender */
 };
 
 struct script {
 	struct lab *lab;
-	struct script_network networks[SCRIPT_NETWORKS];	/* by id */
-	struct script_port ports[LAB_PORTS];			/* by id */
+	struct script_network networks[SCRIPT_NETWORKS]; /* by id */
+	struct script_port ports[LAB_PORTS];		 /* by id */
 	struct script_host hosts[SCRIPT_HOSTS];
 	unsigned n_hosts;
 	uint64_t generation;
-	bool changed;			/* the policy is to be compiled again */
+	bool changed; /* the policy is to be compiled again */
 	struct script_sent sent;
 	/* the line that runs */
 	unsigned line;

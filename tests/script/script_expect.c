@@ -114,8 +114,7 @@ static bool expect_port(struct script *script, const char *word, uint16_t *ret_p
 		*colon = '\0';
 		tci = atoi(colon + 1) | (slash ? atoi(slash + 1) : 0) << 13;
 	}
-	return script_port(script, text, ret_port) &&
-	       check_received(script, *ret_port, count, tci);
+	return script_port(script, text, ret_port) && check_received(script, *ret_port, count, tci);
 }
 
 /* Exactly one reason of the sender was counted for each frame, and it is this one. */
@@ -178,11 +177,16 @@ static bool count_named(struct script *script, const struct port_counters *sum, 
 		const char *word;
 		const counter *count;
 	} names[] = {
-		{"rx", &sum->rx_frames},	   {"rx-bytes", &sum->rx_bytes},
-		{"delivered", &sum->delivered},	   {"offered", &sum->offered},
-		{"tx", &sum->tx_frames},	   {"tx-bytes", &sum->tx_bytes},
-		{"replicated", &sum->replicated},  {"moves", &sum->fdb_moves},
-		{"evictions", &sum->fdb_evictions}, {"segmented", &sum->segmented},
+		{"rx", &sum->rx_frames},
+		{"rx-bytes", &sum->rx_bytes},
+		{"delivered", &sum->delivered},
+		{"offered", &sum->offered},
+		{"tx", &sum->tx_frames},
+		{"tx-bytes", &sum->tx_bytes},
+		{"replicated", &sum->replicated},
+		{"moves", &sum->fdb_moves},
+		{"evictions", &sum->fdb_evictions},
+		{"segmented", &sum->segmented},
 	};
 
 	if (strncmp(word, "drop.", 5) == 0)
@@ -230,8 +234,9 @@ static bool look_up(struct script *script, uint16_t *ret_port)
 		return script_fail(script, "in which network?");
 	if (!script_network(script, script_next(script), &network))
 		return false;
-	*ret_port = fdb_lookup(script->lab->fdb, script->lab->policy, network, mac,
-			       script->lab->now).id;
+	*ret_port =
+		fdb_lookup(script->lab->fdb, script->lab->policy, network, mac, script->lab->now)
+			.id;
 	return true;
 }
 

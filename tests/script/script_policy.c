@@ -191,9 +191,9 @@ static bool say_option(struct script *script, struct script_port *port)
 
 static bool is_option(const char *word)
 {
-	static const char *const options[] = {"macs", "addresses", "accepts",	"unguarded",
-					      "uplink", "quota",     "room",	"promiscuous",
-					      "isolated", "community", "down", "fails"};
+	static const char *const options[] = {"macs",	  "addresses", "accepts", "unguarded",
+					      "uplink",	  "quota",     "room",	  "promiscuous",
+					      "isolated", "community", "down",	  "fails"};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (strcmp(word, options[i]) == 0)
@@ -217,8 +217,8 @@ static bool say_trunk(struct script *script, struct script_port *port)
 		strsep(&vlan, "=");
 		if (!script_network(script, name, &pair->network))
 			return false;
-		pair->vlan = vlan ? (uint16_t)atoi(vlan)
-				  : script->networks[pair->network].spec.vlan;
+		pair->vlan =
+			vlan ? (uint16_t)atoi(vlan) : script->networks[pair->network].spec.vlan;
 	}
 	return true;
 }

@@ -172,12 +172,9 @@ static uint32_t pseudo_sum(const uint8_t *l3, uint8_t protocol, uint32_t len)
 static unsigned csum_offset(uint8_t protocol)
 {
 	switch (protocol) {
-	case IPPROTO_TCP:
-		return 16;
-	case IPPROTO_UDP:
-		return 6;
-	case IPPROTO_ICMPV6:
-		return 2;
+	case IPPROTO_TCP: return 16;
+	case IPPROTO_UDP: return 6;
+	case IPPROTO_ICMPV6: return 2;
 	}
 	return 0;
 }

@@ -17,10 +17,10 @@ struct sketch_ip6 {
 
 struct sketch {
 	uint32_t len;
-	uint32_t l3, l4;	/* where they begin; 0: there is none */
-	uint8_t protocol;	/* of what stands at l4 */
+	uint32_t l3, l4;  /* where they begin; 0: there is none */
+	uint8_t protocol; /* of what stands at l4 */
 	uint8_t bytes[LIMIT_FRAME];
-	struct iovec tail;	/* of the frame that was made of it */
+	struct iovec tail; /* of the frame that was made of it */
 };
 
 void sketch_ethernet(struct sketch *sketch, mac48 dst, mac48 src, uint16_t ethertype);

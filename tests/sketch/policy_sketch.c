@@ -42,8 +42,7 @@ struct policy_port_spec sketch_trunk(uint16_t id, uint16_t native,
 }
 
 static int build(const struct policy_network_spec *networks, unsigned n_networks,
-		 const struct policy_port_spec *ports, unsigned n_ports,
-		 struct policy **ret_policy)
+		 const struct policy_port_spec *ports, unsigned n_ports, struct policy **ret_policy)
 {
 	struct policy_builder *builder;
 	int error = policy_builder_create(1, 0x5eed, &builder);

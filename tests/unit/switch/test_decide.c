@@ -11,8 +11,8 @@
 #include "tests/sketch/policy_sketch.h"
 #include "switch/decide.h"
 
-#define A ((mac48)0x02000000000a)
-#define B ((mac48)0x02000000000b)
+#define A     ((mac48)0x02000000000a)
+#define B     ((mac48)0x02000000000b)
 #define BOUND ((mac48)0x0200000000ff)
 
 enum {
@@ -38,14 +38,15 @@ static struct decision decision;
 static int setup(void **state)
 {
 	static mac48 bound[] = {BOUND};
-	struct policy_network_spec networks[] = {sketch_network(RED, 10), sketch_network(BLUE, 20),
-						 sketch_network(QUIET, 30), sketch_network(EMPTY, 0),
-						 sketch_network(PRIVATE, 0)};
+	struct policy_network_spec networks[] = {
+		sketch_network(RED, 10), sketch_network(BLUE, 20), sketch_network(QUIET, 30),
+		sketch_network(EMPTY, 0), sketch_network(PRIVATE, 0)};
 	struct policy_port_spec ports[] = {
-		sketch_access(1, RED),	  sketch_access(2, RED),	sketch_trunk(3, BLUE, pairs, 3),
-		sketch_trunk(4, 0, pairs, 3), sketch_access(5, EMPTY), sketch_access(6, PRIVATE),
-		sketch_access(7, PRIVATE), sketch_access(8, 0), sketch_access(9, RED),
-		sketch_access(10, QUIET)};
+		sketch_access(1, RED),		 sketch_access(2, RED),
+		sketch_trunk(3, BLUE, pairs, 3), sketch_trunk(4, 0, pairs, 3),
+		sketch_access(5, EMPTY),	 sketch_access(6, PRIVATE),
+		sketch_access(7, PRIVATE),	 sketch_access(8, 0),
+		sketch_access(9, RED),		 sketch_access(10, QUIET)};
 
 	networks[1].mtu = 9000;
 	networks[2].flags = POLICY_NET_NO_LEARNING | POLICY_NET_NO_UNKNOWN;

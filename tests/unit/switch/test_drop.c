@@ -28,7 +28,7 @@ static void texts_say_more_than_the_word(void **state)
 static void unknown_reasons_have_words_too(void **state)
 {
 	assert_string_equal(drop_word((enum drop)DROP__COUNT), "unknown");
-	assert_string_equal(drop_word((enum drop)-1), "unknown");
+	assert_string_equal(drop_word((enum drop) - 1), "unknown");
 	assert_non_null(drop_text((enum drop)12345));
 }
 

@@ -18,7 +18,7 @@ enum {
 
 	RED = 1, /* networks */
 	BLUE,
-	NARROW,	 /* room for 3 addresses */
+	NARROW, /* room for 3 addresses */
 };
 
 static const struct policy_trunk_entry all[] = {{RED, 10}, {BLUE, 20}, {NARROW, 30}};
@@ -33,9 +33,9 @@ static struct policy *make_policy(uint32_t quota, uint16_t generation)
 {
 	struct policy_network_spec networks[] = {sketch_network(RED, 10), sketch_network(BLUE, 20),
 						 sketch_network(NARROW, 30)};
-	struct policy_port_spec ports[] = {
-		sketch_access(1, RED),	sketch_access(2, RED),	     sketch_access(3, RED),
-		sketch_access(4, BLUE), sketch_trunk(5, 0, all, 3), sketch_access(6, RED)};
+	struct policy_port_spec ports[] = {sketch_access(1, RED),      sketch_access(2, RED),
+					   sketch_access(3, RED),      sketch_access(4, BLUE),
+					   sketch_trunk(5, 0, all, 3), sketch_access(6, RED)};
 
 	networks[2].macs_max = 3;
 	ports[5].macs_max = quota;
@@ -334,9 +334,13 @@ static void what_is_no_table_is_refused(void **state)
 	struct {
 		uint32_t *word;
 		uint32_t value;
-	} bent[] = {{&table->magic, 1},	    {&table->version, 99}, {&table->n_buckets, 0},
-		    {&table->n_buckets, 3}, {&table->n_buckets, UINT32_MAX},
-		    {&table->n_buckets, SLOTS}, {&table->n_buckets, UINT32_C(1) << 31}};
+	} bent[] = {{&table->magic, 1},
+		    {&table->version, 99},
+		    {&table->n_buckets, 0},
+		    {&table->n_buckets, 3},
+		    {&table->n_buckets, UINT32_MAX},
+		    {&table->n_buckets, SLOTS},
+		    {&table->n_buckets, UINT32_C(1) << 31}};
 
 	for (unsigned i = 0; i < sizeof(bent) / sizeof(bent[0]); i++) {
 		uint32_t was = *bent[i].word;

@@ -143,8 +143,11 @@ static void ipv4_fragments(void **state)
 	static const struct {
 		uint16_t field;
 		bool fragment, first;
-	} cases[] = {{0x4000, false, true}, {0x2000, true, true}, {0x2001, true, false},
-		     {0x0001, true, false}, {0x1fff, true, false}};
+	} cases[] = {{0x4000, false, true},
+		     {0x2000, true, true},
+		     {0x2001, true, false},
+		     {0x0001, true, false},
+		     {0x1fff, true, false}};
 	struct frame_ip ip;
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -190,7 +193,7 @@ static void ipv6_extensions_are_skipped(void **state)
 	assert_int_equal(ip.l4, 54 + 24);
 	for (packet.len = 54; packet.len < 54 + 24; packet.len++)
 		assert_false(parse_ip(&ip)); /* at no length does one end early */
-	packet.bytes[55] = 200; /* an extension that reaches beyond the snapshot */
+	packet.bytes[55] = 200;		     /* an extension that reaches beyond the snapshot */
 	assert_false(parse_ip(&ip));
 }
 

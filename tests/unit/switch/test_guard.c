@@ -8,9 +8,9 @@
 #include "tests/sketch/policy_sketch.h"
 #include "switch/guard.h"
 
-#define OWN ((mac48)0x02000000000a)
+#define OWN   ((mac48)0x02000000000a)
 #define OTHER ((mac48)0x02000000000b)
-#define FREE ((mac48)0x02000000000f)
+#define FREE  ((mac48)0x02000000000f)
 
 enum {
 	IP_OWN = 0x0a000001,
@@ -19,14 +19,14 @@ enum {
 	IP_ALL = 0xffffffff,
 
 	/* ports of the policy */
-	MACS = 1,      /* OWN bound */
-	BOTH,	       /* IPv4 and IPv6 bound, no MAC */
+	MACS = 1, /* OWN bound */
+	BOTH,	  /* IPv4 and IPv6 bound, no MAC */
 	ONLY4,
 	ONLY6,
-	LINK_LOCAL,    /* binds a link-local address of its own */
-	LIFTED,	       /* everything bound, spoof guard off */
+	LINK_LOCAL, /* binds a link-local address of its own */
+	LIFTED,	    /* everything bound, spoof guard off */
 	PLAIN,
-	NEIGHBOUR,     /* OTHER bound */
+	NEIGHBOUR, /* OTHER bound */
 	NPORTS,
 
 	NS = 135,
@@ -36,7 +36,8 @@ enum {
 static const struct sketch_ip6 any6 = {0, 0}, own6 = {0x20010db800000000, 1},
 			       other6 = {0x20010db800000000, 2},
 			       local6 = {0xfe80000000000000, 0x1234},
-			       pinned6 = {0xfe80000000000000, 1}, all_nodes6 = {0xff02000000000000, 1};
+			       pinned6 = {0xfe80000000000000, 1},
+			       all_nodes6 = {0xff02000000000000, 1};
 
 static struct policy *policy;
 static struct sketch packet;
@@ -108,7 +109,8 @@ static void reserved_groups_from_every_port(void **state)
 {
 	for (uint16_t port = BOTH; port < NEIGHBOUR; port++) {
 		for (mac48 i = 0; i < 16; i++)
-			assert_drop(check_macs(port, 0x0180c2000000 + i, FREE), DROP_RESERVED_GROUP);
+			assert_drop(check_macs(port, 0x0180c2000000 + i, FREE),
+				    DROP_RESERVED_GROUP);
 		assert_drop(check_macs(port, 0x0180c2000010, FREE), DROP_NONE);
 		assert_drop(check_macs(port, 0x0180c1ffffff, FREE), DROP_NONE);
 	}
@@ -270,8 +272,8 @@ static void ipv6_sources(void **state)
 		assert_drop(check(BOTH), DROP_SPOOFED_ADDRESS);
 }
 
-static void nd_packet(struct sketch_ip6 src, uint8_t type, struct sketch_ip6 target,
-		      uint8_t option, mac48 address)
+static void nd_packet(struct sketch_ip6 src, uint8_t type, struct sketch_ip6 target, uint8_t option,
+		      mac48 address)
 {
 	sketch_ethernet(&packet, MAC_BROADCAST, FREE, ETHERTYPE_IPV6);
 	sketch_ipv6(&packet, IPPROTO_ICMPV6, src, all_nodes6);
@@ -374,7 +376,8 @@ static void mld_and_router_solicitations_from_nowhere(void **state)
 	static const struct {
 		uint8_t type;
 		bool may;
-	} types[] = {{131, true}, {143, true}, {133, true}, {128, false}, {134, false}, {132, false}};
+	} types[] = {{131, true},  {143, true},	 {133, true},
+		     {128, false}, {134, false}, {132, false}};
 
 	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		assert_drop(check_nd(BOTH, any6, types[i].type, any6, 0, 0),

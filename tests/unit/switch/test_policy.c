@@ -170,12 +170,15 @@ static void private_vlan_roles(void **state)
 	policy = SKETCH_POLICY(networks, ports);
 	for (uint16_t in = 0; in < 10; in++) {
 		for (uint16_t out = 0; out < 10; out++) {
-			enum drop want = may[in % 5][out % 5] == '*' ? DROP_NONE : DROP_PRIVATE_VLAN;
+			enum drop want =
+				may[in % 5][out % 5] == '*' ? DROP_NONE : DROP_PRIVATE_VLAN;
 
 			if (in == out)
 				want = DROP_SAME_PORT;
-			assert_drop(policy_permits(policy, 1, (uint16_t)(in + 1),
-						   (uint16_t)(out + 1)).drop, want);
+			assert_drop(
+				policy_permits(policy, 1, (uint16_t)(in + 1), (uint16_t)(out + 1))
+					.drop,
+				want);
 		}
 	}
 	free(policy);
@@ -349,8 +352,11 @@ static void only_uplinks_enter_a_foreign_tenants_network(void **state)
 
 static void prefixes_are_masks_with_nothing_behind(void **state)
 {
-	struct policy_prefix4 good4[] = {{0x0a000000, 0xffffff00}, {0x0a000001, 0xffffffff}, {0, 0}},
-			      holes4[] = {{0x0a000000, 0xff00ff00}}, host4[] = {{0x0a000001, 0xffffff00}};
+	struct policy_prefix4 good4[] = {{0x0a000000, 0xffffff00},
+					 {0x0a000001, 0xffffffff},
+					 {0, 0}},
+			      holes4[] = {{0x0a000000, 0xff00ff00}},
+			      host4[] = {{0x0a000001, 0xffffff00}};
 	struct policy_prefix6 good6[] = {{{1, 0}, {~0ULL, 0}}, {{1, 2}, {~0ULL, ~0ULL}}},
 			      holes6[] = {{{0, 0}, {0, ~0ULL}}}, host6[] = {{{1, 1}, {~0ULL, 0}}};
 	struct policy_network_spec networks[] = {sketch_network(1, 0)};
@@ -378,11 +384,9 @@ static void it_stays_small(void **state)
 	static struct policy_network_spec networks[200];
 	static struct policy_trunk_entry all[200];
 	static struct policy_port_spec ports[64];
-	struct policy *policy = sketch_policy((struct policy_network_spec[]){sketch_network(1, 0)},
-					      1,
-					      (struct policy_port_spec[]){sketch_access(1, 1),
-									  sketch_access(2, 1)},
-					      2);
+	struct policy *policy = sketch_policy(
+		(struct policy_network_spec[]){sketch_network(1, 0)}, 1,
+		(struct policy_port_spec[]){sketch_access(1, 1), sketch_access(2, 1)}, 2);
 
 	assert_true(policy->size < 1024);
 	free(policy);

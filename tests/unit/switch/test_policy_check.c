@@ -94,7 +94,8 @@ static void tenants_and_networks(void **state)
 	BENT("a network's mtu", network(p, 1)->mtu = LIMIT_MTU_MAX + 1);
 	BENT("a network's members lie outside of the policy", network(p, 1)->members = 0);
 	BENT("a network's members lie outside of the policy", network(p, 1)->n_members = 1000);
-	BENT("a network's members lie outside of the policy", network(p, 1)->n_members = UINT32_MAX);
+	BENT("a network's members lie outside of the policy",
+	     network(p, 1)->n_members = UINT32_MAX);
 }
 
 static void a_name_without_an_end_in_reach(void **state)
@@ -182,16 +183,18 @@ static struct policy_static *used_static(struct policy *policy)
 
 static void statics(void **state)
 {
-	BENT("the statics are more than half full", for (unsigned i = 0; i < p->n_statics; i++)
-		     ((struct policy_static *)((char *)p + p->statics))[i].key |= 1);
+	BENT("the statics are more than half full",
+	     for (unsigned i = 0; i < p->n_statics;
+		  i++)((struct policy_static *)((char *)p + p->statics))[i]
+		     .key |= 1);
 	BENT("the statics are not the ports' MACs", used_static(p)->key = 0);
 	BENT("a static is bound to no port of its network", used_static(p)->port = 9);
 	BENT("a static is bound to no port of its network", used_static(p)->port = 2);
 	BENT("a static is bound to no port of its network", used_static(p)->key += 8);
 	BENT("a static is there twice or out of reach", p->hash_seed ^= 1;
-	     for (unsigned i = 0; policy_static_port(p, 1, macs[0]) &&
-				  policy_static_port(p, 1, macs[1]) && i < 64; i++)
-		     p->hash_seed++);
+	     for (unsigned i = 0;
+		  policy_static_port(p, 1, macs[0]) && policy_static_port(p, 1, macs[1]) && i < 64;
+		  i++) p->hash_seed++);
 }
 
 /* Use it as the data plane would: every question, with ids in and out of range. */
@@ -248,10 +251,13 @@ static void what_passes_can_be_used(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_head),	  cmocka_unit_test(tenants_and_networks),
+		cmocka_unit_test(the_head),
+		cmocka_unit_test(tenants_and_networks),
 		cmocka_unit_test(a_name_without_an_end_in_reach),
-		cmocka_unit_test(ports),	  cmocka_unit_test(trunk_tables),
-		cmocka_unit_test(members),	  cmocka_unit_test(statics),
+		cmocka_unit_test(ports),
+		cmocka_unit_test(trunk_tables),
+		cmocka_unit_test(members),
+		cmocka_unit_test(statics),
 		cmocka_unit_test(what_passes_can_be_used),
 	};
 

@@ -321,6 +321,7 @@ static void run(struct dataplane *dp)
 	} while (!server_serve(dp->server));
 }
 
+/* Undo what was done of the start. */
 static void finish(struct dataplane *dp)
 {
 	server_destroy(dp->server);
@@ -328,7 +329,8 @@ static void finish(struct dataplane *dp)
 	for (unsigned i = 0; i < dp->rings.n; i++)
 		uring_destroy(dp->rings.rings[i]);
 	state_close(&dp->state);
-	munmap(dp->counters, dp->counters->size);
+	if (dp->counters)
+		munmap(dp->counters, dp->counters->size);
 }
 
 int main(int argc, char **argv)
@@ -341,9 +343,9 @@ int main(int argc, char **argv)
 	/* one heap for all threads: those that matter allocate nothing */
 	mallopt(M_ARENA_MAX, 1);
 	sandbox_set_limits();
-	if (start(&dp))
-		return EXIT_FAILURE;
-	run(&dp);
+	status = start(&dp) ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (status == EXIT_SUCCESS)
+		run(&dp);
 	finish(&dp);
-	return EXIT_SUCCESS;
+	return status;
 }

@@ -96,6 +96,8 @@ int state_adopt(int fd, struct state *ret_state)
 
 void state_close(struct state *state)
 {
+	if (!state->memory)
+		return;
 	fdb_close(state->fdb);
 	munmap(state->memory, state->size);
 	close(state->fd);

@@ -46,7 +46,7 @@ int state_create(struct state *ret_state) __attribute__((warn_unused_result));
  */
 int state_adopt(int fd, struct state *ret_state) __attribute__((warn_unused_result));
 
-/* Forget the mapping and close the fd. */
+/* Forget the mapping and close the fd. One that was never made (all zero) is fine. */
 void state_close(struct state *state);
 
 /* Where the parts lie, read from @memory once; -EPROTO if it is not a state memory of @size bytes. */

@@ -283,22 +283,26 @@ static uint8_t *buffer(const struct uring *ring, unsigned place)
 }
 
 /*
- * The results of @n reads, in order, up to the first that got nothing. The next
- * take tries twice as many if all got something, and a few more than now if not.
+ * What @n reads got, in order. A read that found nothing may stand before one
+ * that did: the frame came between the two. The next take tries twice as many if
+ * all got something, and a few more than now if not.
  */
 static unsigned gather(struct uring *ring, unsigned slot, unsigned n, struct uring_taken *ret_taken,
 		       int *ret_error)
 {
-	unsigned got;
+	unsigned got = 0;
 
 	*ret_error = ring->broken ? -EIO : 0;
-	for (got = 0; got < n && ring->taken[got] >= 0; got++)
-		ret_taken[got] = (struct uring_taken){
-			.bytes = buffer(ring, got),
-			.len = (uint32_t)ring->taken[got],
-		};
-	if (got < n && ring->taken[got] != -EAGAIN)
-		*ret_error = ring->taken[got];
+	for (unsigned i = 0; i < n && !ring->broken; i++) {
+		if (ring->taken[i] >= 0)
+			ret_taken[got++] = (struct uring_taken){
+				.bytes = buffer(ring, i),
+				.len = (uint32_t)ring->taken[i],
+				.message = &ring->incoming[i],
+			};
+		else if (ring->taken[i] != -EAGAIN)
+			*ret_error = ring->taken[i];
+	}
 	n = got == n ? 2 * n : got + TAKE_MIN;
 	ring->depth[slot] = (uint8_t)(n < LIMIT_BURST ? n : LIMIT_BURST);
 	return got;
@@ -307,12 +311,16 @@ static unsigned gather(struct uring *ring, unsigned slot, unsigned n, struct uri
 /* The same with a call a frame, for kernels whose taps do not know RWF_NOWAIT; @fd is O_NONBLOCK. */
 static void read_plainly(struct uring *ring, int fd, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++) {
-		ssize_t got = read(fd, buffer(ring, i), URING_READ_MAX + 1);
+	int32_t result = 0;
 
-		ring->taken[i] = got < 0 ? -errno : (int32_t)got;
-		if (got < 0)
-			return;
+	for (unsigned i = 0; i < n; i++) {
+		/* once there is nothing, the rest finds nothing, too */
+		if (result >= 0) {
+			ssize_t got = read(fd, buffer(ring, i), URING_READ_MAX + 1);
+
+			result = got < 0 ? -errno : (int32_t)got;
+		}
+		ring->taken[i] = result;
 	}
 }
 
@@ -348,7 +356,6 @@ unsigned uring_take_socket(struct uring *ring, unsigned slot, struct uring_taken
 			   int *ret_error)
 {
 	unsigned n = ring->depth[slot];
-	unsigned got;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct io_uring_sqe *sqe = prepare(ring);
@@ -366,10 +373,7 @@ unsigned uring_take_socket(struct uring *ring, unsigned slot, struct uring_taken
 	ring->pending = n;
 	prepare_poll(ring, slot);
 	submit(ring);
-	got = gather(ring, slot, n, ret_taken, ret_error);
-	for (unsigned i = 0; i < got; i++)
-		ret_taken[i].message = &ring->incoming[i];
-	return got;
+	return gather(ring, slot, n, ret_taken, ret_error);
 }
 
 /* ---- writing ---- */

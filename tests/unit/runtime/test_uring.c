@@ -1,0 +1,316 @@
+/*
+ * test_uring - bursts through a worker's ring: from and to pipes, which know
+ * RWF_NOWAIT as taps do since Linux 6.5, and from an inotify file, which does not,
+ * as taps before.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "switch/uring.h"
+#include "tests/lib/clock.h"
+#include "tests/unit/switch/unit.h"
+
+enum { PACKETS = 12, RACED = 5000, PIECE = 64 };
+_Static_assert(PACKETS <= 16, "a pipe holds so many (pipe(7))");
+
+static struct uring_set set;
+static struct uring *ring;
+static struct uring_taken taken[LIMIT_BURST];
+static int error;
+
+static int create(void **state)
+{
+	memset(&set, 0, sizeof(set));
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(uring_create(&set.rings[set.n++]), 0);
+	ring = set.rings[0];
+	return 0;
+}
+
+static int destroy(void **state)
+{
+	for (unsigned i = 0; i < set.n; i++)
+		uring_destroy(set.rings[i]);
+	return 0;
+}
+
+/* A pipe that keeps packets apart (pipe(7)), as a tap does. */
+static void open_pipe(int *ends)
+{
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK | O_DIRECT), 0);
+}
+
+static unsigned add(int fd)
+{
+	int slot = uring_set_add(&set, fd);
+
+	assert_true(slot >= 0);
+	return (unsigned)slot;
+}
+
+/* Wait for the slot's poll, unless it is over, as a worker does: asleep on the ring's fd. */
+static void await(unsigned slot)
+{
+	struct pollfd sleeper = {.fd = uring_fd(ring), .events = POLLIN};
+
+	if (uring_ready(ring, slot))
+		return;
+	assert_int_equal(poll(&sleeper, 1, CLOCK_PATIENCE_MS), 1);
+	uring_reap(ring);
+	assert_true(uring_ready(ring, slot));
+}
+
+static void write_number(int fd, unsigned number)
+{
+	assert_int_equal(write(fd, &number, sizeof(number)), sizeof(number));
+}
+
+static unsigned number_of(const struct uring_taken *one)
+{
+	unsigned number;
+
+	assert_int_equal(one->len, sizeof(number));
+	memcpy(&number, one->bytes, sizeof(number));
+	return number;
+}
+
+static void packets_come_in_order_and_once(void **state)
+{
+	unsigned slot, seen = 0, n;
+	int ends[2];
+
+	open_pipe(ends);
+	slot = add(ends[0]);
+	/* a new slot is looked at once */
+	assert_true(uring_ready(ring, slot));
+	assert_int_equal(uring_take_file(ring, slot, ends[0], taken, &error), 0);
+	assert_int_equal(error, 0);
+	assert_false(uring_ready(ring, slot));
+	for (unsigned i = 0; i < PACKETS; i++)
+		write_number(ends[1], i);
+	while (seen < PACKETS) {
+		await(slot);
+		n = uring_take_file(ring, slot, ends[0], taken, &error);
+		assert_int_equal(error, 0);
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(number_of(&taken[i]), seen++);
+	}
+	assert_false(uring_ready(ring, slot));
+	uring_set_remove(&set, slot);
+	close(ends[0]), close(ends[1]);
+}
+
+/* Packets that arrive between the reads of one take are not lost. */
+static void nothing_is_lost_in_a_race(void **state)
+{
+	unsigned slot, seen = 0, n;
+	int ends[2];
+	pid_t writer;
+
+	open_pipe(ends);
+	slot = add(ends[0]);
+	writer = fork();
+	if (writer == 0) {
+		for (unsigned i = 0; i < RACED; i++)
+			while (write(ends[1], &i, sizeof(i)) < 0)
+				;
+		_exit(0);
+	}
+	while (seen < RACED) {
+		await(slot);
+		n = uring_take_file(ring, slot, ends[0], taken, &error);
+		assert_int_equal(error, 0);
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(number_of(&taken[i]), seen++);
+	}
+	uring_set_remove(&set, slot);
+	close(ends[0]), close(ends[1]);
+}
+
+static void a_file_that_knows_no_nowait_is_read_plainly(void **state)
+{
+	char name[] = "/tmp/test_uring.XXXXXX";
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), watched = mkstemp(name);
+	unsigned slot;
+
+	assert_true(fd >= 0 && watched >= 0);
+	assert_true(inotify_add_watch(fd, name, IN_OPEN) >= 0);
+	slot = add(fd);
+	assert_int_equal(uring_take_file(ring, slot, fd, taken, &error), 0);
+	assert_int_equal(error, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_false(uring_ready(ring, slot));
+		close(open(name, O_RDONLY));
+		await(slot);
+		assert_int_equal(uring_take_file(ring, slot, fd, taken, &error), 1);
+		assert_int_equal(error, 0);
+		assert_int_equal(((struct inotify_event *)taken[0].bytes)->mask, IN_OPEN);
+	}
+	uring_set_remove(&set, slot);
+	close(fd), close(watched), unlink(name);
+}
+
+static void the_end_of_a_file_is_an_error_told(void **state)
+{
+	unsigned slot;
+	int end = open("/proc/self", O_RDONLY | O_DIRECTORY);
+
+	slot = add(end);
+	uring_take_file(ring, slot, end, taken, &error);
+	assert_true(error < 0);
+	uring_set_remove(&set, slot);
+	close(end);
+}
+
+/* Packets that are longer than the buffers of the ring show that they were. */
+static void what_is_written_arrives_from_all_its_pieces(void **state)
+{
+	static char bytes[PIECE * 3];
+	struct iovec pieces[] = {{bytes, PIECE}, {bytes + PIECE, PIECE}, {bytes + 2 * PIECE, PIECE}};
+	enum drop failed[LIMIT_BURST] = {DROP_NONE};
+	char seen[512];
+	unsigned slot;
+	int ends[2];
+
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)i;
+	open_pipe(ends);
+	slot = add(ends[1]);
+	uring_begin(ring, slot, false);
+	for (unsigned place = 0; place < LIMIT_BURST / 4; place++)
+		uring_put(ring, place, "head", 4, pieces, 3);
+	uring_end(ring, failed);
+	for (unsigned place = 0; place < LIMIT_BURST / 4; place++) {
+		assert_int_equal(failed[place], DROP_NONE);
+		/* each piece is a packet of a pipe: they come one after the other */
+		for (size_t at = 0; at < 4 + sizeof(bytes);) {
+			ssize_t got = read(ends[0], seen + at, sizeof(seen) - at);
+
+			assert_true(got > 0);
+			at += (size_t)got;
+		}
+		assert_memory_equal(seen, "head", 4);
+		assert_memory_equal(seen + 4, bytes, sizeof(bytes));
+	}
+	/* and a burst that does not fit is told, frame by frame */
+	close(ends[0]);
+	uring_begin(ring, slot, false);
+	uring_put(ring, 5, "head", 4, pieces, 3);
+	uring_end(ring, failed);
+	assert_int_equal(failed[5], DROP_DEVICE_ERROR);
+	assert_int_equal(failed[4], DROP_NONE);
+	uring_set_remove(&set, slot);
+	close(ends[1]);
+}
+
+static void sockets_write_and_read(void **state)
+{
+	char text[] = "a datagram";
+	struct iovec piece = {text, sizeof(text)};
+	enum drop failed[LIMIT_BURST] = {DROP_NONE};
+	unsigned from, to;
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	from = add(ends[0]);
+	to = add(ends[1]);
+	uring_begin(ring, from, true);
+	for (unsigned place = 0; place < 8; place++)
+		uring_put(ring, place, "head", 4, &piece, 1);
+	uring_end(ring, failed);
+	for (unsigned seen = 0; seen < 8;) {
+		unsigned n;
+
+		await(to);
+		n = uring_take_socket(ring, to, taken, &error);
+		assert_int_equal(error, 0);
+		for (unsigned i = 0; i < n; i++, seen++) {
+			assert_int_equal(taken[i].len, 4 + sizeof(text));
+			assert_memory_equal(taken[i].bytes + 4, text, sizeof(text));
+		}
+	}
+	uring_set_remove(&set, from);
+	uring_set_remove(&set, to);
+	close(ends[0]), close(ends[1]);
+}
+
+/* A removed file is let go though a poll request still waits for it. */
+static void a_removed_file_is_closed(void **state)
+{
+	unsigned slot;
+	int ends[2];
+
+	open_pipe(ends);
+	slot = add(ends[0]);
+	uring_take_file(ring, slot, ends[0], taken, &error);
+	uring_set_remove(&set, slot);
+	close(ends[0]);
+	/* nobody can read any more: EPIPE */
+	assert_true(clock_await(CLOCK_PATIENCE_MS,
+				(uring_reap(ring), write(ends[1], "", 1) < 0 && errno == EPIPE)));
+	close(ends[1]);
+	/* the slot is given out again, and its new file is looked at */
+	open_pipe(ends);
+	assert_int_equal(add(ends[0]), slot);
+	assert_true(uring_ready(ring, slot));
+	uring_set_remove(&set, slot);
+	close(ends[0]), close(ends[1]);
+}
+
+static void there_are_as_many_slots_as_it_says(void **state)
+{
+	int ends[2];
+
+	open_pipe(ends);
+	for (unsigned i = 0; i < URING_FILES; i++)
+		assert_int_equal(uring_set_add(&set, ends[0]), i);
+	assert_int_equal(uring_set_add(&set, ends[0]), -ENFILE);
+	uring_set_remove(&set, 500);
+	assert_int_equal(uring_set_add(&set, ends[0]), 500);
+	close(ends[0]), close(ends[1]);
+}
+
+static void the_ring_is_closed_to_all_else(void **state)
+{
+	struct iovec memory = {&error, sizeof(error)};
+	int fd = uring_fd(ring), event = 0;
+
+	assert_int_equal(syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &memory, 1), -1);
+	assert_int_equal(errno, EACCES);
+	assert_int_equal(syscall(SYS_io_uring_register, fd, IORING_REGISTER_PERSONALITY, NULL, 0), -1);
+	assert_int_equal(errno, EACCES);
+	assert_int_equal(syscall(SYS_io_uring_register, fd, IORING_REGISTER_EVENTFD, &event, 1), -1);
+	assert_int_equal(errno, EACCES);
+}
+
+#define UNIT(name) cmocka_unit_test_setup_teardown(name, create, destroy)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT(packets_come_in_order_and_once),
+		UNIT(nothing_is_lost_in_a_race),
+		UNIT(a_file_that_knows_no_nowait_is_read_plainly),
+		UNIT(the_end_of_a_file_is_an_error_told),
+		UNIT(what_is_written_arrives_from_all_its_pieces),
+		UNIT(sockets_write_and_read),
+		UNIT(a_removed_file_is_closed),
+		UNIT(there_are_as_many_slots_as_it_says),
+		UNIT(the_ring_is_closed_to_all_else),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	if (uring_create(&ring)) {
+		printf("1..0 # SKIP no io_uring for us\n");
+		return 0;
+	}
+	uring_destroy(ring);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -7,18 +7,18 @@
  *	frame			access port	trunk			clause
  *	untagged		its network	native network, else	6.9.1, PVID
  *						untagged-on-trunk
- *	VID 0 (priority tag)	as untagged	as untagged		6.9.1 e)
+ *	VID 0 (priority tag)	as untagged	as untagged		6.9.1
  *	VID allowed		tag-on-access	its network		6.9.1, 8.6.2
  *	VID of the native	tag-on-access	native network		6.9.1
  *	other VID 1..4094	tag-on-access	vlan-not-allowed	8.6.2
  *	VID 4095		tag-on-access	vlan-reserved		table 9-2
- *	outer 0x88a8, 0x9100	service-tag	service-tag		5.5, 9.5 b)
+ *	outer 0x88a8, 0x9100	service-tag	service-tag		5.5, 9.5
  *	second tag		double-tag	double-tag		(802.1ad only)
  *	shorter than its header	runt		runt			(802.3, 3.2.5)
  *	longer than the mtu	giant		giant			6.5.8
  *
  * On the way out an access port and a trunk's native network are untagged, all
- * else has the tag of its trunk (8.8, untagged set), with the priority bits it
+ * else has the tag of its trunk (8.6.4, 8.8.2), with the priority bits it
  * came with.
  */
 #include "switch/decide.h"

@@ -24,7 +24,8 @@ struct emit {
 	char *text;
 	size_t size;
 	size_t room;
-	bool failed; /* no memory */
+	unsigned flow; /* how many brackets are open */
+	bool failed;   /* no memory */
 };
 
 static void emit_block(struct emit *emit, const json_t *value, unsigned indent);
@@ -89,12 +90,14 @@ static bool may_be_number(const char *text)
 	return true;
 }
 
-/* May the text stand without quotes, wherever it is, for every reader of YAML? */
-static bool is_plain(const char *text, size_t size)
+/* May the text stand without quotes for every reader of YAML? Between brackets a comma ends it. */
+static bool is_plain(const char *text, size_t size, bool in_flow)
 {
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS	"0123456789"
-	if (!size || strspn(text, LETTERS DIGITS "./_-@ ") != size || text[size - 1] == ' ' ||
+	const char *allowed = in_flow ? LETTERS DIGITS "./_-@ " : LETTERS DIGITS "./_-@ ,";
+
+	if (!size || strspn(text, allowed) != size || text[size - 1] == ' ' ||
 	    is_reserved_word(text))
 		return false;
 	if (strchr(DIGITS, text[0]))
@@ -148,7 +151,7 @@ static void put_quoted(struct emit *emit, const char *text, size_t size)
 
 static void put_text(struct emit *emit, const char *text, size_t size)
 {
-	if (is_plain(text, size))
+	if (is_plain(text, size, emit->flow > 0))
 		put_bytes(emit, text, size);
 	else
 		put_quoted(emit, text, size);
@@ -233,6 +236,7 @@ static void put_flow(struct emit *emit, const json_t *value)
 		put_scalar(emit, value);
 		return;
 	}
+	emit->flow++;
 	put(emit, json_is_array(value) ? "[" : "{");
 	json_object_foreach((json_t *)value, key, member) {
 		put(emit, separator);
@@ -247,6 +251,7 @@ static void put_flow(struct emit *emit, const json_t *value)
 		separator = ", ";
 	}
 	put(emit, json_is_array(value) ? "]" : "}");
+	emit->flow--;
 }
 
 /* Does the text since the last newline fit on a line? */

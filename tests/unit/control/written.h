@@ -38,4 +38,10 @@ void written_expect(const char *text, const char *const *problems);
 /* Numbers for random tests: the same for the same seed. */
 uint32_t written_random(uint64_t *seed, uint32_t below);
 
+/*
+ * A random document without mistakes: up to four tenants, t0 to t3, with
+ * networks n0... and ports p0..., and uplinks u0...
+ */
+json_t *written_random_tree(uint64_t *seed);
+
 #endif

@@ -24,8 +24,8 @@ enum param_type {
 };
 
 enum audience {
-	FOR_ALL,	/* tenants' users, too: the method looks only at what they see */
-	FOR_OPERATOR,	/* who may do everything */
+	FOR_ALL,      /* tenants' users, too: the method looks only at what they see */
+	FOR_OPERATOR, /* who may do everything */
 };
 
 static const struct method {
@@ -70,7 +70,7 @@ static const struct method {
 #undef OBJECT
 #undef CHANGE
 #undef NAME
-/* clang-format on */
+	/* clang-format on */
 };
 
 json_t *api_fail(struct api_call *call, enum api_code code, const char *reason, const char *format,
@@ -91,19 +91,15 @@ static enum api_code problem_code(enum problem_reason reason)
 {
 	switch (reason) {
 	case PROBLEM_NOT_FOUND:
-	case PROBLEM_NO_SUCH_NAME:
-		return API_NOT_FOUND;
+	case PROBLEM_NO_SUCH_NAME: return API_NOT_FOUND;
 	case PROBLEM_EXISTS:
 	case PROBLEM_NOT_EMPTY:
 	case PROBLEM_VLAN_TWICE:
 	case PROBLEM_MAC_TWICE:
-	case PROBLEM_DEVICE_TWICE:
-		return API_CONFLICT;
+	case PROBLEM_DEVICE_TWICE: return API_CONFLICT;
 	case PROBLEM_QUOTA:
-	case PROBLEM_LIMIT:
-		return API_QUOTA;
-	default:
-		return API_FAILED;
+	case PROBLEM_LIMIT: return API_QUOTA;
+	default: return API_FAILED;
 	}
 }
 
@@ -114,9 +110,10 @@ json_t *api_fail_problems(struct api_call *call, int error, const char *why)
 
 	if (!problems->total)
 		return api_fail(call, error == -ETIMEDOUT ? API_TIMEOUT : API_FAILED,
-				error == -ETIMEDOUT ? "time-out" :
-				error == -EPIPE	    ? "no-dataplane" :
-				error == -ENOMEM    ? "no-memory" : "failed",
+				error == -ETIMEDOUT ? "time-out"
+				: error == -EPIPE   ? "no-dataplane"
+				: error == -ENOMEM  ? "no-memory"
+						    : "failed",
 				"%s", why);
 	code = problems->count ? problem_code(problems->list[0].reason) : API_FAILED;
 	for (unsigned i = 1; i < problems->count; i++)
@@ -206,7 +203,7 @@ static bool params_check(struct api_call *call, const struct method *method)
 			return false;
 		}
 	}
-	json_object_foreach((json_t *)(uintptr_t)call->params, key, value) {
+	json_object_foreach ((json_t *)(uintptr_t)call->params, key, value) {
 		bool is_known = false;
 
 		for (unsigned i = 0; i < PARAMS_MAX && method->params[i].name; i++)
@@ -314,8 +311,8 @@ char *api_answer(struct daemon *daemon, struct rpc_client *client, const struct 
 	if (silent)
 		json_decref(result);
 	else
-		text = answer_make(json_is_string(id) || json_is_number(id) ? json_incref(id) :
-									     json_null(),
+		text = answer_make(json_is_string(id) || json_is_number(id) ? json_incref(id)
+									    : json_null(),
 				   result, &call);
 	problems_clear(&call.problems);
 	json_decref(request);
@@ -324,13 +321,12 @@ char *api_answer(struct daemon *daemon, struct rpc_client *client, const struct 
 
 void api_publish(struct daemon *daemon, const char *about, json_t *params)
 {
-	json_t *event = json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", "event", "params",
-				  params);
+	json_t *event =
+		json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", "event", "params", params);
 	char *text = event ? json_dumps(event, JSON_COMPACT) : NULL;
 	struct rpc_client *client = NULL;
 
-	while (text && daemon->rpc &&
-	       (client = rpc_server_next_subscriber(daemon->rpc, client))) {
+	while (text && daemon->rpc && (client = rpc_server_next_subscriber(daemon->rpc, client))) {
 		struct caller caller = caller_make(daemon->rights, rpc_client_peer(client));
 
 		if (!about || caller_sees(&caller, about))

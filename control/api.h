@@ -43,10 +43,10 @@ enum { API_TEXT = 512 };
 /* One call of one method. */
 struct api_call {
 	struct daemon *daemon;
-	struct rpc_client *client;	/* NULL: none (fuzzing) */
+	struct rpc_client *client; /* NULL: none (fuzzing) */
 	struct caller caller;
-	enum edit_kind kind;		/* of the objects that the method is about, if it is about one */
-	const json_t *params;		/* an object, with the members that the method has */
+	enum edit_kind kind;  /* of the objects that the method is about, if it is about one */
+	const json_t *params; /* an object, with the members that the method has */
 	/* why it failed */
 	enum api_code code;
 	const char *reason;

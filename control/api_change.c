@@ -172,8 +172,8 @@ static json_t *change_object(struct api_call *call, edit_function *edit)
 		json_decref(empty);
 		return NULL;
 	}
-	error = edit(call->daemon->running.state.document, call->kind, name, empty,
-		     &call->problems, &edited);
+	error = edit(call->daemon->running.state.document, call->kind, name, empty, &call->problems,
+		     &edited);
 	if (!error)
 		error = document_from_json(edited, &document);
 	json_decref(edited);
@@ -241,8 +241,8 @@ json_t *change_fdb_flush(struct api_call *call)
 		for (uint32_t i = 0; !error && i < running->model->n_networks; i++)
 			if (caller_sees(&call->caller, running->model->networks[i].name))
 				error = fdb_flush_one(
-					call, ids_network(running->ids,
-							  running->model->networks[i].name),
+					call,
+					ids_network(running->ids, running->model->networks[i].name),
 					&count, why);
 	}
 	if (error)

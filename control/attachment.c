@@ -22,25 +22,25 @@
 enum {
 	RETRY_FIRST_MS = 10,
 	RETRY_LAST_MS = 1000,
-	SHORT_LIFE_MS = 1000,	/* a device that ended sooner is waited for longer each time */
+	SHORT_LIFE_MS = 1000, /* a device that ended sooner is waited for longer each time */
 };
 
 struct attachment {
 	struct attachments *all;
-	struct attachment_spec spec;	/* its texts are the attachment's own */
-	struct guest_socket *socket;	/* vhost-user */
+	struct attachment_spec spec; /* its texts are the attachment's own */
+	struct guest_socket *socket; /* vhost-user */
 	struct loop_timer retry;
 	unsigned retry_ms;
 	bool attached;
-	bool broken;			/* it could not be opened */
-	int fds[CHANNEL_FDS];		/* tap: our copies, so that it outlives a data plane */
+	bool broken;	      /* it could not be opened */
+	int fds[CHANNEL_FDS]; /* tap: our copies, so that it outlives a data plane */
 	unsigned n_fds;
-	bool link_up;			/* tap, device */
-	int link_index;			/* device: of the interface it is bound to */
+	bool link_up;	/* tap, device */
+	int link_index; /* device: of the interface it is bound to */
 	uint64_t cookie;
 	clock_ms attached_at;
-	struct attachment_report told;	/* what was last told */
-	char trouble[CHANNEL_TEXT];	/* of opening it; "" */
+	struct attachment_report told; /* what was last told */
+	char trouble[CHANNEL_TEXT];    /* of opening it; "" */
 	/* from the data plane; the text of a session stays until the next one runs */
 	bool driver_runs;
 	unsigned queue_pairs;
@@ -54,7 +54,7 @@ struct attachments {
 	struct guest_sockets *sockets;
 	void (*changed)(void *user, const char *port, const struct attachment_report *report);
 	void *user;
-	uint16_t count;				/* of attachments made, for cookies */
+	uint16_t count; /* of attachments made, for cookies */
 	struct attachment *by_id[LIMIT_PORTS];
 	/* adopting: what the data plane had when we came, by port id */
 	struct channel_message *found;
@@ -123,7 +123,8 @@ static uint64_t text_digest(uint64_t digest, const char *text)
 static uint64_t attachment_digest(const struct attachment *attachment)
 {
 	const struct attachment_spec *spec = &attachment->spec;
-	uint64_t digest = spec->kind | (uint64_t)spec->dials << 8 | (uint64_t)spec->queue_pairs << 16;
+	uint64_t digest =
+		spec->kind | (uint64_t)spec->dials << 8 | (uint64_t)spec->queue_pairs << 16;
 
 	digest = text_digest(digest, spec->place);
 	if (spec->kind == KIND_DEVICE)

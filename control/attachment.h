@@ -28,10 +28,10 @@
 #include "control/loop.h"
 
 enum attachment_state {
-	ATTACHMENT_WAITING,	/* no guest, or its driver does not run */
+	ATTACHMENT_WAITING, /* no guest, or its driver does not run */
 	ATTACHMENT_UP,
-	ATTACHMENT_DOWN,	/* the interface is there but not up */
-	ATTACHMENT_FAILED,	/* cannot be opened; tried again */
+	ATTACHMENT_DOWN,   /* the interface is there but not up */
+	ATTACHMENT_FAILED, /* cannot be opened; tried again */
 };
 
 /* The word that users see. */
@@ -39,20 +39,20 @@ const char *attachment_state_word(enum attachment_state state);
 
 struct attachment_spec {
 	struct port_ref port;
-	const char *name;	/* of the port */
+	const char *name; /* of the port */
 	enum channel_kind kind;
-	bool dials;		/* vhost-user: mode client */
-	const char *place;	/* absolute path of the socket, or the interface's name */
+	bool dials;	   /* vhost-user: mode client */
+	const char *place; /* absolute path of the socket, or the interface's name */
 	unsigned queue_pairs;
 	uint32_t mtu;
-	mac48 mac;		/* tap: the interface's own address; 0: the kernel's choice */
+	mac48 mac; /* tap: the interface's own address; 0: the kernel's choice */
 };
 
 struct attachment_report {
 	enum attachment_state state;
-	clock_ms since;		/* in this state */
-	unsigned queue_pairs;	/* running */
-	uint64_t features;	/* vhost-user: virtio features in use */
+	clock_ms since;		 /* in this state */
+	unsigned queue_pairs;	 /* running */
+	uint64_t features;	 /* vhost-user: virtio features in use */
 	char text[CHANNEL_TEXT]; /* the last thing worth telling, or "" */
 };
 

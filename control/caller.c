@@ -13,7 +13,7 @@
 struct right {
 	const char *tenant;
 	bool is_group;
-	uint32_t id;	/* uid or gid */
+	uint32_t id; /* uid or gid */
 };
 
 struct rights {

@@ -30,7 +30,7 @@ bool rights_any(const struct rights *rights);
 struct caller {
 	const struct rights *rights;
 	const struct rpc_peer *peer;
-	bool full;	/* may do everything */
+	bool full; /* may do everything */
 };
 
 struct caller caller_make(const struct rights *rights, const struct rpc_peer *peer);

@@ -32,10 +32,10 @@ struct ctl {
 	enum ctl_format format;
 	unsigned timeout_s;
 	bool color;
-	int socket;	/* -1: not connected yet */
-	char *input;	/* bytes received behind the last answer */
+	int socket;  /* -1: not connected yet */
+	char *input; /* bytes received behind the last answer */
 	size_t input_length;
-	int status;	/* why the last call failed: enum ctl_exit */
+	int status; /* why the last call failed: enum ctl_exit */
 };
 
 /* Say what is wrong, on stderr, and note @status: returns it. */

@@ -15,7 +15,7 @@
 
 enum {
 	READ_CHUNK = 64 << 10,
-	ANSWER_MAX = 256 << 20,	/* a daemon that says more is not ours */
+	ANSWER_MAX = 256 << 20, /* a daemon that says more is not ours */
 };
 
 int ctl_fail(struct ctl *ctl, int status, const char *format, ...)
@@ -61,8 +61,10 @@ static bool ctl_connect(struct ctl *ctl)
 		ctl_fail(ctl, CTL_TIMEOUT, "%s: sluiced does not take the connection",
 			 ctl->socket_path);
 	else
-		ctl_fail(ctl, CTL_NO_DAEMON, "%s: %s: is sluiced running? (--socket PATH or "
-			 "SLUICE_SOCKET name another)", ctl->socket_path, strerror(error));
+		ctl_fail(ctl, CTL_NO_DAEMON,
+			 "%s: %s: is sluiced running? (--socket PATH or "
+			 "SLUICE_SOCKET name another)",
+			 ctl->socket_path, strerror(error));
 	ctl_close(ctl);
 	return false;
 }
@@ -115,9 +117,9 @@ static json_t *line_receive(struct ctl *ctl)
 	size_t scanned = 0;
 	char *end;
 
-	while (!(end = ctl->input_length > scanned ?
-			       memchr(ctl->input + scanned, '\n', ctl->input_length - scanned) :
-			       NULL)) {
+	while (!(end = ctl->input_length > scanned
+			       ? memchr(ctl->input + scanned, '\n', ctl->input_length - scanned)
+			       : NULL)) {
 		char *input = realloc(ctl->input, ctl->input_length + READ_CHUNK);
 		ssize_t n;
 
@@ -173,10 +175,11 @@ static void error_print(struct ctl *ctl, const json_t *error)
 	const json_t *problem;
 	size_t i;
 
-	json_array_foreach(problems, i, problem)
+	json_array_foreach (problems, i, problem)
 		problem_print(problem);
-	ctl->status = code > 0 && code <= CTL_TIMEOUT ? (int)code :
-		      code == -32601 || code == -32602 ? CTL_USAGE : CTL_FAILED;
+	ctl->status = code > 0 && code <= CTL_TIMEOUT	 ? (int)code
+		      : code == -32601 || code == -32602 ? CTL_USAGE
+							 : CTL_FAILED;
 	/* One problem has said it already. */
 	if (json_array_size(problems) != 1)
 		ctl_fail(ctl, ctl->status, "%s", message ? message : "failed");

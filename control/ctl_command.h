@@ -11,21 +11,21 @@
 
 /* What an option makes of its value, in the request's params. */
 enum ctl_shape {
-	SHAPE_TEXT,	/* the value */
-	SHAPE_LIST,	/* a list; more of it with commas, or by giving it again */
-	SHAPE_MAP,	/* KEY=VALUE, an object; more as above */
-	SHAPE_TRUE,	/* takes no value */
+	SHAPE_TEXT,	   /* the value */
+	SHAPE_LIST,	   /* a list; more of it with commas, or by giving it again */
+	SHAPE_MAP,	   /* KEY=VALUE, an object; more as above */
+	SHAPE_TRUE,	   /* takes no value */
 	SHAPE_ALL_OR_LIST, /* `all`, or a list */
-	SHAPE_UNSET,	/* names of fields: null */
+	SHAPE_UNSET,	   /* names of fields: null */
 };
 
 struct ctl_option {
-	const char *name;	/* without dashes; of one letter: -f */
-	const char *value;	/* what stands for its value in the help; NULL: none */
-	const char *path;	/* of the member of params: "fields.trunk.allow" */
+	const char *name;  /* without dashes; of one letter: -f */
+	const char *value; /* what stands for its value in the help; NULL: none */
+	const char *path;  /* of the member of params: "fields.trunk.allow" */
 	enum ctl_shape shape;
 	const char *help;
-	bool local;		/* a name within the tenant: "acme/web" becomes "web" */
+	bool local; /* a name within the tenant: "acme/web" becomes "web" */
 };
 
 /* What somebody typed, taken apart. */
@@ -38,12 +38,13 @@ struct ctl_request {
 enum { CTL_ARGUMENTS_MAX = 2, CTL_OPTION_GROUPS_MAX = 2 };
 
 struct ctl_command {
-	const char *words;	/* "port add" */
-	const char *method;	/* of the API; NULL: it is not one call */
+	const char *words;  /* "port add" */
+	const char *method; /* of the API; NULL: it is not one call */
 	/* "NAME": params.name; "[PORT]": may be left out; "NAME..." takes the rest, with blanks between */
 	const char *arguments[CTL_ARGUMENTS_MAX];
-	const struct ctl_option *options[CTL_OPTION_GROUPS_MAX]; /* each ends with one without a name */
-	const struct ctl_column *columns;	/* of a list; NULL: an object */
+	const struct ctl_option
+		*options[CTL_OPTION_GROUPS_MAX]; /* each ends with one without a name */
+	const struct ctl_column *columns;	 /* of a list; NULL: an object */
 	int (*run)(struct ctl *ctl, struct ctl_request *request); /* NULL: call the method, print */
 	const char *summary;
 	const char *example;

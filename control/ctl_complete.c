@@ -117,7 +117,7 @@ static void offer_names(struct ctl *ctl, const struct ctl_command *command)
 	else
 		return;
 	list = ctl_call(ctl, method, NULL);
-	json_array_foreach(list, i, object)
+	json_array_foreach (list, i, object)
 		puts(json_string_value(json_object_get(object, "name")));
 	json_decref(list);
 }

@@ -106,7 +106,7 @@ json_t *ctl_files_read(struct ctl *ctl, const json_t *paths)
 	bool fine = true;
 	size_t i;
 
-	json_array_foreach(paths, i, path) {
+	json_array_foreach (paths, i, path) {
 		const char *name = json_string_value(path);
 		struct stat st;
 

@@ -44,8 +44,8 @@ static void command_help(const struct ctl_command *command, FILE *stream)
 	char line[LINE_BYTES];
 
 	usage_line(command, line);
-	fprintf(stream, "Usage: sluicectl %s\n%c%s.\n", line,
-		command->summary[0] - 'a' + 'A', command->summary + 1);
+	fprintf(stream, "Usage: sluicectl %s\n%c%s.\n", line, command->summary[0] - 'a' + 'A',
+		command->summary + 1);
 	if (command->options[0])
 		fputs("\nOptions:\n", stream);
 	for (unsigned i = 0; i < CTL_OPTION_GROUPS_MAX; i++)

@@ -44,8 +44,8 @@ int main(int argc, char **argv)
 	status = ctl_parse(&ctl, argc, argv, &request);
 	if (status != -1)
 		return status;
-	status = request.command->run ? request.command->run(&ctl, &request) :
-					ctl_run_plain(&ctl, &request);
+	status = request.command->run ? request.command->run(&ctl, &request)
+				      : ctl_run_plain(&ctl, &request);
 	json_decref(request.params);
 	ctl_close(&ctl);
 	/* A full disk or a closed pipe is a failure, too. */

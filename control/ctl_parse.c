@@ -18,12 +18,12 @@ struct parser {
 	int argc;
 	char **argv;
 	int at;
-	char words[WORDS_BYTES];	/* of the command, as far as they were read */
+	char words[WORDS_BYTES]; /* of the command, as far as they were read */
 	const struct ctl_command *command;
 	unsigned n_arguments;
 	json_t *params;
 	bool help;
-	bool only_arguments;		/* behind `--` */
+	bool only_arguments; /* behind `--` */
 };
 
 /* Is there a command that begins with these words? Whole words only. */
@@ -60,9 +60,11 @@ static int take_command_word(struct parser *parser, const char *word)
 		     word) >= (int)sizeof(words) ||
 	    !words_begin_command(words)) {
 		meant = ctl_suggest(words);
-		return ctl_fail(parser->ctl, CTL_USAGE, "there is no command `%s`%s%s%s; "
-				"`sluicectl --help` lists them", words, meant ? ": did you mean `" : "",
-				meant ? meant : "", meant ? "`?" : "");
+		return ctl_fail(parser->ctl, CTL_USAGE,
+				"there is no command `%s`%s%s%s; "
+				"`sluicectl --help` lists them",
+				words, meant ? ": did you mean `" : "", meant ? meant : "",
+				meant ? "`?" : "");
 	}
 	memcpy(parser->words, words, sizeof(words));
 	parser->command = command_find(words);
@@ -125,12 +127,8 @@ static int option_apply(struct parser *parser, const struct ctl_option *option, 
 	json_t *parent = place_make(parser->params, option->path, key);
 
 	switch (option->shape) {
-	case SHAPE_TRUE:
-		json_object_set_new(parent, key, json_true());
-		return 0;
-	case SHAPE_TEXT:
-		json_object_set_new(parent, key, json_string(value));
-		return 0;
+	case SHAPE_TRUE: json_object_set_new(parent, key, json_true()); return 0;
+	case SHAPE_TEXT: json_object_set_new(parent, key, json_string(value)); return 0;
 	case SHAPE_ALL_OR_LIST:
 		if (!strcmp(value, "all")) {
 			json_object_set_new(parent, key, json_string(value));
@@ -139,8 +137,7 @@ static int option_apply(struct parser *parser, const struct ctl_option *option, 
 		break;
 	case SHAPE_LIST:
 	case SHAPE_MAP:
-	case SHAPE_UNSET:
-		break;
+	case SHAPE_UNSET: break;
 	}
 	if (strlen(value) >= sizeof(text))
 		return ctl_fail(parser->ctl, CTL_USAGE, "the value of --%s is too long",
@@ -211,16 +208,17 @@ static int take_option(struct parser *parser, const char *word)
 	if (!option || (word[1] != '-') != (strlen(option->name) == 1))
 		return option_unknown(parser, word, name);
 	if (option->value) {
-		value = equals ? equals + 1 :
-			parser->at < parser->argc ? parser->argv[parser->at++] : NULL;
+		value = equals			    ? equals + 1
+			: parser->at < parser->argc ? parser->argv[parser->at++]
+						    : NULL;
 		if (!value)
 			return ctl_fail(parser->ctl, CTL_USAGE, "%s needs a value: %s", word,
 					option->value);
 	} else if (equals) {
 		return ctl_fail(parser->ctl, CTL_USAGE, "--%s takes no value", name);
 	}
-	return *option->path ? option_apply(parser, option, value) :
-			       global_apply(parser, option->name, value);
+	return *option->path ? option_apply(parser, option, value)
+			     : global_apply(parser, option->name, value);
 }
 
 /* "[NAME...]" is params.name. */
@@ -245,8 +243,10 @@ static int take_argument(struct parser *parser, const char *word)
 	if (n && (n == CTL_ARGUMENTS_MAX || !arguments[n]) && strstr(arguments[n - 1], "..."))
 		n--;
 	if (n == CTL_ARGUMENTS_MAX || !arguments[n])
-		return ctl_fail(parser->ctl, CTL_USAGE, "unexpected argument `%s`: try `sluicectl "
-				"%s --help`", word, parser->command->words);
+		return ctl_fail(parser->ctl, CTL_USAGE,
+				"unexpected argument `%s`: try `sluicectl "
+				"%s --help`",
+				word, parser->command->words);
 	argument_key(arguments[n], key);
 	before = json_object_get(parser->params, key);
 	if (before)
@@ -282,8 +282,8 @@ static int check_complete(struct parser *parser)
 		ctl_help(parser->words, stderr);
 		return CTL_USAGE;
 	}
-	missing = parser->n_arguments < CTL_ARGUMENTS_MAX ?
-			  command->arguments[parser->n_arguments] : NULL;
+	missing = parser->n_arguments < CTL_ARGUMENTS_MAX ? command->arguments[parser->n_arguments]
+							  : NULL;
 	if (missing && *missing != '[')
 		return ctl_fail(parser->ctl, CTL_USAGE, "%s needs %s: try `sluicectl %s --help`",
 				command->words, missing, command->words);
@@ -295,8 +295,8 @@ static json_t *local_name(const char *object, const char *name)
 {
 	size_t length = strcspn(object, "/") + 1;
 
-	return json_string(strchr(object, '/') && !strncmp(name, object, length) ? name + length :
-										  name);
+	return json_string(strchr(object, '/') && !strncmp(name, object, length) ? name + length
+										 : name);
 }
 
 /* Names that users copied from a list stand with their tenant: fields are without it. */
@@ -304,7 +304,8 @@ static void names_localize(struct parser *parser)
 {
 	const char *object = json_string_value(json_object_get(parser->params, "name"));
 
-	for (const struct ctl_option *o = parser->command->options[0]; object && o && o->name; o++) {
+	for (const struct ctl_option *o = parser->command->options[0]; object && o && o->name;
+	     o++) {
 		const json_t *found = ctl_member(parser->params, o->path);
 		char key[WORDS_BYTES];
 		json_t *parent, *item;
@@ -316,7 +317,7 @@ static void names_localize(struct parser *parser)
 		if (json_is_string(found))
 			json_object_set_new(parent, key,
 					    local_name(object, json_string_value(found)));
-		json_array_foreach(json_object_get(parent, key), i, item)
+		json_array_foreach (json_object_get(parent, key), i, item)
 			json_array_set_new(json_object_get(parent, key), i,
 					   local_name(object, json_string_value(item)));
 	}

@@ -58,13 +58,13 @@ static void cell_value(char cell[static CELL], const json_t *value)
 	case JSON_ARRAY:
 		if (!json_array_size(value))
 			cell_add(cell, "-");
-		json_array_foreach(value, i, item) {
+		json_array_foreach (value, i, item) {
 			cell_add(cell, i ? "," : "");
 			cell_value(cell, item);
 		}
 		return;
 	case JSON_OBJECT:
-		json_object_foreach((json_t *)(uintptr_t)value, key, item) {
+		json_object_foreach ((json_t *)(uintptr_t)value, key, item) {
 			if (*cell)
 				cell_add(cell, " ");
 			cell_add(cell, key);
@@ -81,7 +81,7 @@ static json_int_t sum(const json_t *object)
 	json_t *value;
 	json_int_t total = 0;
 
-	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	json_object_foreach ((json_t *)(uintptr_t)object, key, value)
 		total += json_integer_value(value);
 	return total;
 }
@@ -142,7 +142,7 @@ void ctl_print_table(const struct ctl *ctl, const json_t *list, const struct ctl
 
 	for (; columns[n].title && n < COLUMNS_MAX; n++) {
 		wide[n] = width(columns[n].title);
-		json_array_foreach(list, i, row) {
+		json_array_foreach (list, i, row) {
 			cell_make(cell, row, &columns[n]);
 			if (width(cell) > wide[n])
 				wide[n] = width(cell);
@@ -160,7 +160,7 @@ void ctl_print_table(const struct ctl *ctl, const json_t *list, const struct ctl
 			fputs("\033[0m", stdout);
 	}
 	putchar('\n');
-	json_array_foreach(list, i, row) {
+	json_array_foreach (list, i, row) {
 		for (unsigned c = 0; c < n; c++) {
 			cell_make(cell, row, &columns[c]);
 			cell_print(ctl, &columns[c], cell, wide[c], c == n - 1);
@@ -177,10 +177,10 @@ static void members_print(const struct ctl *ctl, const json_t *object, int inden
 	json_t *value;
 	int wide = 0;
 
-	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	json_object_foreach ((json_t *)(uintptr_t)object, key, value)
 		if (width(key) > wide)
 			wide = width(key);
-	json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
 		printf("%*s%s", indent, "", key);
 		if (json_is_object(value) && json_object_size(value)) {
 			putchar('\n');
@@ -203,8 +203,8 @@ void ctl_print_object(const struct ctl *ctl, const json_t *object)
 
 void ctl_print_value(const struct ctl *ctl, const json_t *value)
 {
-	char *text = ctl->format == CTL_YAML ? emit_yaml(value) :
-					       json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY |
+	char *text = ctl->format == CTL_YAML ? emit_yaml(value)
+					     : json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY |
 									 JSON_REAL_PRECISION(10));
 
 	if (!text)

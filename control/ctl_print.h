@@ -12,14 +12,14 @@
 enum ctl_style {
 	STYLE_TEXT,	/* left; lists with commas between */
 	STYLE_NUMBER,	/* right */
-	STYLE_FRACTION,	/* right, one digit behind the point */
+	STYLE_FRACTION, /* right, one digit behind the point */
 	STYLE_SUM,	/* right: of an object's numbers */
 	STYLE_STATE,	/* a port's state, in its colour */
 };
 
 struct ctl_column {
 	const char *title;
-	const char *path;	/* of the member: "name", "rx.packets" */
+	const char *path; /* of the member: "name", "rx.packets" */
 	enum ctl_style style;
 };
 

@@ -55,8 +55,11 @@ static void value_print(const json_t *value)
 {
 	char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
 
-	fputs(json_is_string(value) ? json_string_value(value) :
-	      json_is_null(value)   ? "nothing" : text ? text : "", stdout);
+	fputs(json_is_string(value) ? json_string_value(value)
+	      : json_is_null(value) ? "nothing"
+	      : text		    ? text
+				    : "",
+	      stdout);
 	free(text);
 }
 
@@ -71,7 +74,7 @@ static void change_print(const struct ctl *ctl, const json_t *change)
 
 	printf("%s%c %s %s", ctl->color ? color : "", sign, text_of(change, "kind"),
 	       text_of(change, "name"));
-	json_object_foreach(json_object_get(change, "fields"), key, field) {
+	json_object_foreach (json_object_get(change, "fields"), key, field) {
 		printf("%s%s ", first ? ": " : ", ", key);
 		value_print(json_object_get(field, "old"));
 		fputs(" -> ", stdout);
@@ -92,11 +95,11 @@ static void commit_print(const struct ctl *ctl, const json_t *result)
 		ctl_print_value(ctl, result);
 		return;
 	}
-	json_array_foreach(changes, i, change)
+	json_array_foreach (changes, i, change)
 		change_print(ctl, change);
 	if (!json_array_size(changes))
 		puts("nothing changes");
-	json_array_foreach(json_object_get(result, "failed"), i, port)
+	json_array_foreach (json_object_get(result, "failed"), i, port)
 		fprintf(stderr, "sluicectl: port %s: %s (it is tried again)\n",
 			text_of(port, "name"), text_of(port, "text"));
 }
@@ -173,7 +176,7 @@ static const json_t *same_port(const json_t *list, const json_t *port)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
+	json_array_foreach (list, i, item)
 		if (!strcmp(text_of(item, "port"), text_of(port, "port")))
 			return item;
 	return NULL;
@@ -185,15 +188,16 @@ static json_t *rates_make(const json_t *now, const json_t *before, double second
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(now, i, port) {
+	json_array_foreach (now, i, port) {
 		const json_t *old = same_port(before, port);
 
 		json_array_append_new(
-			rates, json_pack("{s:s, s:f, s:f, s:f, s:f}", "port", text_of(port, "port"),
-					 "rx_pps", rate(port, old, "rx.packets", seconds), "rx_mbit",
-					 rate(port, old, "rx.bytes", seconds) * 8 / 1e6, "tx_pps",
-					 rate(port, old, "tx.packets", seconds), "tx_mbit",
-					 rate(port, old, "tx.bytes", seconds) * 8 / 1e6));
+			rates,
+			json_pack("{s:s, s:f, s:f, s:f, s:f}", "port", text_of(port, "port"),
+				  "rx_pps", rate(port, old, "rx.packets", seconds), "rx_mbit",
+				  rate(port, old, "rx.bytes", seconds) * 8 / 1e6, "tx_pps",
+				  rate(port, old, "tx.packets", seconds), "tx_mbit",
+				  rate(port, old, "tx.bytes", seconds) * 8 / 1e6));
 	}
 	return rates;
 }
@@ -276,7 +280,7 @@ static void trace_print(const struct ctl *ctl, const json_t *result)
 	const json_t *stage;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "stages"), i, stage) {
+	json_array_foreach (json_object_get(result, "stages"), i, stage) {
 		bool passed = json_is_true(json_object_get(stage, "passed"));
 		const char *color = passed ? "" : "\033[31m";
 

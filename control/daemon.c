@@ -16,8 +16,8 @@
 #include "control/socket.h"
 
 enum {
-	SOCKET_MODE = 0660,		/* of the control socket */
-	SOCKET_MODE_OPEN = 0666,	/* when tenants have users: caller.h decides */
+	SOCKET_MODE = 0660,	 /* of the control socket */
+	SOCKET_MODE_OPEN = 0666, /* when tenants have users: caller.h decides */
 };
 
 /* Names in the run directory that are ours. */
@@ -92,8 +92,7 @@ static int daemon_grant(struct daemon *daemon)
 }
 
 int daemon_commit(struct daemon *daemon, const struct running_change *change,
-		  struct problems *problems, json_t **ret_changes,
-		  char ret_why[static RUNNING_WHY])
+		  struct problems *problems, json_t **ret_changes, char ret_why[static RUNNING_WHY])
 {
 	uint64_t before = daemon->running.state.generation;
 	int error = running_commit(&daemon->running, change, problems, ret_changes, ret_why);
@@ -324,8 +323,8 @@ int daemon_create(const struct daemon_options *options, struct loop *loop,
 		error = steps[i](daemon);
 	if (error) {
 		/* One that ran before us goes on; one that we started has nothing to do. */
-		daemon_destroy(daemon, daemon->dataplane &&
-					       !dataplane_adopted_policy(daemon->dataplane));
+		daemon_destroy(daemon,
+			       daemon->dataplane && !dataplane_adopted_policy(daemon->dataplane));
 		return error;
 	}
 	*ret_daemon = daemon;

@@ -17,11 +17,11 @@
 #include "control/running.h"
 
 struct daemon_options {
-	const char *config;	/* file or directory; NULL: none */
+	const char *config; /* file or directory; NULL: none */
 	const char *state_dir;
-	const char *run_dir;	/* absolute; exists, and is ours alone */
+	const char *run_dir; /* absolute; exists, and is ours alone */
 	const char *dp_program;
-	const char *workers;	/* CPULIST or NULL */
+	const char *workers; /* CPULIST or NULL */
 };
 
 struct daemon {
@@ -32,10 +32,10 @@ struct daemon {
 	struct attachments *attachments;
 	struct netdev_monitor *monitor;
 	struct running running;
-	struct rights *rights;		/* of running.model */
+	struct rights *rights; /* of running.model */
 	struct rpc_server *rpc;
-	char *socket_path;		/* the control socket */
-	int socket_fd;			/* its listener, the server's */
+	char *socket_path; /* the control socket */
+	int socket_fd;	   /* its listener, the server's */
 	clock_ms started;
 };
 
@@ -64,7 +64,7 @@ int daemon_configure(struct daemon *daemon) __attribute__((warn_unused_result));
  * for watchers. Same errors.
  */
 int daemon_commit(struct daemon *daemon, const struct running_change *change,
-		  struct problems *problems, json_t **ret_changes,
-		  char ret_why[static RUNNING_WHY]) __attribute__((warn_unused_result));
+		  struct problems *problems, json_t **ret_changes, char ret_why[static RUNNING_WHY])
+	__attribute__((warn_unused_result));
 
 #endif

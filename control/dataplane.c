@@ -33,11 +33,11 @@
 #include "switch/state.h"
 
 enum {
-	DEATHS_MANY = 5,		/* so many deaths ... */
-	DEATHS_WITHIN_MS = 10000,	/* ... in so short a time */
-	DEATHS_PAUSE_MS = 1000,		/* make it wait */
-	STATE_DOUBTED = 2,		/* deaths in a row, before the state memory is suspected */
-	DYING_MS = 200,			/* its socket closes a little before it is gone */
+	DEATHS_MANY = 5,	  /* so many deaths ... */
+	DEATHS_WITHIN_MS = 10000, /* ... in so short a time */
+	DEATHS_PAUSE_MS = 1000,	  /* make it wait */
+	STATE_DOUBTED = 2,	  /* deaths in a row, before the state memory is suspected */
+	DYING_MS = 200,		  /* its socket closes a little before it is gone */
 	EVENTS_MAX = 16 * LIMIT_PORTS,
 };
 
@@ -52,21 +52,21 @@ struct dataplane {
 	enum dataplane_state state;
 	clock_ms since;
 	char trouble[DATAPLANE_WHY];
-	int socket;			/* -1: not connected */
+	int socket; /* -1: not connected */
 	struct loop_watch socket_watch;
-	int pidfd;			/* -1: not known */
+	int pidfd; /* -1: not known */
 	struct loop_watch pidfd_watch;
 	struct loop_timer restart;
 	uint32_t seq;
 	pid_t pid;
 	unsigned workers;
 	unsigned restarts;
-	clock_ms deaths[DEATHS_MANY];	/* the last ones, a ring */
+	clock_ms deaths[DEATHS_MANY]; /* the last ones, a ring */
 	unsigned deaths_at;
-	unsigned deaths_in_a_row;	/* without a second of life in between */
+	unsigned deaths_in_a_row; /* without a second of life in between */
 
 	struct sealed counters;
-	struct sealed kept;		/* the state memory */
+	struct sealed kept; /* the state memory */
 	const struct fdb *fdb;
 	struct policy *adopted;
 
@@ -76,8 +76,7 @@ struct dataplane {
 	struct loop_timer tell;
 };
 
-__attribute__((format(printf, 3, 4))) static int fail(char *why, int error, const char *format,
-						      ...)
+__attribute__((format(printf, 3, 4))) static int fail(char *why, int error, const char *format, ...)
 {
 	va_list arguments;
 
@@ -249,12 +248,9 @@ static int ask_running(struct dataplane *dp, struct channel_message *request, co
 		       char ret_why[static DATAPLANE_WHY])
 {
 	static const char *const names[] = {
-		[CHANNEL_POLICY] = "POLICY",
-		[CHANNEL_ATTACH] = "ATTACH",
-		[CHANNEL_DETACH] = "DETACH",
-		[CHANNEL_FDB_FLUSH] = "FDB_FLUSH",
-		[CHANNEL_LIST] = "LIST",
-		[CHANNEL_LEND] = "LEND",
+		[CHANNEL_POLICY] = "POLICY", [CHANNEL_ATTACH] = "ATTACH",
+		[CHANNEL_DETACH] = "DETACH", [CHANNEL_FDB_FLUSH] = "FDB_FLUSH",
+		[CHANNEL_LIST] = "LIST",     [CHANNEL_LEND] = "LEND",
 	};
 	struct channel_message reply;
 	char trouble[DATAPLANE_WHY];
@@ -279,8 +275,8 @@ static int ask_running(struct dataplane *dp, struct channel_message *request, co
 		reply.reply.error = -EPROTO;
 	if (reply.reply.error) {
 		fds_close(ret_fds);
-		return fail(ret_why, reply.reply.error, "%s", *reply.reply.text ?
-			    reply.reply.text : strerror(-reply.reply.error));
+		return fail(ret_why, reply.reply.error, "%s",
+			    *reply.reply.text ? reply.reply.text : strerror(-reply.reply.error));
 	}
 	if (ret_value)
 		*ret_value = reply.reply.value;
@@ -440,8 +436,8 @@ static int dataplane_start(struct dataplane *dp, char ret_why[static DATAPLANE_W
 {
 	char why[SOCKET_WHY];
 	int listen_fd;
-	int error = socket_listen(dp->socket_path, SOCK_SEQPACKET, 0600, (gid_t)-1, &listen_fd,
-				  why);
+	int error =
+		socket_listen(dp->socket_path, SOCK_SEQPACKET, 0600, (gid_t)-1, &listen_fd, why);
 
 	if (error)
 		return fail(ret_why, error, "%s", why);
@@ -611,8 +607,8 @@ static int path_join(const char *dir, const char *name, char **ret_path)
 }
 
 int dataplane_create(struct loop *loop, const struct dataplane_options *options,
-		     const struct dataplane_ops *ops, void *user,
-		     struct dataplane **ret_dataplane, char ret_why[static DATAPLANE_WHY])
+		     const struct dataplane_ops *ops, void *user, struct dataplane **ret_dataplane,
+		     char ret_why[static DATAPLANE_WHY])
 {
 	struct dataplane *dp = calloc(1, sizeof(*dp));
 	int error;
@@ -677,8 +673,7 @@ void dataplane_stop(struct dataplane *dp)
 	struct pollfd gone = {.fd = dp->pidfd, .events = POLLIN};
 	int fds[CHANNEL_FDS];
 
-	if (dp->socket >= 0 &&
-	    !ask_for_fds(dp, &stop, NULL, 0, DATAPLANE_ANSWER_MS, &reply, fds)) {
+	if (dp->socket >= 0 && !ask_for_fds(dp, &stop, NULL, 0, DATAPLANE_ANSWER_MS, &reply, fds)) {
 		fds_close(fds);
 		poll(&gone, 1, DATAPLANE_ANSWER_MS);
 	}
@@ -711,20 +706,20 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_device *device
 {
 	struct channel_message request = {
 		.type = CHANNEL_ATTACH,
-		.attach = {
-			.port = device->port,
-			.kind = device->kind,
-			.queue_pairs = device->queue_pairs,
-			.mtu = device->mtu,
-			.cookie = device->cookie,
-		},
+		.attach =
+			{
+				.port = device->port,
+				.kind = device->kind,
+				.queue_pairs = device->queue_pairs,
+				.mtu = device->mtu,
+				.cookie = device->cookie,
+			},
 	};
 
 	return ask(dp, &request, device->fds, device->n_fds, NULL, ret_why);
 }
 
-int dataplane_detach(struct dataplane *dp, struct port_ref port,
-		     char ret_why[static DATAPLANE_WHY])
+int dataplane_detach(struct dataplane *dp, struct port_ref port, char ret_why[static DATAPLANE_WHY])
 {
 	struct channel_message request = {.type = CHANNEL_DETACH, .detach.port = port};
 

@@ -26,16 +26,16 @@
 
 enum {
 	DATAPLANE_WHY = CHANNEL_TEXT,
-	DATAPLANE_ANSWER_MS = 2000,	/* a request that takes longer has failed */
-	DATAPLANE_START_MS = 5000,	/* the first one, while it starts */
+	DATAPLANE_ANSWER_MS = 2000, /* a request that takes longer has failed */
+	DATAPLANE_START_MS = 5000,  /* the first one, while it starts */
 };
 
 struct dataplane;
 
 struct dataplane_options {
-	const char *run_dir;	/* borrowed, as the others */
-	const char *program;	/* path of sluice-dp */
-	const char *workers;	/* CPULIST, or NULL: its own choice */
+	const char *run_dir; /* borrowed, as the others */
+	const char *program; /* path of sluice-dp */
+	const char *workers; /* CPULIST, or NULL: its own choice */
 };
 
 /* Called from the loop. */
@@ -48,8 +48,8 @@ struct dataplane_ops {
 
 enum dataplane_state {
 	DATAPLANE_RUNNING,
-	DATAPLANE_STARTING,	/* the old one dies, the new one is about to be started */
-	DATAPLANE_FAILED,	/* it died too often; the next attempt waits for a second */
+	DATAPLANE_STARTING, /* the old one dies, the new one is about to be started */
+	DATAPLANE_FAILED,   /* it died too often; the next attempt waits for a second */
 };
 
 /*
@@ -57,9 +57,8 @@ enum dataplane_state {
  * be brought to run.
  */
 int dataplane_create(struct loop *loop, const struct dataplane_options *options,
-		     const struct dataplane_ops *ops, void *user,
-		     struct dataplane **ret_dataplane, char ret_why[static DATAPLANE_WHY])
-	__attribute__((warn_unused_result));
+		     const struct dataplane_ops *ops, void *user, struct dataplane **ret_dataplane,
+		     char ret_why[static DATAPLANE_WHY]) __attribute__((warn_unused_result));
 
 /* Let go of it: it runs on. NULL is fine. */
 void dataplane_destroy(struct dataplane *dataplane);
@@ -80,7 +79,7 @@ struct dataplane_device {
 	unsigned queue_pairs;
 	uint32_t mtu;
 	uint64_t cookie;
-	const int *fds;		/* stay the caller's */
+	const int *fds; /* stay the caller's */
 	unsigned n_fds;
 };
 int dataplane_attach(struct dataplane *dataplane, const struct dataplane_device *device,
@@ -114,9 +113,9 @@ struct dataplane_report {
 	enum dataplane_state state;
 	pid_t pid;
 	unsigned workers;
-	unsigned restarts;	/* since this control process began */
-	clock_ms since;		/* in this state */
-	const char *trouble;	/* why the last one was lost, or "" */
+	unsigned restarts;   /* since this control process began */
+	clock_ms since;	     /* in this state */
+	const char *trouble; /* why the last one was lost, or "" */
 };
 struct dataplane_report dataplane_report(const struct dataplane *dataplane);
 

@@ -13,13 +13,13 @@
 
 enum {
 	SOCKET_MODE = 0660,
-	RETRY_FIRST_MS = 2,	/* a socket is seen when it is bound, a moment before it listens */
+	RETRY_FIRST_MS = 2, /* a socket is seen when it is bound, a moment before it listens */
 	RETRY_LAST_MS = 1000,
 };
 
 struct guest_sockets {
 	struct loop *loop;
-	struct loop_watch watch;	/* inotify */
+	struct loop_watch watch; /* inotify */
 	gid_t group;
 	struct guest_socket *first;
 };
@@ -32,9 +32,9 @@ struct guest_socket {
 	bool seeking;
 	struct guest_socket_ops ops;
 	void *user;
-	int fd;				/* listener, or -1 */
+	int fd; /* listener, or -1 */
 	struct loop_watch watch;
-	int directory;			/* dialler: its inotify watch, or -1 */
+	int directory; /* dialler: its inotify watch, or -1 */
 	struct loop_timer timer;
 	unsigned retry_ms;
 };

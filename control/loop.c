@@ -17,7 +17,7 @@ enum { LOOP_BATCH = 64 };
 struct loop {
 	int epoll_fd;
 	bool stopped;
-	struct loop_timer timers;	/* head of a ring */
+	struct loop_timer timers; /* head of a ring */
 	/* what epoll_wait() returned and has not been served yet */
 	struct epoll_event batch[LOOP_BATCH];
 	int batch_at;
@@ -94,8 +94,7 @@ static void loop_expire(struct loop *loop)
 int loop_run(struct loop *loop)
 {
 	while (!loop->stopped) {
-		int count = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH,
-				       loop_timeout(loop));
+		int count = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, loop_timeout(loop));
 
 		if (count < 0 && errno != EINTR)
 			return -errno;

@@ -22,7 +22,7 @@ struct loop;
 
 /* Wait for @events (EPOLLIN, ...) of a file descriptor, which stays the caller's. */
 struct loop_watch {
-	struct loop *loop;	/* NULL: not watched */
+	struct loop *loop; /* NULL: not watched */
 	int fd;
 	void (*ready)(void *user, uint32_t events);
 	void *user;
@@ -30,7 +30,7 @@ struct loop_watch {
 
 /* Call once when the time has come. */
 struct loop_timer {
-	struct loop *loop;	/* NULL: not set */
+	struct loop *loop; /* NULL: not set */
 	struct loop_timer *next, *prev;
 	clock_ms due;
 	void (*expired)(void *user);

@@ -30,8 +30,8 @@ enum {
 };
 
 #define CONFIG_DEFAULT "/etc/sluice"
-#define STATE_DEFAULT "/var/lib/sluice"
-#define RUN_DEFAULT "/run/sluice"
+#define STATE_DEFAULT  "/var/lib/sluice"
+#define RUN_DEFAULT    "/run/sluice"
 
 static const char usage[] =
 	"Usage: sluiced [OPTION]...\n"
@@ -51,7 +51,7 @@ struct sluiced {
 	struct loop *loop;
 	struct loop_watch signal_watch;
 	struct daemon *daemon;
-	bool stop;	/* the data plane, too */
+	bool stop; /* the data plane, too */
 };
 
 /* ---- the command line ---- */
@@ -189,8 +189,8 @@ static int run_dir_take(const char *dir, char **ret_absolute)
 		int error = errno;
 
 		fprintf(stderr, "sluiced: %s: %s\n", lock_path,
-			error == EWOULDBLOCK ? "another sluiced runs in this directory" :
-					       strerror(error));
+			error == EWOULDBLOCK ? "another sluiced runs in this directory"
+					     : strerror(error));
 		return -error;
 	}
 	free(lock_path);

@@ -24,8 +24,7 @@
 #include <unistd.h>
 
 /* Put a sentence into @why; returns @error, for `return fail(...)`. */
-__attribute__((format(printf, 3, 4))) static int fail(char *why, int error, const char *format,
-						      ...)
+__attribute__((format(printf, 3, 4))) static int fail(char *why, int error, const char *format, ...)
 {
 	va_list arguments;
 
@@ -171,8 +170,8 @@ static int tap_open_queue(const char *name, bool multi_queue, int *ret_fd,
 		else if (error == -EINVAL)
 			fail(ret_why, error, "%s exists already and is not such a tap", name);
 		else if (error == -EPERM)
-			fail(ret_why, error, "tap %s: not permitted to make it (needs CAP_NET_ADMIN)",
-			     name);
+			fail(ret_why, error,
+			     "tap %s: not permitted to make it (needs CAP_NET_ADMIN)", name);
 		else
 			fail(ret_why, error, "tap %s: %s", name, strerror(-error));
 		goto close_fd;

@@ -38,8 +38,8 @@ int netdev_configure(const char *name, uint32_t mtu, mac48 mac, char ret_why[sta
 	__attribute__((warn_unused_result));
 
 struct netdev_link {
-	int index;	/* 0: there is none */
-	bool up;	/* administratively, and with a carrier */
+	int index; /* 0: there is none */
+	bool up;   /* administratively, and with a carrier */
 };
 
 /* How an interface is now. All zero if there is none of that name. */

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 enum {
-	CHILD_FD = 3,		/* the child's first descriptor that is not standard */
+	CHILD_FD = 3, /* the child's first descriptor that is not standard */
 	CHILD_FDS_MAX = 4,
-	PARENT_FD = 16,		/* ours lie above all of the child's: none overwrites another */
+	PARENT_FD = 16, /* ours lie above all of the child's: none overwrites another */
 };
 
 static int spawn_attributes(posix_spawnattr_t *attributes)
@@ -112,8 +112,10 @@ static unsigned long long process_began(pid_t pid)
 		return 0;
 	/* proc(5): the 22nd field; the second may hold anything and ends with the last bracket. */
 	after = fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
-	if (after && sscanf(after, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-				   "%*d %*d %*d %*d %*d %llu", &began) != 1)
+	if (after && sscanf(after,
+			    ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+			    "%*d %*d %*d %*d %*d %llu",
+			    &began) != 1)
 		began = 0;
 	fclose(file);
 	return began;

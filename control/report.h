@@ -14,10 +14,10 @@
 #include "control/api.h"
 
 json_t *report_tenants(struct api_call *call);
-json_t *report_usage(struct api_call *call);	/* tenants with their traffic */
+json_t *report_usage(struct api_call *call); /* tenants with their traffic */
 json_t *report_networks(struct api_call *call);
-json_t *report_ports(struct api_call *call);	/* of tenants, or uplinks: as the call's kind says */
-json_t *report_object(struct api_call *call);	/* one of the call's kind, with all that is known */
+json_t *report_ports(struct api_call *call);  /* of tenants, or uplinks: as the call's kind says */
+json_t *report_object(struct api_call *call); /* one of the call's kind, with all that is known */
 json_t *report_document(struct api_call *call);
 
 json_t *report_stats(struct api_call *call);
@@ -28,7 +28,7 @@ json_t *report_fdb(struct api_call *call);
 
 json_t *report_status(struct api_call *call);
 json_t *report_version(struct api_call *call);
-json_t *report_watch(struct api_call *call);	/* from now on the client gets events */
+json_t *report_watch(struct api_call *call); /* from now on the client gets events */
 
 /* ---- what the reports share ---- */
 
@@ -42,7 +42,7 @@ uint64_t report_lost(const struct port_counters *counters);
 /* How many addresses were learned in each network, and one that was learned behind each port. */
 struct learned {
 	uint32_t networks[LIMIT_NETWORKS + 1];
-	mac48 ports[LIMIT_PORTS];	/* by id; 0: none */
+	mac48 ports[LIMIT_PORTS]; /* by id; 0: none */
 };
 void report_learned(const struct daemon *daemon, struct learned *ret_learned);
 

@@ -40,20 +40,43 @@ static json_t *reasons_make(const counter *counts)
 	return object;
 }
 
+/* Packets, bytes and drops in one direction. */
+static json_t *direction_make(uint64_t packets, uint64_t bytes, const counter *drops)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "packets", number(packets));
+	json_object_set_new(object, "bytes", number(bytes));
+	json_object_set_new(object, "drops", reasons_make(drops));
+	return object;
+}
+
 static void add_stats(json_t *list, const char *name, const struct port_counters *c)
 {
-	json_array_append_new(
-		list,
-		json_pack("{s:s, s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o, "
-			  "s:o, s:o}",
-			  "port", name, "rx", "packets", number(c->rx_frames), "bytes",
-			  number(c->rx_bytes), "drops", reasons_make(c->dropped), "tx", "packets",
-			  number(c->tx_frames), "bytes", number(c->tx_bytes), "drops",
-			  reasons_make(c->missed), "delivered", number(c->delivered), "consumed",
-			  number(c->consumed), "offered", number(c->offered), "replicated",
-			  number(c->replicated), "fdb_moves", number(c->fdb_moves),
-			  "fdb_evictions", number(c->fdb_evictions), "segmented",
-			  number(c->segmented)));
+	json_t *row = json_object();
+
+	json_object_set_new(row, "port", json_string(name));
+	json_object_set_new(row, "rx", direction_make(c->rx_frames, c->rx_bytes, c->dropped));
+	json_object_set_new(row, "tx", direction_make(c->tx_frames, c->tx_bytes, c->missed));
+	json_object_set_new(row, "delivered", number(c->delivered));
+	json_object_set_new(row, "consumed", number(c->consumed));
+	json_object_set_new(row, "offered", number(c->offered));
+	json_object_set_new(row, "replicated", number(c->replicated));
+	json_object_set_new(row, "fdb_moves", number(c->fdb_moves));
+	json_object_set_new(row, "fdb_evictions", number(c->fdb_evictions));
+	json_object_set_new(row, "segmented", number(c->segmented));
+	json_array_append_new(list, row);
+}
+
+/* How long ago @ms was, in seconds; null if it never was. */
+static json_t *age_or_null(clock_ms ms, clock_ms now)
+{
+	return ms ? number(now > ms ? (now - ms) / 1000 : 0) : json_null();
+}
+
+static clock_ms later(clock_ms a, clock_ms b)
+{
+	return a > b ? a : b;
 }
 
 static void add_drops(json_t *list, const char *name, const struct port_counters *c)
@@ -61,20 +84,21 @@ static void add_drops(json_t *list, const char *name, const struct port_counters
 	clock_ms now = loop_now();
 
 	for (unsigned i = 1; i < DROP__COUNT; i++) {
-		clock_ms last = c->dropped_last_ms[i] > c->missed_last_ms[i] ?
-					c->dropped_last_ms[i] : c->missed_last_ms[i];
+		uint64_t received = c->dropped[i], missed = c->missed[i];
+		clock_ms last = later(c->dropped_last_ms[i], c->missed_last_ms[i]);
+		json_t *row;
 
-		if (!c->dropped[i] && !c->missed[i])
+		if (!received && !missed)
 			continue;
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "port", name,
-					"reason", drop_word((enum drop)i), "explanation",
-					drop_text((enum drop)i), "packets",
-					number(c->dropped[i] + c->missed[i]), "rx_packets",
-					number(c->dropped[i]), "tx_packets", number(c->missed[i]),
-					"last_s",
-					last ? number(now > last ? (now - last) / 1000 : 0) :
-					       json_null()));
+		row = json_object();
+		json_object_set_new(row, "port", json_string(name));
+		json_object_set_new(row, "reason", json_string(drop_word((enum drop)i)));
+		json_object_set_new(row, "explanation", json_string(drop_text((enum drop)i)));
+		json_object_set_new(row, "packets", number(received + missed));
+		json_object_set_new(row, "rx_packets", number(received));
+		json_object_set_new(row, "tx_packets", number(missed));
+		json_object_set_new(row, "last_s", age_or_null(last, now));
+		json_array_append_new(list, row);
 	}
 }
 
@@ -117,15 +141,21 @@ static json_t *worker_make(unsigned index, const struct worker_counters *worker)
 {
 	uint64_t cpu = worker->cpu, busy = worker->busy_ns, idle = worker->idle_ns;
 	uint64_t frames = worker->frames, cycles = worker->cycles;
+	double percent = busy + idle ? (double)busy * 100 / (double)(busy + idle) : 0;
+	json_t *row = json_object();
 
-	return json_pack("{s:i, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "worker",
-			 (int)index, "cpu", cpu == UINT64_MAX ? json_null() : number(cpu),
-			 "busy_percent",
-			 busy + idle ? (double)busy * 100 / (double)(busy + idle) : 0.0,
-			 "cycles_per_packet", frames ? number(cycles / frames) : json_null(),
-			 "packets", number(frames), "ports", number(worker->ports), "bursts",
-			 number(worker->bursts), "sleeps", number(worker->sleeps), "busy_ns",
-			 number(busy), "idle_ns", number(idle));
+	json_object_set_new(row, "worker", number(index));
+	json_object_set_new(row, "cpu", cpu == UINT64_MAX ? json_null() : number(cpu));
+	json_object_set_new(row, "busy_percent", json_real(percent));
+	json_object_set_new(row, "cycles_per_packet",
+			    frames ? number(cycles / frames) : json_null());
+	json_object_set_new(row, "packets", number(frames));
+	json_object_set_new(row, "ports", number(worker->ports));
+	json_object_set_new(row, "bursts", number(worker->bursts));
+	json_object_set_new(row, "sleeps", number(worker->sleeps));
+	json_object_set_new(row, "busy_ns", number(busy));
+	json_object_set_new(row, "idle_ns", number(idle));
+	return row;
 }
 
 json_t *report_workers(struct api_call *call)

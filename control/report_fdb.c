@@ -37,9 +37,9 @@ static json_t *entry_make(const char *network, mac48 mac, const char *port, bool
 	char text[ADDRESS_MAC_TEXT];
 
 	return json_pack("{s:s, s:s, s:s, s:o, s:b}", "network", network, "mac",
-			 address_format_mac(mac, text), "port", port,
-			 "age_s", bound ? json_null() : json_integer((json_int_t)(age_ms / 1000)),
-			 "static", bound);
+			 address_format_mac(mac, text), "port", port, "age_s",
+			 bound ? json_null() : json_integer((json_int_t)(age_ms / 1000)), "static",
+			 bound);
 }
 
 /* The addresses that the configuration binds, in each network that their port carries. */

@@ -26,6 +26,12 @@ static json_t *number(uint64_t n)
 	return json_integer((json_int_t)n);
 }
 
+/* A network without a tag stays on this host. */
+static json_t *vlan_or_null(const struct model_network *network)
+{
+	return network && network->vlan ? number(network->vlan) : json_null();
+}
+
 static json_t *port_addresses(const struct model_port *port)
 {
 	json_t *list = json_array();
@@ -134,14 +140,18 @@ static json_t *quota_or_null(uint32_t quota)
 
 static json_t *tenant_make(const struct daemon *daemon, const struct model_tenant *tenant)
 {
-	json_t *users = json_array();
+	json_t *users = json_array(), *object;
 
 	for (uint32_t i = 0; users && i < tenant->n_users; i++)
 		json_array_append_new(users, json_string(tenant->users[i]));
-	return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "name", tenant->name, "networks",
-			 (json_int_t)tenant->n_networks, "ports", (json_int_t)tenant->n_ports,
-			 "networks_max", quota_or_null(tenant->quota.networks), "ports_max",
-			 quota_or_null(tenant->quota.ports), "users", users);
+	object = json_object();
+	json_object_set_new(object, "name", json_string(tenant->name));
+	json_object_set_new(object, "networks", number(tenant->n_networks));
+	json_object_set_new(object, "ports", number(tenant->n_ports));
+	json_object_set_new(object, "networks_max", quota_or_null(tenant->quota.networks));
+	json_object_set_new(object, "ports_max", quota_or_null(tenant->quota.ports));
+	json_object_set_new(object, "users", users);
+	return object;
 }
 
 json_t *report_tenants(struct api_call *call)
@@ -160,6 +170,7 @@ static json_t *usage_make(const struct daemon *daemon, const struct model_tenant
 {
 	const struct running *running = &daemon->running;
 	uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+	json_t *object;
 
 	for (uint32_t i = 0; i < running->model->n_ports; i++) {
 		const struct model_port *port = &running->model->ports[i];
@@ -173,10 +184,15 @@ static json_t *usage_make(const struct daemon *daemon, const struct model_tenant
 		tx_packets += counters.tx_frames;
 		tx_bytes += counters.tx_bytes;
 	}
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "tenant", tenant->name, "networks",
-			 (json_int_t)tenant->n_networks, "ports", (json_int_t)tenant->n_ports,
-			 "rx_packets", (json_int_t)rx_packets, "rx_bytes", (json_int_t)rx_bytes,
-			 "tx_packets", (json_int_t)tx_packets, "tx_bytes", (json_int_t)tx_bytes);
+	object = json_object();
+	json_object_set_new(object, "tenant", json_string(tenant->name));
+	json_object_set_new(object, "networks", number(tenant->n_networks));
+	json_object_set_new(object, "ports", number(tenant->n_ports));
+	json_object_set_new(object, "rx_packets", number(rx_packets));
+	json_object_set_new(object, "rx_bytes", number(rx_bytes));
+	json_object_set_new(object, "tx_packets", number(tx_packets));
+	json_object_set_new(object, "tx_bytes", number(tx_bytes));
+	return object;
 }
 
 json_t *report_usage(struct api_call *call)
@@ -204,15 +220,20 @@ static json_t *network_make(const struct daemon *daemon, const struct model_netw
 {
 	const struct running *running = &daemon->running;
 	uint32_t macs = learned->networks[ids_network(running->ids, network->name)];
+	json_t *object;
 
 	for (uint32_t i = 0; i < running->model->n_ports; i++)
 		if (model_port_carries(&running->model->ports[i], network))
 			macs += running->model->ports[i].n_macs;
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:b}", "name", network->name, "tenant",
-			 network->tenant->name, "vlan",
-			 network->vlan ? number(network->vlan) : json_null(), "ports",
-			 (json_int_t)network->n_ports, "macs", (json_int_t)macs, "mtu",
-			 (json_int_t)network->mtu, "isolated", (int)network->isolated);
+	object = json_object();
+	json_object_set_new(object, "name", json_string(network->name));
+	json_object_set_new(object, "tenant", json_string(network->tenant->name));
+	json_object_set_new(object, "vlan", vlan_or_null(network));
+	json_object_set_new(object, "ports", number(network->n_ports));
+	json_object_set_new(object, "macs", number(macs));
+	json_object_set_new(object, "mtu", number(network->mtu));
+	json_object_set_new(object, "isolated", json_boolean(network->isolated));
+	return object;
 }
 
 json_t *report_networks(struct api_call *call)
@@ -224,8 +245,8 @@ json_t *report_networks(struct api_call *call)
 	report_learned(call->daemon, &learned);
 	for (uint32_t i = 0; list && i < model->n_networks; i++)
 		if (caller_sees(&call->caller, model->networks[i].name))
-			json_array_append_new(list, network_make(call->daemon, &model->networks[i],
-								 &learned));
+			json_array_append_new(
+				list, network_make(call->daemon, &model->networks[i], &learned));
 	return api_result(call, list);
 }
 
@@ -240,15 +261,21 @@ static json_t *port_make(const struct daemon *daemon, const struct model_port *p
 	json_t *object;
 
 	report_counters(daemon, ref, &counters);
-	object = json_pack(
-		"{s:s, s:o, s:s, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:[], s:I}", "name", port->name,
-		"tenant", port->tenant ? json_string(port->tenant->name) : json_null(), "type",
-		port_type(port), "network", network_or_null(port->native), "vlan",
-		port->native && port->native->vlan ? number(port->native->vlan) : json_null(),
-		"mode", port->mode == POLICY_ACCESS ? "access" : "trunk", "state",
-		attachment_state_word(attachment.state), "text", text_or_null(attachment.text),
-		"mac", port_mac(port, learned->ports[ref.id]), "addresses", port_addresses(port),
-		"groups", "queues", (json_int_t)port->queues);
+	object = json_object();
+	json_object_set_new(object, "name", json_string(port->name));
+	json_object_set_new(object, "tenant",
+			    port->tenant ? json_string(port->tenant->name) : json_null());
+	json_object_set_new(object, "type", json_string(port_type(port)));
+	json_object_set_new(object, "network", network_or_null(port->native));
+	json_object_set_new(object, "vlan", vlan_or_null(port->native));
+	json_object_set_new(object, "mode",
+			    json_string(port->mode == POLICY_ACCESS ? "access" : "trunk"));
+	json_object_set_new(object, "state", json_string(attachment_state_word(attachment.state)));
+	json_object_set_new(object, "text", text_or_null(attachment.text));
+	json_object_set_new(object, "mac", port_mac(port, learned->ports[ref.id]));
+	json_object_set_new(object, "addresses", port_addresses(port));
+	json_object_set_new(object, "groups", json_array());
+	json_object_set_new(object, "queues", number(port->queues));
 	json_object_set_new(object, "rx_packets", number(counters.rx_frames));
 	json_object_set_new(object, "rx_bytes", number(counters.rx_bytes));
 	json_object_set_new(object, "tx_packets", number(counters.tx_frames));
@@ -278,17 +305,21 @@ json_t *report_ports(struct api_call *call)
 static json_t *ledger_make(const struct port_counters *counters)
 {
 	uint64_t dropped = 0, missed = 0;
+	json_t *ledger;
 
 	for (unsigned i = 0; i < DROP__COUNT; i++) {
 		dropped += counters->dropped[i];
 		missed += counters->missed[i];
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "received",
-			 (json_int_t)counters->rx_frames, "delivered",
-			 (json_int_t)counters->delivered, "dropped", (json_int_t)dropped,
-			 "consumed", (json_int_t)counters->consumed, "offered",
-			 (json_int_t)counters->offered, "sent", (json_int_t)counters->tx_frames,
-			 "missed", (json_int_t)missed);
+	ledger = json_object();
+	json_object_set_new(ledger, "received", number(counters->rx_frames));
+	json_object_set_new(ledger, "delivered", number(counters->delivered));
+	json_object_set_new(ledger, "dropped", number(dropped));
+	json_object_set_new(ledger, "consumed", number(counters->consumed));
+	json_object_set_new(ledger, "offered", number(counters->offered));
+	json_object_set_new(ledger, "sent", number(counters->tx_frames));
+	json_object_set_new(ledger, "missed", number(missed));
+	return ledger;
 }
 
 /* All that is known about a port. */
@@ -315,7 +346,8 @@ static json_t *port_show(const struct daemon *daemon, const struct model_port *p
 		json_object_set_new(object, "interface", json_string(port->device_name));
 	}
 	json_object_set_new(object, "queues_running", number(attachment.queue_pairs));
-	json_object_set_new(object, "state_since_s", number((loop_now() - attachment.since) / 1000));
+	json_object_set_new(object, "state_since_s",
+			    number((loop_now() - attachment.since) / 1000));
 	json_object_set_new(object, "ledger", ledger_make(&counters));
 	return object;
 }
@@ -336,8 +368,8 @@ static json_t *object_show(struct api_call *call, const char *name)
 	}
 	if (call->kind == EDIT_PORT || call->kind == EDIT_UPLINK)
 		port = model_port(model, name);
-	return port && (call->kind == EDIT_PORT) == (port->tenant != NULL) ?
-		       port_show(daemon, port) : NULL;
+	return port && (call->kind == EDIT_PORT) == (port->tenant != NULL) ? port_show(daemon, port)
+									   : NULL;
 }
 
 json_t *report_object(struct api_call *call)

@@ -21,7 +21,8 @@ static json_t *count_states(const struct api_call *call)
 			count[report.state]++;
 	}
 	for (unsigned state = 0; state < sizeof(count) / sizeof(*count); state++)
-		json_object_set_new(ports, attachment_state_word(state), json_integer(count[state]));
+		json_object_set_new(ports, attachment_state_word(state),
+				    json_integer(count[state]));
 	return ports;
 }
 
@@ -35,23 +36,36 @@ static const char *state_word(enum dataplane_state state)
 	return "failed";
 }
 
+static json_t *dataplane_make(const struct dataplane_report *report)
+{
+	bool runs = report->state == DATAPLANE_RUNNING;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "pid", runs ? json_integer(report->pid) : json_null());
+	json_object_set_new(object, "state", json_string(state_word(report->state)));
+	json_object_set_new(object, "since_s",
+			    json_integer((json_int_t)((loop_now() - report->since) / 1000)));
+	json_object_set_new(object, "restarts", json_integer(report->restarts));
+	json_object_set_new(object, "workers", json_integer(report->workers));
+	json_object_set_new(object, "trouble",
+			    *report->trouble ? api_json_text(report->trouble) : json_null());
+	return object;
+}
+
 json_t *report_status(struct api_call *call)
 {
 	const struct daemon *daemon = call->daemon;
 	struct dataplane_report dataplane = dataplane_report(daemon->dataplane);
-	clock_ms now = loop_now();
-	json_t *trouble = *dataplane.trouble ? api_json_text(dataplane.trouble) : json_null();
+	json_int_t generation = (json_int_t)daemon->running.state.generation;
+	json_int_t uptime_s = (json_int_t)((loop_now() - daemon->started) / 1000);
+	json_t *status = json_object();
 
-	return api_result(
-		call,
-		json_pack("{s:s, s:I, s:I, s:{s:i, s:s, s:I, s:i, s:i, s:o}, s:o}", "version",
-			  SLUICE_VERSION, "generation", (json_int_t)daemon->running.state.generation,
-			  "uptime_s", (json_int_t)((now - daemon->started) / 1000), "dataplane",
-			  "pid", dataplane.state == DATAPLANE_RUNNING ? (int)dataplane.pid : 0,
-			  "state", state_word(dataplane.state), "since_s",
-			  (json_int_t)((now - dataplane.since) / 1000), "restarts",
-			  (int)dataplane.restarts, "workers", (int)dataplane.workers, "trouble",
-			  trouble, "ports", count_states(call)));
+	json_object_set_new(status, "version", json_string(SLUICE_VERSION));
+	json_object_set_new(status, "generation", json_integer(generation));
+	json_object_set_new(status, "uptime_s", json_integer(uptime_s));
+	json_object_set_new(status, "dataplane", dataplane_make(&dataplane));
+	json_object_set_new(status, "ports", count_states(call));
+	return api_result(call, status);
 }
 
 json_t *report_version(struct api_call *call)

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 enum {
-	READ_CHUNK = 64 << 10,	/* bytes read in one turn */
-	TURN_LINES = 8,		/* requests answered in one turn */
-	TURN_ACCEPTS = 16,	/* connections taken in one turn */
-	ACCEPT_PAUSE_MS = 100,	/* out of file descriptors: do not spin */
+	READ_CHUNK = 64 << 10, /* bytes read in one turn */
+	TURN_LINES = 8,	       /* requests answered in one turn */
+	TURN_ACCEPTS = 16,     /* connections taken in one turn */
+	ACCEPT_PAUSE_MS = 100, /* out of file descriptors: do not spin */
 };
 
 struct rpc_client {
@@ -23,16 +23,16 @@ struct rpc_client {
 	struct loop_timer stall;
 	struct rpc_peer peer;
 	int fd;
-	char *in;		/* unanswered bytes */
+	char *in; /* unanswered bytes */
 	size_t in_length;
 	size_t in_room;
-	size_t in_scanned;	/* bytes known to hold no newline */
+	size_t in_scanned; /* bytes known to hold no newline */
 	char *out;
 	size_t out_length;
 	size_t out_sent;
-	bool finished;		/* nothing more to read: close when all is said */
+	bool finished; /* nothing more to read: close when all is said */
 	bool subscribed;
-	bool dead;		/* close at the end of this turn */
+	bool dead; /* close at the end of this turn */
 };
 
 struct rpc_server {
@@ -46,10 +46,9 @@ struct rpc_server {
 	unsigned n_clients;
 };
 
-static const char too_long[] =
-	"{\"jsonrpc\": \"2.0\", \"id\": null, \"error\": {\"code\": -32600, "
-	"\"message\": \"the request is longer than 4 MiB\", "
-	"\"data\": {\"reason\": \"request-too-long\"}}}";
+static const char too_long[] = "{\"jsonrpc\": \"2.0\", \"id\": null, \"error\": {\"code\": -32600, "
+			       "\"message\": \"the request is longer than 4 MiB\", "
+			       "\"data\": {\"reason\": \"request-too-long\"}}}";
 _Static_assert(RPC_LINE_MAX == 4 << 20, "the message says so");
 
 static const char too_many[] =
@@ -99,9 +98,9 @@ static bool client_say(struct rpc_client *client, const char *line)
 static void client_flush(struct rpc_client *client)
 {
 	while (client->out_sent < client->out_length) {
-		ssize_t n = send(client->fd, client->out + client->out_sent,
-				 client->out_length - client->out_sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+			send(client->fd, client->out + client->out_sent,
+			     client->out_length - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -282,8 +281,7 @@ static void server_adopt(struct rpc_server *server, int fd)
 {
 	struct rpc_client *client = calloc(1, sizeof(*client));
 
-	if (!client || peer_read(fd, &client->peer) ||
-	    !server_has_room(server, client->peer.uid)) {
+	if (!client || peer_read(fd, &client->peer) || !server_has_room(server, client->peer.uid)) {
 		ssize_t n = send(fd, too_many, sizeof(too_many) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		(void)n; /* a courtesy: the connection ends either way */
@@ -318,8 +316,7 @@ static void server_ready(void *user, uint32_t events)
 			break;
 		server_adopt(server, fd);
 	}
-	if (fd < 0 &&
-	    (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
 		loop_watch_change(&server->watch, 0);
 		loop_timer_set(server->loop, &server->pause, ACCEPT_PAUSE_MS);
 	}

@@ -20,11 +20,11 @@
 #include "control/loop.h"
 
 enum {
-	RPC_LINE_MAX = 4 << 20,		/* bytes of a request: a whole document, escaped */
-	RPC_CLIENTS_MAX = 128,		/* connections at once */
-	RPC_CLIENTS_PER_USER = 32,	/* of one user but root; as many are kept for root */
-	RPC_EVENTS_MAX = 1 << 20,	/* bytes of events that wait for a watcher */
-	RPC_STALL_MS = 30000,		/* an answer that nobody reads for so long is given up */
+	RPC_LINE_MAX = 4 << 20,	   /* bytes of a request: a whole document, escaped */
+	RPC_CLIENTS_MAX = 128,	   /* connections at once */
+	RPC_CLIENTS_PER_USER = 32, /* of one user but root; as many are kept for root */
+	RPC_EVENTS_MAX = 1 << 20,  /* bytes of events that wait for a watcher */
+	RPC_STALL_MS = 30000,	   /* an answer that nobody reads for so long is given up */
 	RPC_GROUPS_MAX = 64,
 };
 
@@ -32,7 +32,7 @@ enum {
 struct rpc_peer {
 	uid_t uid;
 	gid_t gid;
-	gid_t groups[RPC_GROUPS_MAX];	/* supplementary; a longer list counts as empty */
+	gid_t groups[RPC_GROUPS_MAX]; /* supplementary; a longer list counts as empty */
 	unsigned n_groups;
 };
 
@@ -61,8 +61,7 @@ const struct rpc_peer *rpc_client_peer(const struct rpc_client *client);
 void rpc_client_subscribe(struct rpc_client *client);
 
 /* The next client that subscribed, after @client (NULL: the first), or NULL. */
-struct rpc_client *rpc_server_next_subscriber(struct rpc_server *server,
-					      struct rpc_client *client);
+struct rpc_client *rpc_server_next_subscriber(struct rpc_server *server, struct rpc_client *client);
 
 /* Send @line, without a newline, to a subscriber. One who does not keep up is dropped. */
 void rpc_client_publish(struct rpc_client *client, const char *line);

@@ -209,8 +209,8 @@ static int candidate_begin(struct running *running, struct candidate *candidate,
 {
 	const struct policy *adopted = dataplane_adopted_policy(running->dataplane);
 	bool same = false;
-	int error = adopted ? candidate_compile_next(candidate, adopted, &same, ret_why) :
-			      candidate_compile_first(candidate, ret_why);
+	int error = adopted ? candidate_compile_next(candidate, adopted, &same, ret_why)
+			    : candidate_compile_first(candidate, ret_why);
 
 	if (!error && changed)
 		error = store_save(running->store, &candidate->state, problems);
@@ -223,8 +223,8 @@ int running_begin(struct running *running, const struct running_change *change,
 		  struct problems *problems, char ret_why[static RUNNING_WHY])
 {
 	struct candidate candidate = {0};
-	int error = change ? candidate_build(running, change, &candidate, problems) :
-			     candidate_restore(running, &candidate, problems);
+	int error = change ? candidate_build(running, change, &candidate, problems)
+			   : candidate_restore(running, &candidate, problems);
 
 	snprintf(ret_why, RUNNING_WHY, "it cannot be used");
 	if (!error)
@@ -258,7 +258,8 @@ static int candidate_publish(struct running *running, const struct candidate *ca
 	if (!error)
 		return 0;
 	if (store_save(running->store, &running->state, &problems))
-		fprintf(stderr, "sluiced: generation %llu does not run, but could not be taken "
+		fprintf(stderr,
+			"sluiced: generation %llu does not run, but could not be taken "
 			"back from the state directory: a restart will run it\n",
 			(unsigned long long)candidate->state.generation);
 	problems_clear(&problems);

@@ -34,20 +34,20 @@ enum { RUNNING_WHY = DATAPLANE_WHY };
 
 /* The parts are for reading; only this file changes them. */
 struct running {
-	struct store *store;		/* borrowed, as the next three */
+	struct store *store; /* borrowed, as the next three */
 	struct dataplane *dataplane;
 	struct attachments *attachments;
 	struct model_host host;
-	struct store_state state;	/* generation and canonical document */
+	struct store_state state; /* generation and canonical document */
 	struct model *model;
 	struct ids *ids;
 	struct policy *policy;
 };
 
 struct running_change {
-	const struct document *document;	/* whole */
-	bool dry_run;				/* say what would change */
-	bool from_config;			/* it is the configuration file's, with this digest */
+	const struct document *document; /* whole */
+	bool dry_run;			 /* say what would change */
+	bool from_config;		 /* it is the configuration file's, with this digest */
 	uint64_t config_digest;
 };
 

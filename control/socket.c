@@ -17,7 +17,8 @@ static int address_set(const char *path, struct sockaddr_un *ret_address,
 		       char ret_why[static SOCKET_WHY])
 {
 	if (strlen(path) >= sizeof(ret_address->sun_path)) {
-		snprintf(ret_why, SOCKET_WHY, "the path of a socket has at most %zu bytes: %.60s...",
+		snprintf(ret_why, SOCKET_WHY,
+			 "the path of a socket has at most %zu bytes: %.60s...",
 			 sizeof(ret_address->sun_path) - 1, path);
 		return -ENAMETOOLONG;
 	}
@@ -59,7 +60,8 @@ static int path_clear(const char *path, int type, char ret_why[static SOCKET_WHY
 		return error;
 	}
 	if (!S_ISSOCK(st.st_mode)) {
-		snprintf(ret_why, SOCKET_WHY, "%.100s exists and is not a socket: left alone", path);
+		snprintf(ret_why, SOCKET_WHY, "%.100s exists and is not a socket: left alone",
+			 path);
 		return -EEXIST;
 	}
 	error = socket_dial(path, type, &fd, ret_why);

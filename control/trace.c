@@ -39,9 +39,8 @@ __attribute__((format(printf, 4, 5))) static void step(struct trace *trace, cons
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	json_array_append_new(trace->stages,
-			      json_pack("{s:s, s:b, s:o}", "stage", stage, "passed", (int)passed,
-					"text", api_json_text(text)));
+	json_array_append_new(trace->stages, json_pack("{s:s, s:b, s:o}", "stage", stage, "passed",
+						       (int)passed, "text", api_json_text(text)));
 }
 
 static const char *port_name(const struct trace *trace, uint16_t id)
@@ -145,9 +144,10 @@ static bool frame_make(struct api_call *call, struct trace *trace, json_t **ret_
 /* ---- putting the decision into words ---- */
 
 /* Say that @stage was passed, in @format's words; or that it dropped the frame. False: the latter. */
-__attribute__((format(printf, 4, 5))) static bool
-stage_passed(struct trace *trace, enum decide_stage stage, const char *name, const char *format,
-	     ...)
+__attribute__((format(printf, 4, 5))) static bool stage_passed(struct trace *trace,
+							       enum decide_stage stage,
+							       const char *name, const char *format,
+							       ...)
 {
 	const struct decision *decision = &trace->decision;
 	char text[STEP_TEXT];
@@ -198,13 +198,13 @@ static bool tell_place(struct trace *trace)
 
 static bool tell_guard(struct trace *trace)
 {
-	bool guarded = trace->port->spoof_guard &&
-		       (trace->port->n_macs || trace->port->n_addresses4 ||
-			trace->port->n_addresses6);
+	bool guarded =
+		trace->port->spoof_guard &&
+		(trace->port->n_macs || trace->port->n_addresses4 || trace->port->n_addresses6);
 
 	return stage_passed(trace, STAGE_GUARD, "guard", "%s",
-			    guarded ? "its source is what is bound to the port" :
-				      "nothing is bound to the port: any source may speak");
+			    guarded ? "its source is what is bound to the port"
+				    : "nothing is bound to the port: any source may speak");
 }
 
 /* Who may get a flooded frame. */
@@ -239,8 +239,7 @@ static bool tell_lookup(struct trace *trace)
 	case LOOKUP_GROUP:
 		return stage_passed(trace, STAGE_LOOKUP, "lookup",
 				    "%s is a group address: flooded in the network", dst);
-	case LOOKUP_NONE:
-		break;
+	case LOOKUP_NONE: break;
 	}
 	return stage_passed(trace, STAGE_LOOKUP, "lookup", "%s", dst);
 }
@@ -290,8 +289,8 @@ static bool tell(struct trace *trace, json_t *outputs)
 	uint32_t cursor = 0;
 	uint16_t port, tag;
 
-	if (!tell_parse(trace) || !tell_place(trace) || !tell_guard(trace) ||
-	    !tell_lookup(trace) || !tell_permit(trace))
+	if (!tell_parse(trace) || !tell_place(trace) || !tell_guard(trace) || !tell_lookup(trace) ||
+	    !tell_permit(trace))
 		return false;
 	if (decision->fate == FATE_UNICAST)
 		return tell_output(trace, outputs, decision->output, decision->tag);

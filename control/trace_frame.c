@@ -17,16 +17,16 @@
 enum {
 	WORDS_MAX = 16,
 	LINE_MAX_BYTES = 256,
-	IP4_HEADER = 20,	/* RFC 791, 3.1 */
-	IP6_HEADER = 40,	/* RFC 8200, 3 */
-	TCP_HEADER = 20,	/* RFC 9293, 3.1 */
-	PROBE_PORT = 33000,	/* where a port was not said */
+	IP4_HEADER = 20,    /* RFC 791, 3.1 */
+	IP6_HEADER = 40,    /* RFC 8200, 3 */
+	TCP_HEADER = 20,    /* RFC 9293, 3.1 */
+	PROBE_PORT = 33000, /* where a port was not said */
 };
 
 /* The words of a line, read one after the other. */
 struct words {
 	char line[LINE_MAX_BYTES];
-	char *list[WORDS_MAX + 1];	/* NULL at the end */
+	char *list[WORDS_MAX + 1]; /* NULL at the end */
 	unsigned at;
 	char *why;
 };
@@ -67,8 +67,9 @@ static int words_expect(struct words *words, const char *expected)
 {
 	const char *word = words_next(words);
 
-	return strcmp(word, expected) ? fail(words, "expected `%s` where `%.40s` stands", expected,
-					     word) : 0;
+	return strcmp(word, expected)
+		       ? fail(words, "expected `%s` where `%.40s` stands", expected, word)
+		       : 0;
 }
 
 static int number_parse(struct words *words, const char *text, unsigned long max,
@@ -87,7 +88,8 @@ static int mac_parse(struct words *words, mac48 *ret_mac)
 {
 	const char *text = words_next(words);
 
-	return address_parse_mac(text, ret_mac) ? fail(words, "`%.40s` is no MAC address", text) : 0;
+	return address_parse_mac(text, ret_mac) ? fail(words, "`%.40s` is no MAC address", text)
+						: 0;
 }
 
 static bool is_host(const struct address_prefix *address)
@@ -239,8 +241,8 @@ static int arp_parse(struct words *words, struct trace_frame *frame)
 	if (!error)
 		error = words_expect(words, asks ? "tell" : "is-at");
 	if (!error)
-		error = asks ? endpoint_parse(words, &sender, &none) :
-			       mac_parse(words, &frame->src);
+		error = asks ? endpoint_parse(words, &sender, &none)
+			     : mac_parse(words, &frame->src);
 	if (error)
 		return error;
 	if (sender.family != AF_INET || target.family != AF_INET)

@@ -22,12 +22,12 @@ enum {
 };
 
 struct trace_frame {
-	mac48 src, dst;		/* 0: to be filled in */
+	mac48 src, dst; /* 0: to be filled in */
 	bool tagged;
 	uint16_t vlan;
-	struct address_prefix target;	/* whose MAC dst should be; family 0: of nobody */
+	struct address_prefix target; /* whose MAC dst should be; family 0: of nobody */
 	uint16_t ethertype;
-	uint8_t payload[128];	/* behind the Ethernet header */
+	uint8_t payload[128]; /* behind the Ethernet header */
 	unsigned length;
 };
 

@@ -1,13 +1,12 @@
 /*
  * store - see store.h.
  *
- * The file has two lines. The first describes the second: format, version,
- * number of the commit, digest of the configuration files, and the length and
- * digest of the second line, which is the document. So a file that was cut, or
- * that somebody edited by hand, is seen for what it is.
+ * The file has two lines: what it is, with the digest of the second line; and
+ * the state as JSON. So a file that was cut, or edited by hand, is seen for what
+ * it is.
  *
- *	{"format": "sluice-state", "version": 1, "generation": 7, ...}
- *	{"tenants": {...}}
+ *	sluice-state 1 af63bd4c8601b7df
+ *	{"generation": 7, "config": "0123456789abcdef", "document": {...}}
  */
 #include "control/store.h"
 
@@ -21,13 +20,14 @@
 #include <unistd.h>
 
 enum {
-	STORE_VERSION = 1,
 	STORE_BYTES_MAX = 256 << 20, /* more was never written */
+	DIGEST_TEXT = 17,	     /* bytes of a digest in hex, NUL included */
+	HEAD_TEXT = 15 + DIGEST_TEXT, /* bytes of the first line, newline included */
 };
 
-static const char store_file[] = "state.json";
-static const char store_new_file[] = "state.json.new";
-static const char store_format[] = "sluice-state";
+static const char store_file[] = "state";
+static const char store_new_file[] = "state.new";
+static const char store_head[] = "sluice-state 1 "; /* 1: version of the format */
 
 struct store {
 	int dir_fd; /* holds the lock */
@@ -121,14 +121,14 @@ void store_close(struct store *store)
 	free(store);
 }
 
-/* FNV-1a, 64 bits: against damage, not against somebody who computes it, too. */
-static uint64_t digest_of(const char *text, size_t size)
+/* In hex: FNV-1a, 64 bits, against damage, not against somebody who computes it, too. */
+static void digest_text(const char *text, size_t size, char ret_digest[DIGEST_TEXT])
 {
 	uint64_t digest = 0xcbf29ce484222325ULL;
 
 	for (size_t i = 0; i < size; i++)
 		digest = (digest ^ (unsigned char)text[i]) * 0x100000001b3ULL;
-	return digest;
+	snprintf(ret_digest, DIGEST_TEXT, "%016" PRIx64, digest);
 }
 
 static int write_whole(int fd, const char *text, size_t size)
@@ -149,20 +149,21 @@ static int write_whole(int fd, const char *text, size_t size)
 /* The two lines of the file. */
 static int format_state(const struct store_state *state, char **ret_text, size_t *ret_size)
 {
-	char *document = json_dumps(state->document, JSON_COMPACT);
-	char config[32] = "null", *text;
-	int size;
+	json_t *value = json_pack("{sI, so, sO}", "generation", (json_int_t)state->generation,
+				  "config",
+				  state->has_config ? json_sprintf("%016" PRIx64, state->config_digest)
+						    : json_null(),
+				  "document", state->document);
+	char *line = value ? json_dumps(value, JSON_COMPACT) : NULL;
+	char digest[DIGEST_TEXT], *text = NULL;
+	int size = -1;
 
-	if (!document)
-		return -ENOMEM;
-	if (state->has_config)
-		snprintf(config, sizeof(config), "\"%016" PRIx64 "\"", state->config_digest);
-	size = asprintf(&text,
-			"{\"format\": \"%s\", \"version\": %d, \"generation\": %" PRIu64
-			", \"config\": %s, \"size\": %zu, \"digest\": \"%016" PRIx64 "\"}\n%s\n",
-			store_format, STORE_VERSION, state->generation, config, strlen(document),
-			digest_of(document, strlen(document)), document);
-	free(document);
+	json_decref(value);
+	if (line) {
+		digest_text(line, strlen(line), digest);
+		size = asprintf(&text, "%s%s\n%s\n", store_head, digest, line);
+	}
+	free(line);
 	if (size < 0)
 		return -ENOMEM;
 	*ret_text = text;
@@ -246,65 +247,44 @@ static int read_whole(int fd, char **ret_text, size_t *ret_size)
 	return 0;
 }
 
-static bool parse_digest(const json_t *value, uint64_t *ret)
+/* What format_state() made, from JSON; false if it did not. */
+static bool unpack_state(const json_t *value, struct store_state *ret)
 {
-	const char *text = json_string_value(value);
+	json_t *generation = json_object_get(value, "generation");
+	json_t *document = json_object_get(value, "document");
+	const char *config = json_string_value(json_object_get(value, "config"));
 
-	if (!text || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
-		return false;
-	*ret = strtoull(text, NULL, 16);
-	return true;
-}
-
-/* Does @head describe a document of @size bytes at @document? Then *@ret is all but that. */
-static bool parse_head(const json_t *head, const char *document, size_t size,
-		       struct store_state *ret)
-{
-	const char *format = json_string_value(json_object_get(head, "format"));
-	json_int_t generation = json_integer_value(json_object_get(head, "generation"));
-	const json_t *config = json_object_get(head, "config");
-	uint64_t digest, config_digest = 0;
-
-	if (!format || strcmp(format, store_format) ||
-	    json_integer_value(json_object_get(head, "version")) != STORE_VERSION ||
-	    json_integer_value(json_object_get(head, "size")) != (json_int_t)size ||
-	    !parse_digest(json_object_get(head, "digest"), &digest) ||
-	    digest != digest_of(document, size) || generation < 0 ||
-	    (!json_is_null(config) && !parse_digest(config, &config_digest)))
+	if (!json_is_integer(generation) || json_integer_value(generation) < 0 ||
+	    !json_is_object(document))
 		return false;
 	*ret = (struct store_state){
-		.generation = (uint64_t)generation,
-		.has_config = !json_is_null(config),
-		.config_digest = config_digest,
+		.generation = (uint64_t)json_integer_value(generation),
+		.document = json_incref(document),
+		.has_config = config != NULL,
+		.config_digest = config ? strtoull(config, NULL, 16) : 0,
 	};
 	return true;
 }
 
 static int parse_state(const char *text, size_t size, struct store_state *ret)
 {
-	const char *end = memchr(text, '\n', size);
-	struct store_state state;
-	const char *document;
-	size_t document_size;
-	json_t *head;
+	const size_t word = sizeof(store_head) - 1;
+	const char *line = text + HEAD_TEXT;
+	char digest[DIGEST_TEXT];
+	json_t *value;
 	bool good;
 
-	if (!end || text[size - 1] != '\n' || end + 1 == text + size)
+	if (size <= HEAD_TEXT || line[-1] != '\n' || text[size - 1] != '\n' ||
+	    memcmp(text, store_head, word))
 		return -EBADMSG;
-	document = end + 1;
-	document_size = (size_t)(text + size - document) - 1;
-	head = json_loadb(text, (size_t)(end - text), 0, NULL);
-	good = parse_head(head, document, document_size, &state);
-	json_decref(head);
-	if (!good)
+	size -= HEAD_TEXT + 1;
+	digest_text(line, size, digest);
+	if (memcmp(text + word, digest, DIGEST_TEXT - 1))
 		return -EBADMSG;
-	state.document = json_loadb(document, document_size, 0, NULL);
-	if (!json_is_object(state.document)) {
-		json_decref(state.document);
-		return -EBADMSG;
-	}
-	*ret = state;
-	return 0;
+	value = json_loadb(line, size, 0, NULL);
+	good = unpack_state(value, ret);
+	json_decref(value);
+	return good ? 0 : -EBADMSG;
 }
 
 static int load(const struct store *store, struct store_state *ret)

@@ -298,16 +298,17 @@ const char *harness_await_port(struct harness *harness, uint16_t port, uint32_t 
 	return seen->text;
 }
 
-void harness_counters(const struct harness *harness, uint16_t port, struct port_counters *ret)
+const struct port_counters *harness_counters(struct harness *harness, uint16_t port)
 {
-	counters_sum(harness->counters, harness_ref(port), ret);
+	counters_sum(harness->counters, harness_ref(port), &harness->sum);
+	return &harness->sum;
 }
 
-static bool is_balanced(const struct harness *harness, uint16_t port, struct port_counters *sum)
+static bool is_balanced(struct harness *harness, uint16_t port)
 {
+	const struct port_counters *sum = harness_counters(harness, port);
 	uint64_t dropped = 0, missed = 0;
 
-	harness_counters(harness, port, sum);
 	for (unsigned i = 0; i < DROP__COUNT; i++) {
 		dropped += sum->dropped[i];
 		missed += sum->missed[i];
@@ -316,17 +317,17 @@ static bool is_balanced(const struct harness *harness, uint16_t port, struct por
 	       sum->offered == sum->tx_frames + missed;
 }
 
-void harness_check_ledger(const struct harness *harness, uint16_t port)
+void harness_check_ledger(struct harness *harness, uint16_t port)
 {
-	struct port_counters sum;
+	const struct port_counters *sum = &harness->sum;
 
 	/* A worker adds its counters at the end of a burst: an instant later it must be right. */
-	check(clock_await(1000, is_balanced(harness, port, &sum)),
+	check(clock_await(1000, is_balanced(harness, port)),
 	      "port %u: received %llu, delivered %llu, consumed %llu; offered %llu, sent %llu: the "
 	      "rest has no reason",
-	      port, (unsigned long long)sum.rx_frames, (unsigned long long)sum.delivered,
-	      (unsigned long long)sum.consumed, (unsigned long long)sum.offered,
-	      (unsigned long long)sum.tx_frames);
+	      port, (unsigned long long)sum->rx_frames, (unsigned long long)sum->delivered,
+	      (unsigned long long)sum->consumed, (unsigned long long)sum->offered,
+	      (unsigned long long)sum->tx_frames);
 }
 
 static unsigned count_fds(pid_t pid)

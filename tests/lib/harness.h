@@ -37,6 +37,7 @@ struct harness {
 	uint64_t generation; /* of the last policy */
 	const struct counters *counters;
 	size_t counters_size;
+	struct port_counters sum; /* for harness_counters() */
 	struct harness_port ports[HARNESS_PORTS];
 };
 
@@ -72,11 +73,11 @@ const char *harness_await_port(struct harness *harness, uint16_t port, uint32_t 
 /* Ask for all ports: how many there are with a device; ports[] is up to date then. */
 unsigned harness_list(struct harness *harness);
 
-/* The counters of a port, as they are now. */
-void harness_counters(const struct harness *harness, uint16_t port, struct port_counters *ret);
+/* The counters of a port, as they are now; valid until the next call. */
+const struct port_counters *harness_counters(struct harness *harness, uint16_t port);
 
 /* received = delivered + dropped + consumed, offered = sent + missed: waits for it, or fails. */
-void harness_check_ledger(const struct harness *harness, uint16_t port);
+void harness_check_ledger(struct harness *harness, uint16_t port);
 
 struct harness_resources harness_resources(const struct harness *harness);
 

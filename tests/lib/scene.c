@@ -11,12 +11,6 @@
 #include "tests/lib/clock.h"
 #include "tests/lib/packet.h"
 
-#ifdef SLUICE_SANITIZED
-enum { GROWTH_KIB = 256 << 10 }; /* freed memory stays in quarantine for a while */
-#else
-enum { GROWTH_KIB = 1 << 10 };
-#endif
-
 static const struct policy_trunk_entry blue_by_tag = {.network = BLUE, .vlan = 20};
 
 static const struct {
@@ -99,7 +93,7 @@ static bool is_restored(const struct scene *scene, struct harness_resources *ret
 	*ret_now = harness_resources(&scene->dp);
 	return ret_now->fds == scene->before.fds &&
 	       ret_now->guest_mappings == scene->before.guest_mappings &&
-	       ret_now->anonymous_kib <= scene->before.anonymous_kib + GROWTH_KIB;
+	       ret_now->anonymous_kib <= scene->before.anonymous_kib + SCENE_GROWTH_KIB;
 }
 
 static void search_scene(struct scene *scene)
@@ -197,20 +191,14 @@ void scene_restart(struct scene *scene, struct frontend *fe, uint16_t port)
 	harness_await_port(&scene->dp, port, CHANNEL_PORT_UP);
 }
 
-uint64_t scene_dropped(const struct scene *scene, uint16_t port, enum drop reason)
+uint64_t scene_dropped(struct scene *scene, uint16_t port, enum drop reason)
 {
-	struct port_counters sum;
-
-	harness_counters(&scene->dp, port, &sum);
-	return sum.dropped[reason];
+	return harness_counters(&scene->dp, port)->dropped[reason];
 }
 
-uint64_t scene_missed(const struct scene *scene, uint16_t port, enum drop reason)
+uint64_t scene_missed(struct scene *scene, uint16_t port, enum drop reason)
 {
-	struct port_counters sum;
-
-	harness_counters(&scene->dp, port, &sum);
-	return sum.missed[reason];
+	return harness_counters(&scene->dp, port)->missed[reason];
 }
 
 void scene_discard(struct frontend *fe)

@@ -176,8 +176,7 @@ static void t36_base_stops_writes(struct scene *scene)
 		scene_discard(&pair.fe);
 	}
 	stream_stop(&in);
-	scene_discard(&pair.peer);
-	scene_discard(&pair.fe);
+	pair_settle(&pair);
 	pair_pass(&pair, 10);
 	pair_close(&pair);
 }
@@ -207,8 +206,7 @@ static void t38_enable_toggles(struct scene *scene)
 		scene_discard(&pair.fe);
 	}
 	stream_stop(&in);
-	scene_discard(&pair.fe);
-	scene_discard(&pair.peer);
+	pair_settle(&pair);
 
 	/* Frames sent while disabled may be dropped; after it, none may need another kick. */
 	for (unsigned round = 0; round < runner_amount(100, 10000); round++) {
@@ -374,9 +372,7 @@ static void t41_reboots(struct scene *scene)
 		scene_discard(&pair.fe);
 	}
 	stream_stop(&in);
-	check(frontend_drain(&pair.peer, 0, CLOCK_PATIENCE_MS), "not drained");
-	scene_discard(&pair.fe);
-	scene_discard(&pair.peer);
+	pair_settle(&pair);
 	pair_pass(&pair, 10);
 	pair_close(&pair);
 }

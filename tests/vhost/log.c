@@ -323,6 +323,7 @@ static void t27_truncated_log(struct scene *scene)
 		}
 		scene_expect_end(scene, &pair.fe, OFFENDER);
 		stream_stop(&in);
+		pair_await_return(&pair.peer, "frames to nobody");
 		destroy_log(&log);
 		pair_restart(&pair);
 	}

@@ -51,14 +51,20 @@ void pair_await_return(struct frontend *fe, const char *what)
 	      guest_ring_held(frontend_tx(fe, 0)));
 }
 
+void pair_settle(struct pair *pair)
+{
+	pair_await_return(&pair->peer, "the last frames of a stream");
+	scene_discard(&pair->fe);
+	scene_discard(&pair->peer);
+}
+
 uint64_t pair_drops(const struct pair *pair)
 {
-	struct port_counters sum;
+	const struct port_counters *sum = harness_counters(&pair->scene->dp, OFFENDER);
 	uint64_t n = 0;
 
-	harness_counters(&pair->scene->dp, OFFENDER, &sum);
 	for (unsigned i = 0; i < DROP__COUNT; i++)
-		n += sum.dropped[i];
+		n += sum->dropped[i];
 	return n;
 }
 

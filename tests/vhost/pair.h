@@ -24,6 +24,9 @@ void pair_restart_without_buffers(struct pair *pair);
 /* A few frames each way. */
 void pair_pass(struct pair *pair, unsigned n);
 
+/* After a stream from the peer: all its frames have arrived or were dropped, and are thrown away. */
+void pair_settle(struct pair *pair);
+
 /* Wait until the backend has given back everything that @fe sent. */
 void pair_await_return(struct frontend *fe, const char *what);
 

@@ -83,6 +83,7 @@ static void t18_kick_storm(struct scene *scene)
 	stream_stop(&in);
 	atomic_store(&kicker.stop, true);
 	pthread_join(thread, NULL);
+	pair_await_return(&pair.peer, "frames under kicks");
 	pair_restart(&pair);
 	pair_pass(&pair, 10);
 	pair_close(&pair);

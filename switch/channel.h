@@ -62,21 +62,21 @@ enum channel_port_state {
 };
 
 struct channel_message {
-	uint32_t type;		/* enum channel_type */
-	uint32_t seq;		/* request: chosen by the asker; REPLY: the request's; EVENT: 0 */
+	uint32_t type; /* enum channel_type */
+	uint32_t seq;  /* request: chosen by the asker; REPLY: the request's; EVENT: 0 */
 	union {
 		struct {
-			uint32_t version;	/* CHANNEL_VERSION; another one: REPLY -EPROTO */
+			uint32_t version; /* CHANNEL_VERSION; another one: REPLY -EPROTO */
 		} hello;
 		struct {
-			uint64_t size;		/* bytes of the memfd that are policy */
+			uint64_t size; /* bytes of the memfd that are policy */
 		} policy;
 		struct {
 			struct port_ref port;
-			uint32_t kind;		/* enum channel_kind */
-			uint32_t queue_pairs;	/* vhost-user: at most; tap: as many as fds */
-			uint32_t mtu;		/* largest that NET_SET_MTU may ask for */
-			uint64_t cookie;	/* given back by LIST: what the device was made from */
+			uint32_t kind;	      /* enum channel_kind */
+			uint32_t queue_pairs; /* vhost-user: at most; tap: as many as fds */
+			uint32_t mtu;	      /* largest that NET_SET_MTU may ask for */
+			uint64_t cookie; /* given back by LIST: what the device was made from */
 		} attach;
 		struct {
 			struct port_ref port;
@@ -85,29 +85,29 @@ struct channel_message {
 			struct port_ref port;
 		} lend;
 		struct {
-			uint16_t network;	/* id, 0: all */
+			uint16_t network; /* id, 0: all */
 			uint16_t reserved;
-			struct port_ref port;	/* PORT_NONE: all */
+			struct port_ref port; /* PORT_NONE: all */
 		} fdb_flush;
 		struct {
-			int32_t error;		/* 0 or -errno */
+			int32_t error; /* 0 or -errno */
 			uint32_t value;
 			/* HELLO only */
 			uint32_t version;
 			uint32_t n_workers;
 			uint32_t pid;
 			uint32_t has_policy;
-			uint64_t generation;	/* of the running policy */
-			uint64_t started_ms;	/* CLOCK_MONOTONIC */
+			uint64_t generation;	 /* of the running policy */
+			uint64_t started_ms;	 /* CLOCK_MONOTONIC */
 			char text[CHANNEL_TEXT]; /* why, if error */
 		} reply;
 		struct {
 			struct port_ref port;
 			uint32_t kind;
-			uint32_t state;		/* enum channel_port_state */
-			uint32_t queue_pairs;	/* running */
+			uint32_t state;	      /* enum channel_port_state */
+			uint32_t queue_pairs; /* running */
 			uint64_t cookie;
-			uint64_t features;	/* vhost-user: virtio features that the guest accepted */
+			uint64_t features; /* vhost-user: virtio features that the guest accepted */
 			char text[CHANNEL_TEXT]; /* the last thing worth telling: an error, or "" */
 		} event;
 	};

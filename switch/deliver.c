@@ -18,7 +18,7 @@
 #include "switch/policy.h"
 
 enum {
-	ADDRESSES = 12,			/* bytes of both addresses, before any tag */
+	ADDRESSES = 12, /* bytes of both addresses, before any tag */
 	TAGGED = ADDRESSES + FRAME_TAG,
 	PIECES = LIMIT_FRAME_PIECES + 2,
 	LINEAR = LIMIT_FRAME + FRAME_TAG,
@@ -26,7 +26,7 @@ enum {
 };
 
 struct deliver_scratch {
-	uint8_t addresses[LIMIT_BURST][TAGGED];	/* by frame */
+	uint8_t addresses[LIMIT_BURST][TAGGED]; /* by frame */
 	struct iovec pieces[PIECES];
 	uint8_t linear[LINEAR];
 };
@@ -34,7 +34,7 @@ struct deliver_scratch {
 /* A frame as one destination gets it. */
 struct edited {
 	struct virtio_net_hdr_v1 hdr;
-	const struct iovec *pieces;	/* n_pieces of them */
+	const struct iovec *pieces; /* n_pieces of them */
 	unsigned n_pieces;
 	uint32_t len;
 };

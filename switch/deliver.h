@@ -22,15 +22,15 @@ void deliver_destroy(struct deliver_scratch *scratch); /* NULL is fine */
 
 /* What shall go to one destination. */
 struct deliver_share {
-	uint32_t frames;		/* bit i: frame i of the burst */
-	uint16_t tags[LIMIT_BURST];	/* POLICY_UNTAGGED or the VLAN to push, by frame */
+	uint32_t frames;	    /* bit i: frame i of the burst */
+	uint16_t tags[LIMIT_BURST]; /* POLICY_UNTAGGED or the VLAN to push, by frame */
 };
 
 /* How it went. */
 struct deliver_result {
-	enum drop missed[LIMIT_BURST];	/* of the frames in the share: DROP_NONE, or why not */
-	uint32_t completed;		/* bit i: software had to finish frame i */
-	uint64_t bytes;			/* of the frames that went, with the destination's tags */
+	enum drop missed[LIMIT_BURST]; /* of the frames in the share: DROP_NONE, or why not */
+	uint32_t completed;	       /* bit i: software had to finish frame i */
+	uint64_t bytes;		       /* of the frames that went, with the destination's tags */
 };
 
 /*

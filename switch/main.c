@@ -37,9 +37,9 @@ enum {
 
 struct options {
 	int listen_fd;
-	int state_fd;			/* -1: make a new one */
+	int state_fd; /* -1: make a new one */
 	unsigned n_workers;
-	int cpus[LIMIT_WORKERS];	/* one a worker */
+	int cpus[LIMIT_WORKERS]; /* one a worker */
 };
 
 struct dataplane {
@@ -134,17 +134,10 @@ static int read_options(int argc, char **argv, struct options *ret_options)
 	};
 	while (fine && (letter = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (letter) {
-		case 'l':
-			fine = (ret_options->listen_fd = read_fd(optarg)) >= 0;
-			break;
-		case 's':
-			fine = (ret_options->state_fd = read_fd(optarg)) >= 0;
-			break;
-		case 'w':
-			fine = read_cpus(optarg, ret_options);
-			break;
-		default:
-			fine = false;
+		case 'l': fine = (ret_options->listen_fd = read_fd(optarg)) >= 0; break;
+		case 's': fine = (ret_options->state_fd = read_fd(optarg)) >= 0; break;
+		case 'w': fine = read_cpus(optarg, ret_options); break;
+		default: fine = false;
 		}
 	}
 	if (fine && optind == argc && ret_options->listen_fd >= 0)

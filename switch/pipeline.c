@@ -28,13 +28,13 @@ struct pipeline {
 	const struct policy *policy;
 	struct fdb *fdb;
 	struct port_ref in;
-	struct port_counters *row;		/* of the sender */
+	struct port_counters *row; /* of the sender */
 	clock_ms now;
-	uint32_t strip;				/* bit i: frame i loses the tag it came with */
-	enum drop dropped[LIMIT_BURST];		/* why, as far as nobody got the frame */
-	uint32_t copies[LIMIT_BURST];		/* how many got the frame */
+	uint32_t strip;			/* bit i: frame i loses the tag it came with */
+	enum drop dropped[LIMIT_BURST]; /* why, as far as nobody got the frame */
+	uint32_t copies[LIMIT_BURST];	/* how many got the frame */
 	unsigned n_outputs;
-	uint16_t outputs[LIMIT_PORTS];		/* ports whose share is not empty */
+	uint16_t outputs[LIMIT_PORTS];		  /* ports whose share is not empty */
 	struct deliver_share shares[LIMIT_PORTS]; /* by port id; frames is 0 between bursts */
 };
 _Static_assert(LIMIT_BURST <= 32, "a burst fits the mask of a share");
@@ -96,16 +96,11 @@ static void learn(struct pipeline *pipeline, const struct decision *decision)
 {
 	switch (fdb_learn(pipeline->fdb, pipeline->policy, decision->network, decision->l2.src,
 			  pipeline->in, pipeline->now)) {
-	case FDB_MOVED:
-		counter_add(&pipeline->row->fdb_moves, 1);
-		break;
-	case FDB_EVICTED:
-		counter_add(&pipeline->row->fdb_evictions, 1);
-		break;
+	case FDB_MOVED: counter_add(&pipeline->row->fdb_moves, 1); break;
+	case FDB_EVICTED: counter_add(&pipeline->row->fdb_evictions, 1); break;
 	case FDB_KNOWN:
 	case FDB_ADDED:
-	case FDB_NO_ROOM:
-		break;
+	case FDB_NO_ROOM: break;
 	}
 }
 
@@ -133,11 +128,8 @@ static enum drop route(struct pipeline *pipeline, unsigned i)
 	if (decision.strip)
 		pipeline->strip |= 1u << i;
 	switch (decision.fate) {
-	case FATE_DROP:
-		return decision.drop;
-	case FATE_UNICAST:
-		want(pipeline, i, decision.output, decision.tag);
-		return DROP_NONE;
+	case FATE_DROP: return decision.drop;
+	case FATE_UNICAST: want(pipeline, i, decision.output, decision.tag); return DROP_NONE;
 	case FATE_FLOOD:
 		while (decide_flood_next(pipeline->policy, &decision, &cursor, &port, &tag))
 			want(pipeline, i, port, tag);
@@ -151,8 +143,8 @@ static enum drop route(struct pipeline *pipeline, unsigned i)
 static struct port *destination(const struct pipeline *pipeline, struct port_ref ref)
 {
 	/* acquire: the port is whole, control made it before it published it */
-	struct port *port = atomic_load_explicit(&pipeline->options.ports->slots[ref.id],
-						 memory_order_acquire);
+	struct port *port =
+		atomic_load_explicit(&pipeline->options.ports->slots[ref.id], memory_order_acquire);
 
 	return port && port_ref_equal(port->ref, ref) ? port : NULL;
 }

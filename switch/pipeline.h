@@ -21,8 +21,8 @@ struct pipeline;
 struct pipeline_options {
 	const struct port_table *ports;
 	struct counters *counters;
-	unsigned writer;		/* whose rows of counters */
-	struct uring *ring;		/* for ports that need it; may be NULL */
+	unsigned writer;    /* whose rows of counters */
+	struct uring *ring; /* for ports that need it; may be NULL */
 };
 
 int pipeline_create(const struct pipeline_options *options, struct pipeline **ret_pipeline)

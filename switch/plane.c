@@ -28,10 +28,10 @@ enum {
 
 /* What the control thread knows of a slot of the port table. */
 struct slot {
-	struct port_ref ref;	/* of the device, or of the last one */
-	uint32_t kind;		/* enum channel_kind */
+	struct port_ref ref; /* of the device, or of the last one */
+	uint32_t kind;	     /* enum channel_kind */
 	uint64_t cookie;
-	bool writing;		/* watched for writing, too */
+	bool writing; /* watched for writing, too */
 	/* as it is to be told */
 	enum channel_port_state state;
 	uint32_t queue_pairs;
@@ -44,13 +44,13 @@ struct plane {
 	struct fdb *fdb;
 	struct port_table table;
 	const struct policy *_Atomic policy;
-	size_t policy_size;	/* of its mapping */
+	size_t policy_size; /* of its mapping */
 	int policy_fd;
-	int epoll;		/* ports' own fds; the port's id with each */
+	int epoll; /* ports' own fds; the port's id with each */
 
 	struct worker_set workers;
 	struct uring_set rings;
-	struct pipeline *pipeline;	/* the control thread's, for frames of our own */
+	struct pipeline *pipeline; /* the control thread's, for frames of our own */
 	struct port_house house;
 	uint64_t untold[LIMIT_PORTS / WORD];
 	struct slot slots[LIMIT_PORTS];
@@ -315,12 +315,9 @@ static int make_port(const struct plane *plane, const struct channel_message *re
 	};
 
 	switch (request->attach.kind) {
-	case KIND_VHOST_USER:
-		return port_vhost_create(&plane->house, &wish, ret_port);
-	case KIND_TAP:
-		return port_tap_create(&plane->house, &wish, ret_port);
-	case KIND_DEVICE:
-		return port_device_create(&plane->house, &wish, ret_port);
+	case KIND_VHOST_USER: return port_vhost_create(&plane->house, &wish, ret_port);
+	case KIND_TAP: return port_tap_create(&plane->house, &wish, ret_port);
+	case KIND_DEVICE: return port_device_create(&plane->house, &wish, ret_port);
 	}
 	for (unsigned i = 0; i < n_fds; i++)
 		close(fds[i]);
@@ -487,11 +484,8 @@ uint32_t plane_flush(struct plane *plane, uint16_t network, struct port_ref port
  */
 static void announce(void *user, struct port_ref port, mac48 mac)
 {
-	static const uint8_t request[] = {
-		0x80, 0x35,		/* RARP */
-		0, 1, 0x08, 0, 6, 4,	/* Ethernet, IPv4, and their sizes */
-		0, 3,			/* request reverse */
-	};
+	/* RARP; Ethernet, IPv4 and their sizes; request reverse */
+	static const uint8_t request[] = {0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3};
 	enum { SOURCE = 6, BODY = 12, SENDER = 22, TARGET = 32, SIZE = 60 };
 	struct plane *plane = user;
 	const struct policy *policy = plane_policy(plane, NULL);

@@ -28,7 +28,8 @@ struct plane;
 struct plane_options {
 	struct counters *counters;
 	struct fdb *fdb;
-	const struct uring_set *rings;	/* none, or one a worker and the last for the control thread */
+	/* none, or one a worker and the last for the control thread */
+	const struct uring_set *rings;
 };
 
 /* A plane without workers and ports. What the options name stays the caller's. */

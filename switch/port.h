@@ -31,10 +31,10 @@ struct burst {
 
 /* What a destination can be given as it is; what is missing is completed in software (offload.h). */
 enum port_accepts {
-	PORT_ACCEPTS_CSUM = 1 << 0,	/* frames with NEEDS_CSUM */
+	PORT_ACCEPTS_CSUM = 1 << 0, /* frames with NEEDS_CSUM */
 	PORT_ACCEPTS_TSO4 = 1 << 1,
 	PORT_ACCEPTS_TSO6 = 1 << 2,
-	PORT_ACCEPTS_ECN = 1 << 3,	/* TSO frames with the ECN bit */
+	PORT_ACCEPTS_ECN = 1 << 3, /* TSO frames with the ECN bit */
 
 	PORT_ACCEPTS_ALL = (1 << 4) - 1,
 };
@@ -42,19 +42,19 @@ enum port_accepts {
 /* A queue to take frames from. Filled in by the port and, where marked, by the worker that gets it. */
 struct port_queue {
 	struct port *port;
-	uint16_t index;			/* of the queue pair */
-	bool timed;			/* nothing tells when frames come: look by the clock */
-	int kick;			/* an eventfd that tells when frames come, or -1 */
-	uint16_t worker;		/* who polls it */
-	struct uring *ring;		/* that worker's, NULL if there is none */
+	uint16_t index;	    /* of the queue pair */
+	bool timed;	    /* nothing tells when frames come: look by the clock */
+	int kick;	    /* an eventfd that tells when frames come, or -1 */
+	uint16_t worker;    /* who polls it */
+	struct uring *ring; /* that worker's, NULL if there is none */
 };
 
 /* How a port does, for those who watch it. */
 struct port_status {
-	bool up;			/* frames flow */
-	uint32_t queue_pairs;		/* running */
-	uint64_t features;		/* vhost-user: what the guest accepted */
-	const char *text;		/* the last thing worth telling, or "" */
+	bool up;	      /* frames flow */
+	uint32_t queue_pairs; /* running */
+	uint64_t features;    /* vhost-user: what the guest accepted */
+	const char *text;     /* the last thing worth telling, or "" */
 };
 
 struct port_ops {
@@ -111,9 +111,9 @@ struct port_ops {
 struct port {
 	const struct port_ops *ops;
 	struct port_ref ref;
-	uint32_t accepts;		/* enum port_accepts; fixed while begin does not return NULL */
-	int watch;			/* fd that the control thread watches for the port, or -1 */
-	void *device;			/* the kind's own */
+	uint32_t accepts; /* enum port_accepts; fixed while begin does not return NULL */
+	int watch;	  /* fd that the control thread watches for the port, or -1 */
+	void *device;	  /* the kind's own */
 };
 
 /* The port table: by port id, NULL where no device is attached. */

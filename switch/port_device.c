@@ -20,7 +20,7 @@
 #include "switch/rcu.h"
 
 enum {
-	HEADER = sizeof(struct virtio_net_hdr),	/* what PACKET_VNET_HDR means */
+	HEADER = sizeof(struct virtio_net_hdr), /* what PACKET_VNET_HDR means */
 	ADDRESSES = 12,				/* bytes before a tag */
 };
 
@@ -58,8 +58,8 @@ static void snapshot(struct frame *frame, uint8_t *bytes, uint32_t len, uint32_t
 		     struct iovec *tail)
 {
 	uint8_t *head = frame->head;
-	uint32_t copied = 0;	/* bytes of the frame as received that are in the snapshot */
-	uint32_t got = 0;	/* bytes in the snapshot */
+	uint32_t copied = 0; /* bytes of the frame as received that are in the snapshot */
+	uint32_t got = 0;    /* bytes in the snapshot */
 
 	if (len < HEADER + ADDRESSES || len - HEADER > LIMIT_FRAME - (tag ? FRAME_TAG : 0)) {
 		*frame = (struct frame){
@@ -207,9 +207,8 @@ static int check_fd(int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) ||
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) || domain != AF_PACKET ||
-	    type != SOCK_RAW ||
-	    getsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &with_header, &size) || !with_header ||
-	    !bound_to(fd))
+	    type != SOCK_RAW || getsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &with_header, &size) ||
+	    !with_header || !bound_to(fd))
 		return -EINVAL;
 	return 0;
 }

@@ -17,8 +17,8 @@
 
 /* What ports of the data plane share, and what they may ask for. */
 struct port_house {
-	struct worker_set *workers;	/* who polls queues */
-	struct uring_set *rings;	/* for I/O with the kernel */
+	struct worker_set *workers; /* who polls queues */
+	struct uring_set *rings;    /* for I/O with the kernel */
 	/* A guest has arrived from elsewhere: tell its network that @mac lives behind @port now. */
 	void (*announce)(void *user, struct port_ref port, mac48 mac);
 	void *user;
@@ -28,8 +28,8 @@ struct port_request {
 	struct port_ref ref;
 	const int *fds;
 	unsigned n_fds;
-	uint32_t queue_pairs;		/* vhost-user: at most */
-	uint32_t mtu;			/* vhost-user: the largest that the front-end may set */
+	uint32_t queue_pairs; /* vhost-user: at most */
+	uint32_t mtu;	      /* vhost-user: the largest that the front-end may set */
 };
 
 /* A vhost-user session on a connected socket; frames flow when the guest's driver runs. */

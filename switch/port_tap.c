@@ -22,7 +22,7 @@
 
 enum {
 	HEADER = sizeof(struct virtio_net_hdr_v1),
-	TUN_MAJOR = 10,		/* /dev/net/tun: Linux, Documentation/admin-guide/devices.txt */
+	TUN_MAJOR = 10, /* /dev/net/tun: Linux, Documentation/admin-guide/devices.txt */
 	TUN_MINOR = 200,
 };
 _Static_assert(HEADER <= (int)URING_HEADER_MAX, "the ring has room for the header");
@@ -30,7 +30,7 @@ _Static_assert(HEADER <= (int)URING_HEADER_MAX, "the ring has room for the heade
 struct tap_port {
 	struct port port;
 	const struct port_house *house;
-	atomic_int lost;			/* -errno: the interface is gone */
+	atomic_int lost; /* -errno: the interface is gone */
 	unsigned n_queues;
 	struct port_queue queues[LIMIT_QUEUE_PAIRS];
 	unsigned slots[LIMIT_QUEUE_PAIRS];

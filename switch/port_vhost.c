@@ -30,12 +30,12 @@ struct vhost_port {
 	struct vhost_device *session;
 
 	/* the guest receives: any worker puts */
-	atomic_uint receiving;				/* mask of queue pairs */
+	atomic_uint receiving; /* mask of queue pairs */
 	struct vhost_queue *_Atomic receive[PAIRS_MAX];
 
 	/* the guest transmits: one worker takes from each */
-	uint32_t may_send;				/* enum port_accepts: offloads negotiated */
-	uint32_t polled;				/* mask of queue pairs that a worker polls */
+	uint32_t may_send; /* enum port_accepts: offloads negotiated */
+	uint32_t polled;   /* mask of queue pairs that a worker polls */
 	struct vhost_queue *transmit[PAIRS_MAX];
 	struct port_queue queues[PAIRS_MAX];
 };
@@ -61,9 +61,9 @@ static void take(struct port_queue *queue, struct burst *burst)
 
 	for (unsigned i = 0; i < LIMIT_BURST; i++)
 		taken[i].head = burst->frames[i].head;
-	burst->count = vhost_queue_take(port->transmit[queue->index], taken, LIMIT_BURST,
-					FRAME_HEAD, burst->pool,
-					sizeof(burst->pool) / sizeof(burst->pool[0]));
+	burst->count =
+		vhost_queue_take(port->transmit[queue->index], taken, LIMIT_BURST, FRAME_HEAD,
+				 burst->pool, sizeof(burst->pool) / sizeof(burst->pool[0]));
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct frame *frame = &burst->frames[i];
 
@@ -111,14 +111,10 @@ static enum drop put(void *sink, unsigned place, const struct virtio_net_hdr_v1 
 		     const struct iovec *src, unsigned n_src, uint32_t len)
 {
 	switch (vhost_queue_put(sink, hdr, src, n_src, len)) {
-	case 0:
-		return DROP_NONE;
-	case -ENOBUFS:
-		return DROP_RING_FULL;
-	case -EMSGSIZE:
-		return DROP_BUFFER_SMALL;
-	default:
-		return DROP_RING_BROKEN;
+	case 0: return DROP_NONE;
+	case -ENOBUFS: return DROP_RING_FULL;
+	case -EMSGSIZE: return DROP_BUFFER_SMALL;
+	default: return DROP_RING_BROKEN;
 	}
 }
 
@@ -145,9 +141,9 @@ static void disarm(struct port_queue *queue)
 
 static void start_receive(struct vhost_port *port, unsigned pair, struct vhost_queue *queue)
 {
-	uint32_t accepts = offloads(vhost_queue_features(queue), VIRTIO_NET_F_GUEST_CSUM,
-				    VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6,
-				    VIRTIO_NET_F_GUEST_ECN);
+	uint32_t accepts =
+		offloads(vhost_queue_features(queue), VIRTIO_NET_F_GUEST_CSUM,
+			 VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_GUEST_ECN);
 
 	/* all queues of a session have the same features: no worker sees this change */
 	if (port->port.accepts != accepts)
@@ -159,9 +155,9 @@ static void start_receive(struct vhost_port *port, unsigned pair, struct vhost_q
 static void start_transmit(struct vhost_port *port, unsigned pair, struct vhost_queue *queue)
 {
 	struct port_queue *source = &port->queues[pair];
-	uint32_t may_send = offloads(vhost_queue_features(queue), VIRTIO_NET_F_CSUM,
-				     VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_HOST_TSO6,
-				     VIRTIO_NET_F_HOST_ECN);
+	uint32_t may_send =
+		offloads(vhost_queue_features(queue), VIRTIO_NET_F_CSUM, VIRTIO_NET_F_HOST_TSO4,
+			 VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_HOST_ECN);
 
 	if (port->may_send != may_send)
 		port->may_send = may_send;

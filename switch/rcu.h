@@ -33,7 +33,7 @@
 #ifdef RCU_TSAN
 #include <sanitizer/tsan_interface.h>
 /* What quiescent points release and grace periods acquire; any address of its own would do. */
-#define RCU_GRACE ((void *)urcu_qsbr_synchronize_rcu)
+#define RCU_GRACE     ((void *)urcu_qsbr_synchronize_rcu)
 #define RCU_RELEASE() __tsan_release(RCU_GRACE)
 #define RCU_ACQUIRE() __tsan_acquire(RCU_GRACE)
 #else

@@ -30,7 +30,7 @@ enum { SANITIZED = false };
 #endif
 
 enum {
-	NOBODY = 65534,		/* the user and group that own nothing */
+	NOBODY = 65534, /* the user and group that own nothing */
 };
 
 void sandbox_set_limits(void)
@@ -143,7 +143,8 @@ int sandbox_leave_host(void)
 
 /* ---- system calls ---- */
 
-/* Who needs it stands beside each group; what is not here ends the process. */
+/* Who needs it stands before each group; what is not here ends the process. */
+/* clang-format off */
 static const int allowed[] = {
 	/* frames: rings, eventfds, taps of older kernels */
 	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(read), SCMP_SYS(write),
@@ -164,6 +165,7 @@ static const int allowed[] = {
 	SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
 };
+/* clang-format on */
 
 static int allow(scmp_filter_ctx filter, const int *calls, size_t n)
 {

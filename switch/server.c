@@ -12,21 +12,21 @@
 #include <unistd.h>
 
 enum {
-	REQUESTS_A_TURN = 16,	/* before ports have their turn again */
+	REQUESTS_A_TURN = 16, /* before ports have their turn again */
 };
 
 struct server {
 	struct server_options options;
-	int spare;			/* an fd to give up when there are no more */
-	int connection;			/* -1: none */
-	bool greeted;			/* the peer has said HELLO and speaks our version */
-	bool stopping;			/* a STOP was received */
+	int spare;	/* an fd to give up when there are no more */
+	int connection; /* -1: none */
+	bool greeted;	/* the peer has said HELLO and speaks our version */
+	bool stopping;	/* a STOP was received */
 
-	bool replying;			/* reply waits to be sent; no other request is read before */
+	bool replying; /* reply waits to be sent; no other request is read before */
 	struct channel_message reply;
 	int reply_fds[CHANNEL_FDS];
 	unsigned n_reply_fds;
-	bool replying_copies;		/* reply_fds are ours to close */
+	bool replying_copies; /* reply_fds are ours to close */
 };
 
 /* A request as its server gets it; fds that it keeps it replaces by -1. */
@@ -71,8 +71,8 @@ static int take_policy(struct server *server, struct request *request, const cha
 		*ret_why = "one fd belongs to a policy";
 		return -EINVAL;
 	}
-	error = plane_publish(server->options.plane, request->fds[0],
-			      request->message.policy.size, ret_why);
+	error = plane_publish(server->options.plane, request->fds[0], request->message.policy.size,
+			      ret_why);
 	if (!error)
 		request->fds[0] = -1;
 	return error;
@@ -95,9 +95,9 @@ static int detach(struct server *server, struct request *request, const char **r
 
 static int flush_fdb(struct server *server, struct request *request, const char **ret_why)
 {
-	server->reply.reply.value = plane_flush(server->options.plane,
-						request->message.fdb_flush.network,
-						request->message.fdb_flush.port);
+	server->reply.reply.value =
+		plane_flush(server->options.plane, request->message.fdb_flush.network,
+			    request->message.fdb_flush.port);
 	return 0;
 }
 
@@ -134,14 +134,9 @@ static int stop(struct server *server, struct request *request, const char **ret
 }
 
 static int (*const requests[])(struct server *, struct request *, const char **) = {
-	[CHANNEL_HELLO] = say_hello,
-	[CHANNEL_POLICY] = take_policy,
-	[CHANNEL_ATTACH] = attach,
-	[CHANNEL_DETACH] = detach,
-	[CHANNEL_FDB_FLUSH] = flush_fdb,
-	[CHANNEL_LIST] = list,
-	[CHANNEL_LEND] = lend,
-	[CHANNEL_STOP] = stop,
+	[CHANNEL_HELLO] = say_hello, [CHANNEL_POLICY] = take_policy,  [CHANNEL_ATTACH] = attach,
+	[CHANNEL_DETACH] = detach,   [CHANNEL_FDB_FLUSH] = flush_fdb, [CHANNEL_LIST] = list,
+	[CHANNEL_LEND] = lend,	     [CHANNEL_STOP] = stop,
 };
 
 static void serve_request(struct server *server, struct request *request)

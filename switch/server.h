@@ -24,8 +24,8 @@ struct server;
 struct server_options {
 	struct plane *plane;
 	int listen_fd;
-	uid_t starter;		/* who may connect beside root */
-	int counters_fd;	/* given out by HELLO; stays the caller's, as the others do */
+	uid_t starter;	 /* who may connect beside root */
+	int counters_fd; /* given out by HELLO; stays the caller's, as the others do */
 	int state_fd;
 	uint32_t n_workers;
 	clock_ms started;

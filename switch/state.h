@@ -25,8 +25,8 @@ enum {
 struct state_head {
 	uint32_t magic;
 	uint32_t version;
-	uint64_t size;		/* of the whole memory */
-	uint64_t fdb;		/* offset */
+	uint64_t size; /* of the whole memory */
+	uint64_t fdb;  /* offset */
 	uint64_t fdb_size;
 };
 

@@ -7,7 +7,7 @@
  * frame) and never hands them to a thread of its own. Taps understand
  * RWF_NOWAIT since Linux 6.5; before, they are read with plain read(2), which
  * costs a call a frame and nothing else. Writes to taps do not block at all:
- * their socket has no send buffer limit (tun_chr_open(), sk_sndbuf INT_MAX).
+ * their socket has no send buffer limit (drivers/net/tun.c sets sk_sndbuf to INT_MAX).
  *
  * Completions carry in user_data what they are about, and a number.
  */
@@ -25,30 +25,30 @@
 #include <unistd.h>
 
 enum {
-	ENTRIES = 2 * LIMIT_BURST,	/* one burst, and the poll request behind it */
-	COMPLETIONS = 2 * URING_FILES,	/* a poll completion a file, and a burst */
-	BUFFER = 17 * 4096,		/* URING_READ_MAX + 1, whole pages */
-	ANCILLARY = 64,			/* struct tpacket_auxdata and its header (packet(7)) */
+	ENTRIES = 2 * LIMIT_BURST,     /* one burst, and the poll request behind it */
+	COMPLETIONS = 2 * URING_FILES, /* a poll completion a file, and a burst */
+	BUFFER = 17 * 4096,	       /* URING_READ_MAX + 1, whole pages */
+	ANCILLARY = 64,		       /* struct tpacket_auxdata and its header (packet(7)) */
 	PIECES = LIMIT_BURST * 8 + LIMIT_FRAME_PIECES + 2,
 	TAKE_MIN = 4,
-	PATIENCE = 1000,		/* submissions that the kernel may put off in a row */
+	PATIENCE = 1000, /* submissions that the kernel may put off in a row */
 };
 _Static_assert(BUFFER > (int)URING_READ_MAX, "one byte more than the longest frame");
 
 enum about {
-	ABOUT_POLL = 1,	/* number: slot */
+	ABOUT_POLL = 1, /* number: slot */
 	ABOUT_TAKE,	/* number: place */
 	ABOUT_PUT,	/* number: place */
 };
 
 struct uring {
 	struct io_uring kernel;
-	unsigned files;			/* slots */
-	bool broken;			/* the kernel takes no submissions: every file reads as failed */
-	bool nowait;			/* character devices understand RWF_NOWAIT */
-	unsigned pending;		/* submitted, without polls, and not complete */
+	unsigned files;	  /* slots */
+	bool broken;	  /* the kernel takes no submissions: every file reads as failed */
+	bool nowait;	  /* character devices understand RWF_NOWAIT */
+	unsigned pending; /* submitted, without polls, and not complete */
 
-	atomic_bool ready[URING_FILES];	/* set by the control thread once, then by the owner */
+	atomic_bool ready[URING_FILES]; /* set by the control thread once, then by the owner */
 	uint8_t depth[URING_FILES];	/* how many reads to try: grows while they all succeed */
 	uint8_t *buffers;		/* BUFFER bytes a place */
 	int32_t taken[LIMIT_BURST];	/* results, by place */
@@ -56,11 +56,11 @@ struct uring {
 	struct iovec incoming_body[LIMIT_BURST];
 	uint8_t ancillary[LIMIT_BURST][ANCILLARY] __attribute__((aligned(16)));
 
-	unsigned slot;			/* between begin and end */
+	unsigned slot; /* between begin and end */
 	bool is_socket;
-	unsigned n_put;			/* prepared, not yet submitted */
+	unsigned n_put; /* prepared, not yet submitted */
 	unsigned n_pieces;
-	uint32_t failed;		/* bit mask of places */
+	uint32_t failed; /* bit mask of places */
 	struct msghdr outgoing[ENTRIES];
 	uint8_t headers[ENTRIES][URING_HEADER_MAX];
 	struct iovec pieces[PIECES];
@@ -75,7 +75,8 @@ static uint64_t tag_of(enum about about, unsigned number)
 /* ---- creation ---- */
 
 /* liburing 2.3 declares functions for what this is needed for, and does not export them. */
-static int configure(const struct io_uring *kernel, unsigned operation, const void *list, unsigned n)
+static int configure(const struct io_uring *kernel, unsigned operation, const void *list,
+		     unsigned n)
 {
 	return syscall(SYS_io_uring_register, kernel->ring_fd, operation, list, n) < 0 ? -errno : 0;
 }
@@ -83,11 +84,12 @@ static int configure(const struct io_uring *kernel, unsigned operation, const vo
 static int restrict_ring(const struct io_uring *kernel)
 {
 	static const uint8_t operations[] = {
-		IORING_OP_READ, IORING_OP_WRITEV, IORING_OP_RECVMSG, IORING_OP_SENDMSG,
-		IORING_OP_POLL_ADD,
+		IORING_OP_READ,	   IORING_OP_WRITEV,   IORING_OP_RECVMSG,
+		IORING_OP_SENDMSG, IORING_OP_POLL_ADD,
 	};
 	static const uint8_t registrations[] = {
-		IORING_REGISTER_FILES_UPDATE, IORING_REGISTER_SYNC_CANCEL,
+		IORING_REGISTER_FILES_UPDATE,
+		IORING_REGISTER_SYNC_CANCEL,
 	};
 	struct io_uring_restriction list[sizeof(operations) + sizeof(registrations) + 1];
 	unsigned n = 0;
@@ -456,7 +458,8 @@ int uring_set_add(struct uring_set *set, int fd)
 		struct uring *ring = set->rings[i];
 
 		error = (unsigned)slot < ring->files
-				? io_uring_register_files_update(&ring->kernel, (unsigned)slot, &fd, 1)
+				? io_uring_register_files_update(&ring->kernel, (unsigned)slot, &fd,
+								 1)
 				: -ENFILE;
 		if (error < 0) {
 			uring_set_remove(set, (unsigned)slot);

@@ -35,8 +35,8 @@
 #include "switch/limits.h"
 
 enum {
-	URING_FILES = 1024,		/* queues of taps and devices, all ports together */
-	URING_HEADER_MAX = 12,		/* bytes of a virtio-net header */
+	URING_FILES = 1024,    /* queues of taps and devices, all ports together */
+	URING_HEADER_MAX = 12, /* bytes of a virtio-net header */
 	/* longest thing that is read whole; one byte more tells that a frame was longer */
 	URING_READ_MAX = URING_HEADER_MAX + LIMIT_FRAME,
 };
@@ -58,7 +58,7 @@ bool uring_ready(const struct uring *ring, unsigned slot);
 struct uring_taken {
 	uint8_t *bytes;
 	uint32_t len;		/* more than URING_READ_MAX: cut off */
-	struct msghdr *message;	/* sockets: what came beside it */
+	struct msghdr *message; /* sockets: what came beside it */
 };
 
 /*

@@ -33,8 +33,9 @@
 
 enum {
 	WAKE_EVENTS = 16,
-	QUEUES = LIMIT_PORTS * 2 * LIMIT_QUEUE_PAIRS, /* all there can be: port_vhost.c says why twice */
-	PAUSES_MAX = 256,	/* longest distance between two looks while spinning: some 5 us */
+	QUEUES = LIMIT_PORTS * 2 *
+		 LIMIT_QUEUE_PAIRS, /* all there can be: port_vhost.c says why twice */
+	PAUSES_MAX = 256, /* longest distance between two looks while spinning: some 5 us */
 };
 
 struct worker {
@@ -42,9 +43,9 @@ struct worker {
 	struct pipeline *pipeline;
 	struct worker_counters *row;
 	pthread_t thread;
-	sem_t running;		/* posted when the thread has begun */
+	sem_t running; /* posted when the thread has begun */
 	int epoll;
-	int wake;		/* eventfd of the control thread */
+	int wake; /* eventfd of the control thread */
 
 	/* written by the control thread, read by the worker */
 	atomic_bool stop;
@@ -93,7 +94,8 @@ static unsigned run_round(struct worker *worker, clock_ms now)
 	const struct worker_options *options = &worker->options;
 	unsigned taken = 0, bursts = 0;
 
-	for (unsigned i = 0; i < atomic_load_explicit(&worker->n_queues, memory_order_relaxed); i++) {
+	for (unsigned i = 0; i < atomic_load_explicit(&worker->n_queues, memory_order_relaxed);
+	     i++) {
 		struct port_queue *queue = rcu_read(&worker->queues[i]);
 		const struct policy *policy = rcu_read(options->policy);
 		unsigned n;
@@ -115,7 +117,8 @@ static unsigned run_round(struct worker *worker, clock_ms now)
 /* Call @arm for all queues until one has frames. True: one has. */
 static bool arm_all(struct worker *worker)
 {
-	for (unsigned i = 0; i < atomic_load_explicit(&worker->n_queues, memory_order_relaxed); i++) {
+	for (unsigned i = 0; i < atomic_load_explicit(&worker->n_queues, memory_order_relaxed);
+	     i++) {
 		struct port_queue *queue = rcu_read(&worker->queues[i]);
 
 		if (queue && queue->port->ops->arm(queue))
@@ -126,7 +129,8 @@ static bool arm_all(struct worker *worker)
 
 static void disarm_all(struct worker *worker)
 {
-	for (unsigned i = 0; i < atomic_load_explicit(&worker->n_queues, memory_order_relaxed); i++) {
+	for (unsigned i = 0; i < atomic_load_explicit(&worker->n_queues, memory_order_relaxed);
+	     i++) {
 		struct port_queue *queue = rcu_read(&worker->queues[i]);
 
 		if (queue)

@@ -19,21 +19,21 @@
 #include "switch/pipeline.h"
 
 enum {
-	WORKER_SPIN_US = 50,	/* how long to look for more after the last frame: about one wake-up */
-	WORKER_TIMED_MS = 1,	/* how often to look at queues that cannot wake anybody */
+	WORKER_SPIN_US = 50, /* how long to look for more after the last frame: about one wake-up */
+	WORKER_TIMED_MS = 1, /* how often to look at queues that cannot wake anybody */
 	WORKER_UNPINNED = -1,
 };
 
 struct worker;
 
 struct worker_options {
-	unsigned index;				/* its number; its rows of counters */
-	int cpu;				/* to run on, or WORKER_UNPINNED */
+	unsigned index; /* its number; its rows of counters */
+	int cpu;	/* to run on, or WORKER_UNPINNED */
 	struct counters *counters;
 	const struct port_table *ports;
-	const struct policy *_Atomic *policy;	/* the published one; NULL: none yet */
+	const struct policy *_Atomic *policy; /* the published one; NULL: none yet */
 	struct fdb *fdb;
-	struct uring *ring;			/* NULL: no ports that need one */
+	struct uring *ring; /* NULL: no ports that need one */
 };
 
 /* Start a worker without queues. -errno. */

@@ -7,7 +7,7 @@
 
 #include "tests/lib/check.h"
 
-static unsigned n_open;	/* destinations between begin and end: never more than one */
+static unsigned n_open; /* destinations between begin and end: never more than one */
 
 static void take(struct port_queue *queue, struct burst *burst)
 {

@@ -12,9 +12,9 @@
 #include "switch/port.h"
 
 enum {
-	MEMORY_SENT = 64,	/* frames that wait to be taken */
-	MEMORY_SEEN = 128,	/* frames that were put */
-	MEMORY_FRAME = 4096,	/* bytes of a frame that are kept */
+	MEMORY_SENT = 64,    /* frames that wait to be taken */
+	MEMORY_SEEN = 128,   /* frames that were put */
+	MEMORY_FRAME = 4096, /* bytes of a frame that are kept */
 };
 
 /* A frame as it was put. */
@@ -23,7 +23,7 @@ struct memory_seen {
 	struct virtio_net_hdr_v1 hdr;
 	uint32_t len;
 	uint8_t bytes[MEMORY_FRAME];
-	const uint8_t *first, *last;	/* where its first and its last piece lay */
+	const uint8_t *first, *last; /* where its first and its last piece lay */
 };
 
 struct memory_port {
@@ -34,11 +34,11 @@ struct memory_port {
 	unsigned n_seen;
 	struct memory_seen seen[MEMORY_SEEN];
 	unsigned begins, ends, gave_back;
-	bool open;		/* between begin and end */
+	bool open; /* between begin and end */
 
-	bool down;		/* begin says so */
-	unsigned room;		/* puts until DROP_RING_FULL */
-	uint32_t fails_late;	/* places that end reports as DROP_DEVICE_ERROR */
+	bool down;	     /* begin says so */
+	unsigned room;	     /* puts until DROP_RING_FULL */
+	uint32_t fails_late; /* places that end reports as DROP_DEVICE_ERROR */
 };
 
 /* An empty port that accepts everything, in its slot of @table. */

@@ -112,9 +112,13 @@ static void what_is_no_message_is_refused_and_its_fds_closed(void **state)
 		size_t size;
 		unsigned fds;
 	} packets[] = {
-		{1, 0}, {sizeof(message) - 1, 1}, {sizeof(message) + 1, 2},
-		{sizeof(bytes), CHANNEL_FDS}, {sizeof(message), CHANNEL_FDS + 1},
-		{sizeof(message), 253}, {sizeof(message) - 1, 253},
+		{1, 0},
+		{sizeof(message) - 1, 1},
+		{sizeof(message) + 1, 2},
+		{sizeof(bytes), CHANNEL_FDS},
+		{sizeof(message), CHANNEL_FDS + 1},
+		{sizeof(message), 253},
+		{sizeof(message) - 1, 253},
 	};
 	int lowest = lowest_fd();
 

@@ -9,16 +9,16 @@
 #include "tests/unit/switch/unit.h"
 
 enum {
-	RED = 1,	/* VLAN 10 */
-	BLUE = 2,	/* VLAN 20 */
-	A = 1,		/* access, red */
-	B,		/* access, red */
-	C,		/* access, red */
-	D,		/* access, blue */
-	TRUNK,		/* red and blue by tag */
-	OTHER_TRUNK,	/* the same */
+	RED = 1,     /* VLAN 10 */
+	BLUE = 2,    /* VLAN 20 */
+	A = 1,	     /* access, red */
+	B,	     /* access, red */
+	C,	     /* access, red */
+	D,	     /* access, blue */
+	TRUNK,	     /* red and blue by tag */
+	OTHER_TRUNK, /* the same */
 	PORTS,
-	SLOTS = 1024,	/* of the FDB */
+	SLOTS = 1024, /* of the FDB */
 	PAYLOAD = 400,
 };
 
@@ -38,12 +38,13 @@ static struct policy *make_policy(uint16_t generation_of_b)
 {
 	static const struct policy_trunk_entry both[] = {{RED, 10}, {BLUE, 20}};
 	const struct policy_network_spec networks[] = {
-		sketch_network(RED, 10), sketch_network(BLUE, 20),
+		sketch_network(RED, 10),
+		sketch_network(BLUE, 20),
 	};
 	struct policy_port_spec specs[] = {
-		sketch_access(A, RED), sketch_access(B, RED), sketch_access(C, RED),
-		sketch_access(D, BLUE), sketch_trunk(TRUNK, 0, both, 2),
-		sketch_trunk(OTHER_TRUNK, 0, both, 2),
+		sketch_access(A, RED),		 sketch_access(B, RED),
+		sketch_access(C, RED),		 sketch_access(D, BLUE),
+		sketch_trunk(TRUNK, 0, both, 2), sketch_trunk(OTHER_TRUNK, 0, both, 2),
 	};
 
 	specs[B - 1].ref.generation = generation_of_b;
@@ -274,8 +275,8 @@ static void who_lacks_an_offload_gets_it_done(void **state)
 	assert_int_equal(ports[B].seen[0].hdr.flags, 0);
 	assert_true(sketch_checksums_are_right(ports[B].seen[0].bytes, ports[B].seen[0].len));
 	assert_int_equal(ports[TRUNK].seen[0].hdr.flags, 0);
-	assert_true(sketch_checksums_are_right(ports[TRUNK].seen[0].bytes,
-					       ports[TRUNK].seen[0].len));
+	assert_true(
+		sketch_checksums_are_right(ports[TRUNK].seen[0].bytes, ports[TRUNK].seen[0].len));
 	/* the others get it as it was sent */
 	assert_int_equal(ports[C].seen[0].hdr.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
 	assert_memory_equal(ports[C].seen[0].bytes, sketch.bytes, sketch.len);

@@ -142,7 +142,7 @@ static bool try_bpf(void)
 }
 
 static bool (*tried)(void);
-static int begun[2], shut[2];	/* pipes: the thread has begun; the door is shut */
+static int begun[2], shut[2]; /* pipes: the thread has begun; the door is shut */
 
 /* As a worker: begun before the door is shut, and behind it all the same. */
 static void *worker(void *argument)
@@ -272,15 +272,31 @@ static void nor_of_an_ordinary_user(void **state)
 	assert_int_equal(status_of(leave_and_look, true), 0);
 }
 
-#define TRY(what) {#what, must_fail, NULL, NULL, try_##what}
+#define TRY(what)                                                                                  \
+	{                                                                                          \
+#what, must_fail, NULL, NULL, try_##what                                           \
+	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRY(open), TRY(openat2), TRY(stat), TRY(socket), TRY(connect), TRY(ioctl),
-		TRY(execve), TRY(fork), TRY(ptrace), TRY(kill), TRY(signal_the_parent),
-		TRY(executable_memory), TRY(making_memory_executable), TRY(new_ring), TRY(unshare),
-		TRY(setuid), TRY(bpf),
+		TRY(open),
+		TRY(openat2),
+		TRY(stat),
+		TRY(socket),
+		TRY(connect),
+		TRY(ioctl),
+		TRY(execve),
+		TRY(fork),
+		TRY(ptrace),
+		TRY(kill),
+		TRY(signal_the_parent),
+		TRY(executable_memory),
+		TRY(making_memory_executable),
+		TRY(new_ring),
+		TRY(unshare),
+		TRY(setuid),
+		TRY(bpf),
 		cmocka_unit_test(its_work_goes_on),
 		cmocka_unit_test(nothing_is_left_of_root),
 		cmocka_unit_test(nor_of_an_ordinary_user),

@@ -51,9 +51,9 @@ static int await(int channel, struct channel_message *ret_message, int *ret_fds,
 {
 	int error;
 
-	assert_true(clock_await(CLOCK_PATIENCE_MS,
-				(error = channel_receive(channel, ret_message, ret_fds,
-							 ret_n_fds)) != -EAGAIN));
+	assert_true(clock_await(
+		CLOCK_PATIENCE_MS,
+		(error = channel_receive(channel, ret_message, ret_fds, ret_n_fds)) != -EAGAIN));
 	return error;
 }
 
@@ -153,7 +153,9 @@ static void what_is_no_message_costs_the_connection(void **state)
 static void a_successor_takes_over(void **state)
 {
 	struct channel_message hello = {
-		.type = CHANNEL_HELLO, .seq = 5, .hello.version = CHANNEL_VERSION,
+		.type = CHANNEL_HELLO,
+		.seq = 5,
+		.hello.version = CHANNEL_VERSION,
 	};
 	struct channel_message reply;
 	struct policy *policy;
@@ -300,8 +302,9 @@ static void a_session_that_ends_is_told(void **state)
 	close(far);
 	move_to(dial());
 	assert_int_equal(ask_for(dp.channel, CHANNEL_HELLO), 0);
-	assert_true(clock_await(CLOCK_PATIENCE_MS,
-				harness_list(&dp) > 0 && dp.ports[A].state != CHANNEL_PORT_WAITING));
+	assert_true(
+		clock_await(CLOCK_PATIENCE_MS,
+			    harness_list(&dp) > 0 && dp.ports[A].state != CHANNEL_PORT_WAITING));
 	assert_int_equal(dp.ports[B].state, CHANNEL_PORT_WAITING);
 	close(second);
 }

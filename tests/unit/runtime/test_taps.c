@@ -17,12 +17,12 @@
 #include "tests/unit/switch/unit.h"
 
 enum {
-	RED = 1,	/* VLAN 10 */
-	BLUE = 2,	/* VLAN 20 */
-	A = 1,		/* access, red */
-	B,		/* access, red */
-	C,		/* access, blue */
-	TRUNK,		/* red and blue by tag */
+	RED = 1,  /* VLAN 10 */
+	BLUE = 2, /* VLAN 20 */
+	A = 1,	  /* access, red */
+	B,	  /* access, red */
+	C,	  /* access, blue */
+	TRUNK,	  /* red and blue by tag */
 	FRAME = 600,
 	GSO_PAYLOAD = 40000,
 };
@@ -34,8 +34,13 @@ static struct harness dp;
 static void add_network(struct policy_builder *builder, uint16_t id, uint16_t vlan)
 {
 	struct policy_network_spec network = {
-		.id = id, .generation = 1, .name = vlan == 10 ? "t/red" : "t/blue", .vlan = vlan,
-		.mtu = 1500, .age_ms = 300000, .macs_max = 1000,
+		.id = id,
+		.generation = 1,
+		.name = vlan == 10 ? "t/red" : "t/blue",
+		.vlan = vlan,
+		.mtu = 1500,
+		.age_ms = 300000,
+		.macs_max = 1000,
 	};
 
 	assert_int_equal(policy_builder_network(builder, &network), 0);
@@ -46,9 +51,13 @@ static void add_port(struct policy_builder *builder, uint16_t id, uint16_t netwo
 	static const struct policy_trunk_entry both[] = {{RED, 10}, {BLUE, 20}};
 	char name[] = {'t', '/', (char)('a' + id), '\0'};
 	struct policy_port_spec port = {
-		.ref = harness_ref(id), .name = name, .macs_max = 100,
-		.mode = network ? POLICY_ACCESS : POLICY_TRUNK, .native = network,
-		.trunk = both, .n_trunk = network ? 0 : 2,
+		.ref = harness_ref(id),
+		.name = name,
+		.macs_max = 100,
+		.mode = network ? POLICY_ACCESS : POLICY_TRUNK,
+		.native = network,
+		.trunk = both,
+		.n_trunk = network ? 0 : 2,
 	};
 
 	assert_int_equal(policy_builder_port(builder, &port), 0);
@@ -323,7 +332,8 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(frames_cross_within_their_network_only, start, stop),
+		cmocka_unit_test_setup_teardown(frames_cross_within_their_network_only, start,
+						stop),
 		cmocka_unit_test_setup_teardown(a_burst_keeps_its_order, start, stop),
 		cmocka_unit_test_setup_teardown(a_large_segment_passes_whole, start, stop),
 		cmocka_unit_test_setup_teardown(a_device_gives_tags_as_they_were, start, stop),

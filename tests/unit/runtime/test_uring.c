@@ -173,7 +173,8 @@ static void the_end_of_a_file_is_an_error_told(void **state)
 static void what_is_written_arrives_from_all_its_pieces(void **state)
 {
 	static char bytes[PIECE * 3];
-	struct iovec pieces[] = {{bytes, PIECE}, {bytes + PIECE, PIECE}, {bytes + 2 * PIECE, PIECE}};
+	struct iovec pieces[] = {
+		{bytes, PIECE}, {bytes + PIECE, PIECE}, {bytes + 2 * PIECE, PIECE}};
 	enum drop failed[LIMIT_BURST] = {DROP_NONE};
 	char seen[512];
 	unsigned slot;
@@ -218,7 +219,8 @@ static void sockets_write_and_read(void **state)
 	unsigned from, to;
 	int ends[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+			 0);
 	from = add(ends[0]);
 	to = add(ends[1]);
 	uring_begin(ring, from, true);
@@ -282,11 +284,14 @@ static void the_ring_is_closed_to_all_else(void **state)
 	struct iovec memory = {&error, sizeof(error)};
 	int fd = uring_fd(ring), event = 0;
 
-	assert_int_equal(syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &memory, 1), -1);
+	assert_int_equal(syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &memory, 1),
+			 -1);
 	assert_int_equal(errno, EACCES);
-	assert_int_equal(syscall(SYS_io_uring_register, fd, IORING_REGISTER_PERSONALITY, NULL, 0), -1);
+	assert_int_equal(syscall(SYS_io_uring_register, fd, IORING_REGISTER_PERSONALITY, NULL, 0),
+			 -1);
 	assert_int_equal(errno, EACCES);
-	assert_int_equal(syscall(SYS_io_uring_register, fd, IORING_REGISTER_EVENTFD, &event, 1), -1);
+	assert_int_equal(syscall(SYS_io_uring_register, fd, IORING_REGISTER_EVENTFD, &event, 1),
+			 -1);
 	assert_int_equal(errno, EACCES);
 }
 

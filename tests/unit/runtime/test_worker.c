@@ -16,7 +16,7 @@
 
 enum {
 	RED = 1,
-	SPRING = 1,	/* the port that frames well up from */
+	SPRING = 1, /* the port that frames well up from */
 	SINK = 2,
 	WORKERS = 2,
 	SLOTS = 1024,
@@ -30,10 +30,10 @@ static const mac48 mac_spring = 0x02000000000a, mac_sink = 0x02000000000b;
 struct spring {
 	struct port port;
 	struct port_queue queue;
-	atomic_uint waiting;	/* frames that have not been taken */
+	atomic_uint waiting; /* frames that have not been taken */
 	atomic_uint taken;
-	atomic_uint asleep;	/* armed and found empty */
-	atomic_uint sunk;	/* frames that were put */
+	atomic_uint asleep; /* armed and found empty */
+	atomic_uint sunk;   /* frames that were put */
 };
 
 static struct sketch sketch;
@@ -149,7 +149,8 @@ static void expect_taken(struct spring *spring, unsigned n)
 static struct policy *make_policy(uint32_t mtu)
 {
 	struct policy_network_spec networks[] = {sketch_network(RED, 10)};
-	const struct policy_port_spec ports[] = {sketch_access(SPRING, RED), sketch_access(SINK, RED)};
+	const struct policy_port_spec ports[] = {sketch_access(SPRING, RED),
+						 sketch_access(SINK, RED)};
 
 	networks[0].mtu = mtu;
 	return SKETCH_POLICY(networks, ports);
@@ -295,8 +296,9 @@ static void ports_come_and_go_under_load(void **state)
 		rcu_publish(&table.slots[SINK], &sink->port);
 		well_up(second, 1u << 30);
 		worker_set_add(&workers, &second->queue);
-		assert_true(clock_await(CLOCK_PATIENCE_MS, atomic_load(&sink->sunk) > 0 &&
-							   atomic_load(&second->taken) > 0));
+		assert_true(
+			clock_await(CLOCK_PATIENCE_MS, atomic_load(&sink->sunk) > 0 &&
+							       atomic_load(&second->taken) > 0));
 		rcu_publish(&table.slots[SINK], NULL);
 		worker_set_remove(&workers, &second->queue);
 		rcu_synchronize();
@@ -380,7 +382,7 @@ static void it_counts_what_it_does(void **state)
 	worker_set_remove(&workers, &spring->queue);
 	rcu_synchronize();
 	assert_true(clock_await(CLOCK_PATIENCE_MS, atomic_load(&row->frames) == 100 &&
-						   atomic_load(&row->busy_ns) > 0));
+							   atomic_load(&row->busy_ns) > 0));
 	assert_true(atomic_load(&row->bursts) >= 4);
 	assert_true(atomic_load(&row->cycles) > 0);
 	assert_true(atomic_load(&row->cpu) == UINT64_MAX);
@@ -392,14 +394,10 @@ static void it_counts_what_it_does(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(a_kick_wakes_a_sleeper),
-		UNIT(who_cannot_kick_is_looked_at_by_the_clock),
-		UNIT(a_changed_kick_is_heard),
-		UNIT(queues_are_shared_out),
-		UNIT(ports_come_and_go_under_load),
-		UNIT(a_policy_is_never_seen_after_its_time),
-		UNIT(idle_workers_sleep),
-		UNIT(it_counts_what_it_does),
+		UNIT(a_kick_wakes_a_sleeper),	    UNIT(who_cannot_kick_is_looked_at_by_the_clock),
+		UNIT(a_changed_kick_is_heard),	    UNIT(queues_are_shared_out),
+		UNIT(ports_come_and_go_under_load), UNIT(a_policy_is_never_seen_after_its_time),
+		UNIT(idle_workers_sleep),	    UNIT(it_counts_what_it_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -268,7 +268,7 @@ static void guest_not_yet(void *user, const char *why, bool broken)
 
 	attachment->broken = broken;
 	/* What the last session said stays: "connection refused" would hide it. */
-	if (broken || !*attachment->session)
+	if (broken || !*why || !*attachment->session)
 		trouble_set(attachment, why);
 	attachment_tell(attachment);
 }

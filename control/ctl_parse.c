@@ -61,8 +61,7 @@ static int take_command_word(struct parser *parser, const char *word)
 	    !words_begin_command(words)) {
 		meant = ctl_suggest(words);
 		return ctl_fail(parser->ctl, CTL_USAGE,
-				"there is no command `%s`%s%s%s; "
-				"`sluicectl --help` lists them",
+				"there is no command `%s`%s%s%s (`sluicectl --help` lists all)",
 				words, meant ? ": did you mean `" : "", meant ? meant : "",
 				meant ? "`?" : "");
 	}

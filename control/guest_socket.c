@@ -30,6 +30,7 @@ struct guest_socket {
 	const char *path;
 	bool dials;
 	bool seeking;
+	bool broken; /* listener: it could not listen, and said so */
 	struct guest_socket_ops ops;
 	void *user;
 	int fd; /* listener, or -1 */
@@ -232,10 +233,15 @@ static void socket_try(void *user)
 		if (socket->seeking)
 			socket_dial_now(socket);
 	} else if (socket_stand(socket, why)) {
+		socket->broken = true;
 		socket_retry(socket);
 		socket->ops.not_yet(socket->user, why, true);
-	} else if (socket->seeking) {
-		loop_watch_change(&socket->watch, EPOLLIN);
+	} else {
+		if (socket->broken)
+			socket->ops.not_yet(socket->user, "", false);
+		if (socket->seeking)
+			loop_watch_change(&socket->watch, EPOLLIN);
+		socket->broken = false;
 	}
 }
 

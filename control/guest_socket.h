@@ -22,7 +22,7 @@ void guest_sockets_destroy(struct guest_sockets *sockets); /* after all of them;
 struct guest_socket_ops {
 	/* A connection, which becomes the callee's. Seek again when it has ended. */
 	void (*connected)(void *user, int fd);
-	/* Not now: why. @broken: it is not for want of a guest. It goes on trying. */
+	/* Not now, and why; it goes on trying. @broken: not for want of a guest. "": all is well again. */
 	void (*not_yet)(void *user, const char *why, bool broken);
 };
 
@@ -33,7 +33,7 @@ int guest_socket_create(struct guest_sockets *sockets, const char *path, bool di
 			const struct guest_socket_ops *ops, void *user,
 			struct guest_socket **ret_socket) __attribute__((warn_unused_result));
 
-/* Seek a connection in @pause_ms, 0: at once. Callbacks come from the loop. */
+/* Seek a connection in @pause_ms, 0: at once. */
 void guest_socket_seek(struct guest_socket *socket, unsigned pause_ms);
 
 /* Be there for guests to find, but seek nothing: a listener listens. */

@@ -171,8 +171,8 @@ static void t17_used_ring_overwritten(struct scene *scene)
 		atomic_store(&scribblers[i].stop, true);
 		pthread_join(threads[i], NULL);
 	}
-	scene_discard(&pair.peer);
 	pair_restart(&pair);
+	scene_discard(&pair.peer);
 	scene_pass(&pair.fe, OFFENDER, &pair.peer, PEER, 3);
 	pair_close(&pair);
 }

@@ -42,7 +42,7 @@ struct model_quota {
 struct model_tenant {
 	const char *name;
 	struct model_quota quota;
-	const char **users;	/* Unix users, and groups as "@group", that may act for it */
+	const char **users;	/* Unix users, and groups with an @ before, that may act for it */
 	uint32_t n_users;
 	uint32_t n_ports;	/* how much of the quota is used */
 	uint32_t n_networks;

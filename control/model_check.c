@@ -142,6 +142,24 @@ static bool same_device(const struct port_draft *a, const struct port_draft *b)
 	       !strcmp(device_key(&a->port), device_key(&b->port));
 }
 
+/*
+ * Two ports of one tenant: told once. Of two: told to each, and neither hears
+ * whose the other is.
+ */
+static void refuse_device(struct reading *reading, const struct port_draft *first,
+			  const struct port_draft *second)
+{
+	const struct port_draft *told[] = {second, first};
+	bool same_owner = first->port.tenant == second->port.tenant;
+
+	for (int i = 0; i < (same_owner ? 1 : 2); i++) {
+		reading_problem(reading, told[i]->device, PROBLEM_DEVICE_TWICE,
+				"\"%s\" is used by %s already", told[i]->port.device_name,
+				same_owner ? first->port.name : "somebody else");
+		problems_hint(reading->problems, "each port needs one of its own");
+	}
+}
+
 static void check_devices(struct reading *reading, const struct port_draft *drafts)
 {
 	uint32_t n_ports = reading->model->n_ports, count = 0;
@@ -153,14 +171,9 @@ static void check_devices(struct reading *reading, const struct port_draft *draf
 		if (drafts[i].port.device)
 			sorted[count++] = &drafts[i];
 	qsort(sorted, count, sizeof(*sorted), compare_devices);
-	for (uint32_t i = 1; i < count; i++) {
-		if (!same_device(sorted[i - 1], sorted[i]))
-			continue;
-		reading_problem(reading, sorted[i]->device, PROBLEM_DEVICE_TWICE,
-				"\"%s\" is used by %s already", sorted[i]->port.device_name,
-				sorted[i - 1]->port.name);
-		problems_hint(reading->problems, "each port needs one of its own");
-	}
+	for (uint32_t i = 1; i < count; i++)
+		if (same_device(sorted[i - 1], sorted[i]))
+			refuse_device(reading, sorted[i - 1], sorted[i]);
 }
 
 /* Who says `isolated` on a port means it: some network must enforce it. */

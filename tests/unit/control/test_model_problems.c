@@ -130,8 +130,10 @@ static void devices_are_used_once(void **state)
 {
 	EXPECT(PORTS("      p: {vhost-user: s}\n      q: {vhost-user: /run/sluice/s}\n"),
 	       "6:23 device-twice tenants.a.ports.q.vhost-user");
-	EXPECT(PORTS("      p: {tap: t}\n      q: {device: t}\n") "uplinks: {u: {device: t, trunk: all}}",
-	       "6:19 device-twice tenants.a.ports.q.device", "7:23 device-twice uplinks.u.device");
+	EXPECT(PORTS("      p: {tap: t}\n      q: {device: t}\n"), "6:19 device-twice tenants.a.ports.q.device");
+	/* what belongs to two is told to both */
+	EXPECT(PORT("{tap: t}") "uplinks: {u: {device: t, trunk: all}}",
+	       "5:16 device-twice tenants.a.ports.p.tap", "6:23 device-twice uplinks.u.device");
 }
 
 static void references(void **state)

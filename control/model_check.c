@@ -48,17 +48,20 @@ static const struct node *mac_node(struct reading *reading, const struct port_dr
 	return draft->macs;
 }
 
-static void refuse_mac(struct reading *reading, const struct mac_claim *first,
-		       const struct mac_claim *second)
+static void refuse_mac(struct reading *reading, const struct mac_claim *a,
+		       const struct mac_claim *b)
 {
-	const struct node *node = mac_node(reading, second->draft, second->mac);
+	const struct node *a_node = mac_node(reading, a->draft, a->mac);
+	const struct node *b_node = mac_node(reading, b->draft, b->mac);
+	const struct node *later;
 	char text[ADDRESS_MAC_TEXT];
 
-	if (!node)
+	if (!a_node || !b_node)
 		return;
-	reading_problem(reading, node, PROBLEM_MAC_TWICE, "%s is bound to %s in network %s already",
-			address_format_mac(second->mac, text), first->draft->port.name,
-			second->network->name);
+	later = reading_later(reading, a_node, b_node);
+	reading_problem(reading, later, PROBLEM_MAC_TWICE, "%s is bound to %s in network %s already",
+			address_format_mac(a->mac, text),
+			(later == a_node ? b : a)->draft->port.name, a->network->name);
 	problems_hint(reading->problems, "give one of the ports another MAC");
 }
 
@@ -142,21 +145,28 @@ static bool same_device(const struct port_draft *a, const struct port_draft *b)
 	       !strcmp(device_key(&a->port), device_key(&b->port));
 }
 
+static void refuse_device_of(struct reading *reading, const struct port_draft *draft,
+			     const char *other)
+{
+	reading_problem(reading, draft->device, PROBLEM_DEVICE_TWICE, "\"%s\" is used by %s already",
+			draft->port.device_name, other);
+	problems_hint(reading->problems, "each port needs one of its own");
+}
+
 /*
  * Two ports of one tenant: told once. Of two: told to each, and neither hears
  * whose the other is.
  */
-static void refuse_device(struct reading *reading, const struct port_draft *first,
-			  const struct port_draft *second)
+static void refuse_device(struct reading *reading, const struct port_draft *a,
+			  const struct port_draft *b)
 {
-	const struct port_draft *told[] = {second, first};
-	bool same_owner = first->port.tenant == second->port.tenant;
-
-	for (int i = 0; i < (same_owner ? 1 : 2); i++) {
-		reading_problem(reading, told[i]->device, PROBLEM_DEVICE_TWICE,
-				"\"%s\" is used by %s already", told[i]->port.device_name,
-				same_owner ? first->port.name : "somebody else");
-		problems_hint(reading->problems, "each port needs one of its own");
+	if (a->port.tenant != b->port.tenant) {
+		refuse_device_of(reading, a, "somebody else");
+		refuse_device_of(reading, b, "somebody else");
+	} else if (reading_later(reading, a->device, b->device) == a->device) {
+		refuse_device_of(reading, a, b->port.name);
+	} else {
+		refuse_device_of(reading, b, a->port.name);
 	}
 }
 

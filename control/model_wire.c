@@ -238,6 +238,15 @@ static const struct node *vlan_node(struct reading *reading, const struct node *
 	return node;
 }
 
+/* Where the tag of @network on the uplink of @draft is written. */
+static const struct node *tag_node(struct reading *reading, const struct port_draft *draft,
+				   const struct model_network *network)
+{
+	if (tag_on(&draft->port, network) != network->vlan)
+		return reading_member(reading, draft->map, network->name);
+	return vlan_node(reading, draft->node, network);
+}
+
 static void carry_all(struct reading *reading, struct port_draft *draft, struct wire *wire)
 {
 	const struct model *model = reading->model;
@@ -248,12 +257,15 @@ static void carry_all(struct reading *reading, struct port_draft *draft, struct 
 	for (uint32_t i = 0; port->trunk && i < model->n_networks; i++) {
 		const struct model_network *network = &model->networks[i];
 		uint16_t tag = tag_on(port, network);
-		const struct node *node;
+		const struct node *node, *other = NULL;
 
 		if (!network->vlan)
 			continue; /* stays on this host */
-		node = tag == network->vlan ? vlan_node(reading, draft->node, network)
-					    : reading_member(reading, draft->map, network->name);
+		node = tag_node(reading, draft, network);
+		if (wire->by_vlan[tag])
+			other = tag_node(reading, draft, wire->by_vlan[tag]);
+		if (node && other)
+			node = reading_later(reading, node, other);
 		if (node && wire_claim(reading, node, wire, network, tag))
 			carry(port, network, tag);
 	}

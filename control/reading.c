@@ -43,6 +43,22 @@ void reading_problem_key(struct reading *reading, const struct node *node,
 	va_end(args);
 }
 
+const struct node *reading_later(const struct reading *reading, const struct node *a,
+				 const struct node *b)
+{
+	struct place first = node_place(reading->document, a, DOCUMENT_VALUE_PART);
+	struct place second = node_place(reading->document, b, DOCUMENT_VALUE_PART);
+	int order;
+
+	if (!first.line || !second.line)
+		return first.line ? a : b;
+	order = strcmp(first.file, second.file);
+	if (!order)
+		order = first.line != second.line ? (first.line > second.line ? 1 : -1)
+						  : (first.column > second.column ? 1 : -1);
+	return order > 0 ? a : b;
+}
+
 void *reading_alloc(struct reading *reading, size_t count, size_t size)
 {
 	void *memory = arena_alloc(reading->arena, count, size);

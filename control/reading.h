@@ -36,6 +36,13 @@ void reading_problem_key(struct reading *reading, const struct node *node,
 			 enum problem_reason reason, const char *message, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/*
+ * Of two nodes that cannot stand together, the one to blame: what was written
+ * later. What has no place was there before the text that is read.
+ */
+const struct node *reading_later(const struct reading *reading, const struct node *a,
+				 const struct node *b);
+
 /* Zeroed memory of the model or of scratch; NULL sets no_memory. */
 void *reading_alloc(struct reading *reading, size_t count, size_t size);
 void *reading_scratch(struct reading *reading, size_t count, size_t size);

@@ -204,23 +204,39 @@ static void merging_replaces_objects_and_keeps_others(void **state)
 	assert_merged(base, "[]", "[]");
 }
 
-/* Mistakes of the whole are told where the user wrote. */
-static void merging_keeps_places(void **state)
+/* Merge @change_text into @base_text, and expect one problem of the whole at a line and path. */
+static void assert_blamed(const char *base_text, const char *change_text, unsigned line,
+			  const char *path)
 {
-	json_t *base = written_json("{'tenants': {'a': {'ports': {'p': {'tap': 't'}}}}}");
-	struct document *change = written_document("tenants:\n  a:\n    ports:\n      q: {tap: t}\n");
+	struct document *change = written_document(change_text);
+	json_t *base = written_json(base_text);
 	struct problems problems = {0};
 	struct model *model;
 
 	assert_int_equal(edit_merge(base, change), 0);
 	assert_int_equal(model_build(change, &written_host, &problems, &model), -EINVAL);
 	assert_int_equal(problems.count, 1);
-	assert_string_equal(problems.list[0].path, "tenants.a.ports.q.tap");
-	assert_int_equal(problems.list[0].place.line, 4);
-	assert_int_equal(problems.list[0].place.column, 16);
+	assert_string_equal(problems.list[0].path, path);
+	assert_int_equal(problems.list[0].place.line, line);
 	problems_clear(&problems);
 	document_destroy(change);
 	json_decref(base);
+}
+
+/* Mistakes of the whole are told where the user wrote, not at what was there before. */
+static void merging_keeps_places(void **state)
+{
+	const char *base = "{'tenants': {'a': {'networks': {'n': {'vlan': 5}}, 'ports': {'p': {'tap': 't',"
+			   " 'network': 'n', 'macs': ['02:00:00:00:00:01']}}}},"
+			   " 'uplinks': {'u': {'device': 'd', 'trunk': 'all'}}}";
+
+	assert_blamed(base, "tenants:\n  a:\n    ports:\n      q: {tap: t}\n", 4, "tenants.a.ports.q.tap");
+	assert_blamed(base, "tenants:\n  a:\n    ports:\n      b: {tap: t}\n", 4, "tenants.a.ports.b.tap");
+	assert_blamed(base, "tenants:\n  a:\n    ports:\n"
+			    "      b: {tap: v, network: n, macs: [02:00:00:00:00:01]}\n",
+		      4, "tenants.a.ports.b.macs[0]");
+	assert_blamed(base, "tenants:\n  a:\n    networks: {b: {vlan: 5}}\n", 3,
+		      "tenants.a.networks.b.vlan");
 }
 
 static void assert_diff(const char *old_text, const char *new_text, const char *wanted)

@@ -189,11 +189,9 @@ static bool params_check(struct api_call *call, const struct method *method)
 {
 	const char *key;
 	json_t *value;
-	size_t known = 0;
 
 	for (unsigned i = 0; i < PARAMS_MAX && method->params[i].name; i++) {
 		value = json_object_get(call->params, method->params[i].name);
-		known += value != NULL;
 		if (!value && !(method->params[i].type & PARAM_NEEDED))
 			continue;
 		if (!value || !param_fits(method->params[i].type, value)) {

@@ -7,9 +7,9 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from bed import Bed, call, main, require_root, wait_until  # noqa: E402
+from bed import ROOT, Bed, call, main, require_root, wait_until  # noqa: E402
 
-__all__ = ["Bed", "Client", "call", "expect", "main", "require_root", "wait_until"]
+__all__ = ["ROOT", "Bed", "Client", "call", "expect", "main", "require_root", "wait_until"]
 
 ANSWER_S = 10
 

@@ -8,7 +8,7 @@ import shlex
 import socket
 import subprocess
 
-from api import Bed, call, expect, main, wait_until
+from api import ROOT, Bed, call, expect, main, wait_until
 
 USAGE, NO_DAEMON, TIMEOUT = 2, 7, 8
 
@@ -64,6 +64,12 @@ class CommandLine:
         done = self.ctl("port", check=False)
         expect((done.returncode, done.stdout), (USAGE, ""), "an unfinished command")
         assert "port add" in done.stderr, done.stderr
+
+    def manual(self):
+        """The manual page has every command."""
+        page = (ROOT / "control/man/sluicectl.1").read_text()
+        for command in self.commands():
+            assert re.search(rf"Ic {command}\b", page), f"{command} is not in the manual"
 
     def examples(self):
         """The examples of the help are commands that work, in the order in which they are told."""
@@ -290,6 +296,7 @@ def body(report):
     with Bed() as bed:
         test = CommandLine(bed)
         report.run("help at every level", test.help)
+        report.run("the manual page", test.manual)
         report.run("the examples of the help", test.examples)
         report.run("fields of the lists", test.fields)
         report.run("tables", test.tables)

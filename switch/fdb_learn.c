@@ -387,8 +387,7 @@ static bool makes_sense(const struct fdb *fdb, uint32_t slot, const struct fdb_f
 
 	if (network == 0 || network >= LIMIT_NETWORKS || mac == 0 || mac_is_group(mac) ||
 	    port.id == 0 || port.id >= LIMIT_PORTS || port_ref_is_none(port) ||
-	    found->where >> 48 || (uint16_t)(found->where >> 32) == 0 ||
-	    fdb_bucket_of(fdb, found->key) != bucket)
+	    found->where >> 48 || fdb_bucket_of(fdb, found->key) != bucket)
 		return false;
 	for (uint32_t other = bucket * FDB_WAYS + 1; other < slot; other++) {
 		if (slot_load(fdb, other).key == found->key)

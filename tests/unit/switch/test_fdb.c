@@ -359,6 +359,24 @@ static void what_is_no_table_is_refused(void **state)
 	fdb_close(NULL);
 }
 
+/* Every entry lies where a lookup goes, and is nobody's twin. */
+static void demand_order(const struct fdb *of)
+{
+	struct fdb_entry entry, found;
+	uint32_t cursor = 0;
+
+	while (fdb_next(of, &cursor, &entry)) {
+		uint64_t key = policy_static_key(entry.network, entry.mac);
+		uint32_t bucket = (cursor - 1) / FDB_WAYS, other = bucket * FDB_WAYS;
+
+		assert_int_equal(fdb_bucket_of(of, key), bucket);
+		assert_true(entry.network && entry.network < LIMIT_NETWORKS);
+		assert_true(entry.port.id && entry.port.id < LIMIT_PORTS);
+		while (other < cursor - 1 && fdb_next(of, &other, &found) && other < cursor)
+			assert_false(found.network == entry.network && found.mac == entry.mac);
+	}
+}
+
 /* Whatever lies in the table: adopting, using and emptying it stays in bounds. */
 static void hostile_entries(void **state)
 {
@@ -384,6 +402,7 @@ static void hostile_entries(void **state)
 		}
 		fdb_close(fdb);
 		assert_int_equal(fdb_adopt(memory, memory_size, &fdb), 0);
+		demand_order(fdb);
 		for (unsigned i = 0; i < 500; i++) {
 			learn(RED, MAC(i), (uint16_t)(1 + i % 3), i);
 			look(RED, MAC(i), i);

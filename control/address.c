@@ -89,8 +89,8 @@ static int make_prefix6(const struct in6_addr *address, int length, struct addre
 	bits[0] = be64toh(bits[0]);
 	bits[1] = be64toh(bits[1]);
 	ret->family = AF_INET6;
-	ret->v6 = (struct policy_prefix6){{bits[0] & mask[0], bits[1] & mask[1]},
-					  {mask[0], mask[1]}};
+	ret->v6 =
+		(struct policy_prefix6){{bits[0] & mask[0], bits[1] & mask[1]}, {mask[0], mask[1]}};
 	return (bits[0] & ~mask[0]) | (bits[1] & ~mask[1]) ? -EDOM : 0;
 }
 

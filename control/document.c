@@ -76,8 +76,8 @@ bool document_is_broken(const struct document *document)
 	return document->broken;
 }
 
-struct place document_place(const struct document *document, const json_t *parent,
-			    const char *key, size_t index, enum document_part part)
+struct place document_place(const struct document *document, const json_t *parent, const char *key,
+			    size_t index, enum document_part part)
 {
 	const struct spot *spot = places_find(document->places, parent, key, index);
 
@@ -205,13 +205,13 @@ static int add_file(struct document *document, const char *path, struct problems
 	int error;
 
 	if (fd < 0)
-		return refuse_file(document, problems, PROBLEM_UNREADABLE, path, "cannot open it: %s",
-				   strerror(errno));
+		return refuse_file(document, problems, PROBLEM_UNREADABLE, path,
+				   "cannot open it: %s", strerror(errno));
 	error = read_whole(fd, DOCUMENT_BYTES, &text, &size);
 	close(fd);
 	if (error)
-		return refuse_file(document, problems, PROBLEM_UNREADABLE, path, "cannot read it: %s",
-				   strerror(-error));
+		return refuse_file(document, problems, PROBLEM_UNREADABLE, path,
+				   "cannot read it: %s", strerror(-error));
 	error = document_add_text(document, path, text, size, problems);
 	free(text);
 	return error;

@@ -180,7 +180,8 @@ static void refuse_properties(struct parse *parse, const struct node *node,
 {
 	if (anchor) {
 		refuse(parse, node, PROBLEM_SYNTAX, mark, "anchors are not part of the language");
-		problems_hint(parse->problems, "write the value out, or quote a text that begins with &");
+		problems_hint(parse->problems,
+			      "write the value out, or quote a text that begins with &");
 	}
 	if (tag) {
 		refuse(parse, node, PROBLEM_SYNTAX, mark, "tags are not part of the language");
@@ -295,7 +296,8 @@ static json_t *find_begun(struct parse *parse, const struct node *node, const ya
 			      parse->document->files[first->file], first->key_line,
 			      first->key_column);
 	else if (first)
-		problems_hint(parse->problems, "the first one is at line %u, column %u; keep one of them",
+		problems_hint(parse->problems,
+			      "the first one is at line %u, column %u; keep one of them",
 			      first->key_line, first->key_column);
 	return NULL;
 }
@@ -385,8 +387,8 @@ static int parse_sequence(struct parse *parse, struct node *list)
 		if (member.value && json_array_append_new(list->value, member.value))
 			error = -ENOMEM;
 		else if (member.value && !error)
-			error = places_set(parse->document->places, list->value, NULL,
-					   member.index, &spot);
+			error = places_set(parse->document->places, list->value, NULL, member.index,
+					   &spot);
 		if (error)
 			return error;
 	}
@@ -429,7 +431,8 @@ static int parse_value(struct parse *parse, struct node *node, const yaml_event_
 	if (event->type == YAML_ALIAS_EVENT) {
 		refuse(parse, node, PROBLEM_SYNTAX, &event->start_mark,
 		       "aliases are not part of the language");
-		problems_hint(parse->problems, "write the value out, or quote a text that begins with *");
+		problems_hint(parse->problems,
+			      "write the value out, or quote a text that begins with *");
 		return 0;
 	}
 	return parse_container(parse, node, event);
@@ -444,7 +447,8 @@ static int parse_root(struct parse *parse, const yaml_event_t *event)
 		return parse_value(parse, &root, event);
 	if (event->type == YAML_SCALAR_EVENT && !event->data.scalar.length)
 		return 0; /* only comments */
-	refuse(parse, &root, PROBLEM_WRONG_TYPE, &event->start_mark, "the document must be a mapping");
+	refuse(parse, &root, PROBLEM_WRONG_TYPE, &event->start_mark,
+	       "the document must be a mapping");
 	problems_hint(parse->problems, "it has the keys tenants, uplinks, mirrors");
 	return give_up(parse);
 }

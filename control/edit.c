@@ -58,7 +58,7 @@ static int complete(struct node *into, const json_t *from)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)from, key, value) {
+	json_object_foreach ((json_t *)from, key, value) {
 		struct node member = {into, key, 0, json_object_get(into->value, key)};
 		int error = 0;
 
@@ -206,14 +206,14 @@ static json_t *merge_patch(json_t *target, const json_t *patch)
 		json_decref(target);
 		target = json_object();
 	}
-	json_object_foreach((json_t *)patch, key, value) {
+	json_object_foreach ((json_t *)patch, key, value) {
 		if (json_is_null(value)) {
 			json_object_del(target, key);
 			continue;
 		}
-		if (json_object_set_new(target, key,
-					merge_patch(json_incref(json_object_get(target, key)),
-						    value))) {
+		if (json_object_set_new(
+			    target, key,
+			    merge_patch(json_incref(json_object_get(target, key)), value))) {
 			json_decref(target);
 			return NULL;
 		}

@@ -60,9 +60,9 @@ static void gather_section(struct pairs *pairs, const char *tenant, const json_t
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)old, name, value)
+	json_object_foreach ((json_t *)old, name, value)
 		add_pair(pairs, tenant, name, value, json_object_get(new, name));
-	json_object_foreach((json_t *)new, name, value)
+	json_object_foreach ((json_t *)new, name, value)
 		if (!json_object_get(old, name))
 			add_pair(pairs, tenant, name, NULL, value);
 }
@@ -74,10 +74,10 @@ static void gather_owned(struct pairs *pairs, const char *section, const json_t 
 	const char *tenant;
 	json_t *value;
 
-	json_object_foreach((json_t *)old, tenant, value)
+	json_object_foreach ((json_t *)old, tenant, value)
 		gather_section(pairs, tenant, json_object_get(value, section),
 			       json_object_get(json_object_get(new, tenant), section));
-	json_object_foreach((json_t *)new, tenant, value)
+	json_object_foreach ((json_t *)new, tenant, value)
 		if (!json_object_get(old, tenant))
 			gather_section(pairs, tenant, NULL, json_object_get(value, section));
 }
@@ -99,7 +99,7 @@ static bool is_field(enum edit_kind kind, const char *key)
 
 static void add_field(json_t *fields, const char *key, json_t *old, json_t *new, bool *failed)
 {
-	if (old && new && json_equal(old, new))
+	if (old && new &&json_equal(old, new))
 		return;
 	if (json_object_set_new(fields, key, json_pack("{sO?, sO?}", "old", old, "new", new)))
 		*failed = true;
@@ -116,10 +116,10 @@ static json_t *changed_fields(enum edit_kind kind, const struct pair *pair, bool
 		add_field(fields, "rules", (json_t *)pair->old, (json_t *)pair->new, failed);
 		return fields;
 	}
-	json_object_foreach((json_t *)pair->old, key, value)
+	json_object_foreach ((json_t *)pair->old, key, value)
 		if (is_field(kind, key))
 			add_field(fields, key, value, json_object_get(pair->new, key), failed);
-	json_object_foreach((json_t *)pair->new, key, value)
+	json_object_foreach ((json_t *)pair->new, key, value)
 		if (is_field(kind, key) && !json_object_get(pair->old, key))
 			add_field(fields, key, NULL, value, failed);
 	return fields;

@@ -16,7 +16,7 @@
 
 enum {
 	EMIT_COLUMNS = 100,
-	EMIT_INDENT = 2, /* as wide as a list's dash and its space */
+	EMIT_INDENT = 2,       /* as wide as a list's dash and its space */
 	EMIT_KEY_SIMPLE = 512, /* bytes; libyaml takes keys of 1024 without `?` */
 };
 
@@ -64,7 +64,7 @@ static void put_indent(struct emit *emit, unsigned indent)
 /* Words that some YAML reader takes for a boolean or nothing (YAML 1.1's types). */
 static bool is_reserved_word(const char *text)
 {
-	static const char *const words[] = {"y",   "n",	   "yes",  "no",    "on",
+	static const char *const words[] = {"y",   "n",	   "yes",   "no",  "on",
 					    "off", "true", "false", "null"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -84,7 +84,8 @@ static bool may_be_number(const char *text)
 
 	for (; *text; text++) {
 		dots += *text == '.';
-		if (*text == '/' || dots > 1 || strchr("ghijklmnpqrstuvwyzGHIJKLMNPQRSTUVWYZ", *text))
+		if (*text == '/' || dots > 1 ||
+		    strchr("ghijklmnpqrstuvwyzGHIJKLMNPQRSTUVWYZ", *text))
 			return false;
 	}
 	return true;
@@ -166,7 +167,8 @@ static void put_scalar(struct emit *emit, const json_t *value)
 		put_text(emit, json_string_value(value), json_string_length(value));
 		break;
 	case JSON_INTEGER:
-		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
+			 json_integer_value(value));
 		put(emit, number);
 		break;
 	case JSON_REAL:
@@ -218,7 +220,7 @@ static bool may_flow(const json_t *value)
 		return true;
 	if (json_is_array(value))
 		return list_may_flow(value);
-	json_object_foreach((json_t *)value, key, member) {
+	json_object_foreach ((json_t *)value, key, member) {
 		if (!may_flow(member) || strlen(key) > EMIT_KEY_SIMPLE)
 			return false;
 		is_collection &= json_is_object(member);
@@ -238,7 +240,7 @@ static void put_flow(struct emit *emit, const json_t *value)
 	}
 	emit->flow++;
 	put(emit, json_is_array(value) ? "[" : "{");
-	json_object_foreach((json_t *)value, key, member) {
+	json_object_foreach ((json_t *)value, key, member) {
 		put(emit, separator);
 		put_text(emit, key, strlen(key));
 		put(emit, ": ");
@@ -285,7 +287,7 @@ static void emit_members(struct emit *emit, const json_t *object, unsigned inden
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, key, value) {
+	json_object_foreach ((json_t *)object, key, value) {
 		bool simple = strlen(key) <= EMIT_KEY_SIMPLE;
 
 		put_indent(emit, indent);

@@ -16,16 +16,16 @@ enum {
 };
 
 struct slot {
-	char name[NAME_SIZE];	/* "": free */
+	char name[NAME_SIZE]; /* "": free */
 	uint16_t generation;
-	uint64_t freed;		/* in which commit; 0: never used, or nobody remembers */
+	uint64_t freed; /* in which commit; 0: never used, or nobody remembers */
 };
 
 struct table {
-	uint32_t n_slots;	/* slot 0 is never used */
+	uint32_t n_slots; /* slot 0 is never used */
 	struct slot *slots;
 	uint32_t n_used;
-	uint16_t *by_name;	/* ids in use, in order of names */
+	uint16_t *by_name; /* ids in use, in order of names */
 };
 
 struct ids {
@@ -113,9 +113,9 @@ static void table_inherit(struct table *table, const struct table *from,
 	for (uint32_t i = 1; i < table->n_slots; i++) {
 		struct slot *slot = &table->slots[i];
 
-		if (slot->name[0] && (!objects->count ||
-				      !bsearch(slot->name, objects->first, objects->count,
-					       objects->size, compare_object))) {
+		if (slot->name[0] &&
+		    (!objects->count || !bsearch(slot->name, objects->first, objects->count,
+						 objects->size, compare_object))) {
 			slot->name[0] = '\0';
 			slot->freed = generation;
 		}
@@ -165,8 +165,8 @@ int ids_create(struct ids **ret)
 
 	if (!ids)
 		return -ENOMEM;
-	if (table_init(&ids->tenants, LIMIT_TENANTS) || table_init(&ids->networks, LIMIT_NETWORKS) ||
-	    table_init(&ids->ports, LIMIT_PORTS)) {
+	if (table_init(&ids->tenants, LIMIT_TENANTS) ||
+	    table_init(&ids->networks, LIMIT_NETWORKS) || table_init(&ids->ports, LIMIT_PORTS)) {
 		ids_destroy(ids);
 		return -ENOMEM;
 	}

@@ -131,8 +131,8 @@ const struct model_network *model_network(const struct model *model, const char 
 
 const struct model_port *model_port(const struct model *model, const char *name)
 {
-	return model->n_ports ? bsearch(name, model->ports, model->n_ports,
-					sizeof(model->ports[0]), compare_name)
+	return model->n_ports ? bsearch(name, model->ports, model->n_ports, sizeof(model->ports[0]),
+					compare_name)
 			      : NULL;
 }
 

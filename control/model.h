@@ -90,7 +90,7 @@ struct model_port {
 	struct model_carried *trunk;		/* in order of the networks' names */
 	uint32_t n_trunk;
 	bool trunk_all;				/* uplink: every network that has a VLAN */
-	struct model_carried *map;		/* uplink: VLANs that differ from the network's own */
+	struct model_carried *map;		/* uplink: tags other than the networks' VLANs */
 	uint32_t n_map;
 
 	/* what is bound to it */
@@ -120,7 +120,7 @@ struct model {
 /* What the model must know of its host. */
 struct model_host {
 	const char *run_dir;		/* absolute; relative socket paths lie in it */
-	const char *const *taken;	/* names in run_dir that are not for guests, NULL at the end; or NULL */
+	const char *const *taken;	/* names in it that no guest may have, NULL at the end; or NULL */
 };
 
 /*

@@ -59,8 +59,8 @@ static void refuse_mac(struct reading *reading, const struct mac_claim *a,
 	if (!a_node || !b_node)
 		return;
 	later = reading_later(reading, a_node, b_node);
-	reading_problem(reading, later, PROBLEM_MAC_TWICE, "%s is bound to %s in network %s already",
-			address_format_mac(a->mac, text),
+	reading_problem(reading, later, PROBLEM_MAC_TWICE,
+			"%s is bound to %s in network %s already", address_format_mac(a->mac, text),
 			(later == a_node ? b : a)->draft->port.name, a->network->name);
 	problems_hint(reading->problems, "give one of the ports another MAC");
 }
@@ -80,8 +80,8 @@ static size_t claim_macs(const struct port_draft *draft, struct mac_claim *claim
 		if (port->native)
 			claims[count++] = (struct mac_claim){port->macs[m], port->native, draft};
 		for (uint32_t i = 0; i < port->n_trunk; i++)
-			claims[count++] = (struct mac_claim){port->macs[m], port->trunk[i].network,
-							     draft};
+			claims[count++] =
+				(struct mac_claim){port->macs[m], port->trunk[i].network, draft};
 	}
 	return count;
 }
@@ -96,9 +96,9 @@ static void check_macs(struct reading *reading, const struct node *tenants,
 	for (uint32_t i = 0; i < n_ports; i++)
 		room += drafts[i].port.n_macs * networks_of(&drafts[i].port);
 	if (room > LIMIT_STATICS) {
-		reading_problem_key(reading, tenants, PROBLEM_LIMIT,
-				    "%zu MACs are bound, counted once for each network of their port",
-				    room);
+		reading_problem_key(
+			reading, tenants, PROBLEM_LIMIT,
+			"%zu MACs are bound, counted once for each network of their port", room);
 		problems_hint(reading->problems, "a switch has at most %d", LIMIT_STATICS);
 		return;
 	}
@@ -148,8 +148,8 @@ static bool same_device(const struct port_draft *a, const struct port_draft *b)
 static void refuse_device_of(struct reading *reading, const struct port_draft *draft,
 			     const char *other)
 {
-	reading_problem(reading, draft->device, PROBLEM_DEVICE_TWICE, "\"%s\" is used by %s already",
-			draft->port.device_name, other);
+	reading_problem(reading, draft->device, PROBLEM_DEVICE_TWICE,
+			"\"%s\" is used by %s already", draft->port.device_name, other);
 	problems_hint(reading->problems, "each port needs one of its own");
 }
 
@@ -197,7 +197,8 @@ static void check_role(struct reading *reading, const struct port_draft *draft)
 	if (enforced)
 		return;
 	reading_problem_key(reading, draft->role, PROBLEM_CONFLICT,
-			    "\"%s\" means nothing in a network that is not isolated", draft->role->key);
+			    "\"%s\" means nothing in a network that is not isolated",
+			    draft->role->key);
 	problems_hint(reading->problems, "add \"isolated: true\" to the network, or remove it");
 }
 

@@ -11,7 +11,8 @@
 #include "control/address.h"
 #include "control/model.h"
 
-struct export {
+struct export
+{
 	bool failed;
 };
 
@@ -51,10 +52,8 @@ static void set_quota(struct export *export, json_t *tenant, const struct model_
 		const char *key;
 		uint32_t amount;
 	} amounts[] = {
-		{"ports", quota->ports},
-		{"networks", quota->networks},
-		{"rules", quota->rules},
-		{"macs-per-port", quota->macs_per_port},
+		{"ports", quota->ports},       {"networks", quota->networks},
+		{"rules", quota->rules},       {"macs-per-port", quota->macs_per_port},
 		{"sessions", quota->sessions},
 	};
 	json_t *mapping = json_object();
@@ -187,7 +186,9 @@ static void set_role(struct export *export, json_t *object, const struct model_p
 	case POLICY_ORDINARY: break;
 	case POLICY_PROMISCUOUS: set(export, object, "promiscuous", json_true()); break;
 	case POLICY_ISOLATED: set(export, object, "isolated", json_true()); break;
-	case POLICY_COMMUNITY: set(export, object, "community", json_string(port->community)); break;
+	case POLICY_COMMUNITY:
+		set(export, object, "community", json_string(port->community));
+		break;
 	}
 }
 

@@ -15,7 +15,8 @@
 static void refuse_not_yet(struct reading *reading, const struct node *node, const char *what)
 {
 	reading_problem_key(reading, node, PROBLEM_NOT_YET, "%s are not built yet", what);
-	problems_hint(reading->problems, "remove \"%s\"; nothing may stand here that is not enforced",
+	problems_hint(reading->problems,
+		      "remove \"%s\"; nothing may stand here that is not enforced",
 		      node->key ? node->key : what);
 }
 
@@ -68,10 +69,17 @@ static const struct rule_word group_words[] = {
 };
 
 static const struct rule_word acl_words[] = {
-	{"accept", "accept"}, {"drop", "drop"},		  {"from", "from"},
-	{"from-port", "port"}, {"to", "to"},		  {"to-port", "port"},
-	{"ethertype", "ethertype"}, {"src-mac", "src-mac"}, {"dst-mac", "dst-mac"},
-	{"log", "log"},	      {NULL, NULL},
+	{"accept", "accept"},
+	{"drop", "drop"},
+	{"from", "from"},
+	{"from-port", "port"},
+	{"to", "to"},
+	{"to-port", "port"},
+	{"ethertype", "ethertype"},
+	{"src-mac", "src-mac"},
+	{"dst-mac", "dst-mac"},
+	{"log", "log"},
+	{NULL, NULL},
 };
 
 static bool is_rule_word(const struct rule_word *words, const char *key)
@@ -123,7 +131,7 @@ static void read_rule_mapping(struct reading *reading, const struct node *node,
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(node->value, key, value) {
+	json_object_foreach (node->value, key, value) {
 		const struct node *member = reading_member(reading, node, key);
 
 		if (!member)
@@ -168,10 +176,11 @@ static void read_rules(struct reading *reading, const struct node *node,
 		} else if (json_is_object(rule->value)) {
 			read_rule_mapping(reading, rule, words, parse);
 		} else {
-			reading_problem(reading, rule, PROBLEM_WRONG_TYPE, "a rule is one line or a mapping");
-			problems_hint(reading->problems, words == group_words
-							  ? "as in: allow in tcp 80 from any"
-							  : "as in: accept tcp to any port 80");
+			reading_problem(reading, rule, PROBLEM_WRONG_TYPE,
+					"a rule is one line or a mapping");
+			problems_hint(reading->problems,
+				      words == group_words ? "as in: allow in tcp 80 from any"
+							   : "as in: accept tcp to any port 80");
 		}
 	}
 }
@@ -185,7 +194,7 @@ static void read_rule_lists(struct reading *reading, const struct node *node,
 
 	if (!reading_is_mapping(reading, node))
 		return;
-	json_object_foreach(node->value, key, value) {
+	json_object_foreach (node->value, key, value) {
 		const struct node *list = reading_member(reading, node, key);
 
 		if (!list)
@@ -347,7 +356,7 @@ void model_read_mirrors(struct reading *reading, const struct node *node)
 
 	if (!reading_is_mapping(reading, node))
 		return;
-	json_object_foreach(node->value, key, value) {
+	json_object_foreach (node->value, key, value) {
 		const struct node *mirror = reading_member(reading, node, key);
 
 		if (!mirror)

@@ -23,7 +23,7 @@ struct port_draft {
 void model_read_tenants(struct reading *reading, const struct node *tenants);
 void model_read_networks(struct reading *reading, const struct node *tenants);
 
-/* model_port.c: the ports of all tenants and the uplinks, by name; *@ret_drafts is in the same order. */
+/* model_port.c: ports of all tenants and uplinks, by name; *@ret_drafts in the same order. */
 void model_read_ports(struct reading *reading, const struct node *tenants,
 		      const struct node *uplinks, struct port_draft **ret_drafts);
 

@@ -18,8 +18,7 @@ enum {
 };
 
 /* The first of the keys that name a device, or a problem at the second. */
-static bool claim_device(struct reading *reading, const struct node *node,
-			 struct port_draft *draft)
+static bool claim_device(struct reading *reading, const struct node *node, struct port_draft *draft)
 {
 	if (!draft->device) {
 		draft->device = node;
@@ -121,7 +120,8 @@ static void read_vhost_user(struct reading *reading, const struct node *node, vo
 	if (!text)
 		return;
 	if (!is_plain_path(text)) {
-		reading_problem(reading, node, PROBLEM_BAD_VALUE, "\"%s\" is not a plain path", text);
+		reading_problem(reading, node, PROBLEM_BAD_VALUE, "\"%s\" is not a plain path",
+				text);
 		problems_hint(reading->problems,
 			      "write the path of a socket without empty, \".\" and \"..\" steps");
 		return;
@@ -136,13 +136,14 @@ static void read_vhost_user(struct reading *reading, const struct node *node, vo
 	if (strlen(path) > SOCKET_PATH_MAX) {
 		reading_problem(reading, node, PROBLEM_OUT_OF_RANGE,
 				"the path of the socket has %zu bytes", strlen(path));
-		problems_hint(reading->problems, "at most %d, the run directory included: choose a shorter name",
+		problems_hint(reading->problems,
+			      "at most %d, the run directory included: choose a shorter name",
 			      (int)SOCKET_PATH_MAX);
 		return;
 	}
 	if (is_taken(reading->host, path)) {
-		reading_problem(reading, node, PROBLEM_DEVICE_TWICE, "\"%s\" belongs to the switch itself",
-				text);
+		reading_problem(reading, node, PROBLEM_DEVICE_TWICE,
+				"\"%s\" belongs to the switch itself", text);
 		problems_hint(reading->problems, "choose another name");
 		return;
 	}
@@ -266,7 +267,8 @@ static void read_macs(struct reading *reading, const struct node *node, void *ob
 		for (uint32_t m = 0; m < port->n_macs; m++)
 			twice |= port->macs[m] == mac;
 		if (twice) {
-			reading_problem(reading, element, PROBLEM_MAC_TWICE, "the MAC is in the list already");
+			reading_problem(reading, element, PROBLEM_MAC_TWICE,
+					"the MAC is in the list already");
 			problems_hint(reading->problems, "remove one of them");
 		} else {
 			port->macs[port->n_macs++] = mac;
@@ -334,7 +336,8 @@ static void read_addresses(struct reading *reading, const struct node *node, voi
 		if (!element || !reading_prefix(reading, element, &prefix) ||
 		    add_prefix(port, &prefix))
 			continue;
-		reading_problem(reading, element, PROBLEM_BAD_VALUE, "the address is in the list already");
+		reading_problem(reading, element, PROBLEM_BAD_VALUE,
+				"the address is in the list already");
 		problems_hint(reading->problems, "remove one of them");
 	}
 	qsort(port->addresses4, port->n_addresses4, sizeof(port->addresses4[0]), compare_prefixes4);
@@ -430,9 +433,9 @@ static void finish_port(struct reading *reading, struct port_draft *draft)
 	if (!draft->device) {
 		reading_problem_key(reading, draft->node, PROBLEM_MISSING_KEY,
 				    "nothing to attach to");
-		problems_hint(reading->problems, draft->port.tenant
-						  ? "add \"vhost-user\", \"tap\" or \"device\""
-						  : "add \"device\" or \"tap\"");
+		problems_hint(reading->problems,
+			      draft->port.tenant ? "add \"vhost-user\", \"tap\" or \"device\""
+						 : "add \"device\" or \"tap\"");
 	}
 	if (draft->mode && draft->device && strcmp(draft->device->key, "vhost-user")) {
 		reading_problem_key(reading, draft->mode, PROBLEM_CONFLICT,
@@ -440,7 +443,8 @@ static void finish_port(struct reading *reading, struct port_draft *draft)
 		problems_hint(reading->problems, "remove it, or attach by \"vhost-user\"");
 	}
 	if (draft->queues && draft->port.device == MODEL_DEVICE && draft->port.queues > 1) {
-		reading_problem(reading, draft->queues, PROBLEM_CONFLICT, "a device has one queue here");
+		reading_problem(reading, draft->queues, PROBLEM_CONFLICT,
+				"a device has one queue here");
 		problems_hint(reading->problems, "remove \"queues\"");
 	}
 	if (draft->port.tenant)
@@ -451,23 +455,22 @@ static void finish_port(struct reading *reading, struct port_draft *draft)
 	}
 	reading_problem_key(reading, draft->node, PROBLEM_MISSING_KEY,
 			    "the uplink carries no network");
-	problems_hint(reading->problems, "add \"trunk: all\", or \"trunk\" with a list of networks");
+	problems_hint(reading->problems,
+		      "add \"trunk: all\", or \"trunk\" with a list of networks");
 }
 
 /* A port of @tenant, or an uplink. */
 static void read_port(struct reading *reading, const struct node *node, struct model_tenant *tenant,
 		      struct port_draft *draft)
 {
-	*draft = (struct port_draft){
-		.node = node,
-		.port = {
-			.name = tenant ? arena_format(reading->arena, "%s/%s", tenant->name, node->key)
-				       : arena_text(reading->arena, node->key),
-			.tenant = tenant,
-			.mode = tenant ? POLICY_ACCESS : POLICY_TRUNK,
-			.queues = 1,
-			.spoof_guard = tenant != NULL,
-		},
+	*draft = (struct port_draft){.node = node};
+	draft->port = (struct model_port){
+		.name = tenant ? arena_format(reading->arena, "%s/%s", tenant->name, node->key)
+			       : arena_text(reading->arena, node->key),
+		.tenant = tenant,
+		.mode = tenant ? POLICY_ACCESS : POLICY_TRUNK,
+		.queues = 1,
+		.spoof_guard = tenant != NULL,
 	};
 	if (!draft->port.name) {
 		reading->no_memory = true;
@@ -486,7 +489,7 @@ static uint32_t read_mapping_of_ports(struct reading *reading, const struct node
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(ports->value, key, value) {
+	json_object_foreach (ports->value, key, value) {
 		const struct node *node = reading_member(reading, ports, key);
 
 		if (node && reading_key_is_name(reading, node))
@@ -530,7 +533,7 @@ void model_read_ports(struct reading *reading, const struct node *tenants,
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(tenants ? tenants->value : NULL, key, value)
+	json_object_foreach (tenants ? tenants->value : NULL, key, value)
 		count += json_object_size(json_object_get(value, "ports"));
 	if (count > LIMIT_PORTS - 1) {
 		reading_problem_key(reading, tenants ? tenants : uplinks, PROBLEM_LIMIT,
@@ -542,15 +545,15 @@ void model_read_ports(struct reading *reading, const struct node *tenants,
 	model->ports = reading_alloc(reading, count, sizeof(model->ports[0]));
 	if (!drafts || !model->ports)
 		return;
-	json_object_foreach(tenants ? tenants->value : NULL, key, value) {
+	json_object_foreach (tenants ? tenants->value : NULL, key, value) {
 		const struct node *tenant = reading_member(reading, tenants, key);
 
 		if (tenant)
 			model->n_ports += read_ports_of(reading, tenant, drafts + model->n_ports);
 	}
 	if (uplinks)
-		model->n_ports += read_mapping_of_ports(reading, uplinks, NULL,
-							drafts + model->n_ports);
+		model->n_ports +=
+			read_mapping_of_ports(reading, uplinks, NULL, drafts + model->n_ports);
 	if (reading->no_memory)
 		return;
 	qsort(drafts, model->n_ports, sizeof(drafts[0]), compare_drafts);

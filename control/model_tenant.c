@@ -54,12 +54,9 @@ static void read_quota_sessions(struct reading *reading, const struct node *node
 }
 
 static const struct reading_key quota_keys[] = {
-	{"ports", read_quota_ports},
-	{"networks", read_quota_networks},
-	{"rules", read_quota_rules},
-	{"macs-per-port", read_quota_macs},
-	{"sessions", read_quota_sessions},
-	{NULL, NULL},
+	{"ports", read_quota_ports},	   {"networks", read_quota_networks},
+	{"rules", read_quota_rules},	   {"macs-per-port", read_quota_macs},
+	{"sessions", read_quota_sessions}, {NULL, NULL},
 };
 
 static void read_quota(struct reading *reading, const struct node *node, void *tenant)
@@ -115,9 +112,12 @@ static void read_later(struct reading *reading, const struct node *node, void *t
 }
 
 static const struct reading_key tenant_keys[] = {
-	{"quota", read_quota},	 {"users", read_users},
-	{"networks", read_later}, {"groups", model_read_groups},
-	{"acls", model_read_acls}, {"ports", read_later},
+	{"quota", read_quota},
+	{"users", read_users},
+	{"networks", read_later},
+	{"groups", model_read_groups},
+	{"acls", model_read_acls},
+	{"ports", read_later},
 	{NULL, NULL},
 };
 
@@ -129,13 +129,14 @@ void model_read_tenants(struct reading *reading, const struct node *tenants)
 	json_t *value;
 
 	if (count > LIMIT_TENANTS - 1) {
-		reading_problem_key(reading, tenants, PROBLEM_LIMIT, "%zu tenants are too many", count);
+		reading_problem_key(reading, tenants, PROBLEM_LIMIT, "%zu tenants are too many",
+				    count);
 		problems_hint(reading->problems, "a switch has at most %d", LIMIT_TENANTS - 1);
 	}
 	model->tenants = reading_alloc(reading, count, sizeof(model->tenants[0]));
 	if (!model->tenants)
 		return;
-	json_object_foreach(tenants->value, key, value) {
+	json_object_foreach (tenants->value, key, value) {
 		struct model_tenant *tenant = &model->tenants[model->n_tenants];
 		const struct node *node = reading_member(reading, tenants, key);
 
@@ -248,15 +249,16 @@ static void read_networks_of(struct reading *reading, const struct node *node)
 
 	if (!networks || !tenant || !json_is_object(networks->value))
 		return;
-	json_object_foreach(networks->value, key, value) {
+	json_object_foreach (networks->value, key, value) {
 		const struct node *network = reading_member(reading, networks, key);
 
 		if (network)
 			read_network(reading, network, tenant);
 	}
 	if (tenant->n_networks > tenant->quota.networks) {
-		reading_problem_key(reading, networks, PROBLEM_QUOTA, "%u networks, the quota is %u",
-				    tenant->n_networks, tenant->quota.networks);
+		reading_problem_key(reading, networks, PROBLEM_QUOTA,
+				    "%u networks, the quota is %u", tenant->n_networks,
+				    tenant->quota.networks);
 		problems_hint(reading->problems, "remove some, or raise quota.networks of %s",
 			      tenant->name);
 	}
@@ -269,16 +271,17 @@ void model_read_networks(struct reading *reading, const struct node *tenants)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(tenants->value, key, value)
+	json_object_foreach (tenants->value, key, value)
 		count += json_object_size(json_object_get(value, "networks"));
 	if (count > LIMIT_NETWORKS - 1) {
-		reading_problem_key(reading, tenants, PROBLEM_LIMIT, "%zu networks are too many", count);
+		reading_problem_key(reading, tenants, PROBLEM_LIMIT, "%zu networks are too many",
+				    count);
 		problems_hint(reading->problems, "a switch has at most %d", LIMIT_NETWORKS - 1);
 	}
 	model->networks = reading_alloc(reading, count, sizeof(model->networks[0]));
 	if (!model->networks)
 		return;
-	json_object_foreach(tenants->value, key, value) {
+	json_object_foreach (tenants->value, key, value) {
 		const struct node *tenant = reading_member(reading, tenants, key);
 
 		if (tenant)

@@ -48,7 +48,8 @@ const struct model_network *model_find_network(struct reading *reading, const st
 	else if (!tenant)
 		problems_hint(reading->problems, "an uplink names networks as TENANT/NETWORK");
 	else
-		problems_hint(reading->problems, "describe it under tenants.%s.networks", tenant->name);
+		problems_hint(reading->problems, "describe it under tenants.%s.networks",
+			      tenant->name);
 	return NULL;
 }
 
@@ -63,15 +64,16 @@ static bool wire_claim(struct reading *reading, const struct node *node, struct 
 		return true;
 	}
 	if (other == network) {
-		reading_problem(reading, node, PROBLEM_BAD_VALUE, "the network is in the list already");
+		reading_problem(reading, node, PROBLEM_BAD_VALUE,
+				"the network is in the list already");
 		problems_hint(reading->problems, "remove one of them");
 		return false;
 	}
 	reading_problem(reading, node, PROBLEM_VLAN_TWICE,
 			"VLAN %u is used twice on \"%s\": by %s and by %s", vlan, wire->name,
 			other->name, network->name);
-	problems_hint(reading->problems, "give one of the networks another vlan, or take it off \"%s\"",
-		      wire->name);
+	problems_hint(reading->problems,
+		      "give one of the networks another vlan, or take it off \"%s\"", wire->name);
 	return false;
 }
 
@@ -154,7 +156,8 @@ void model_read_trunk(struct reading *reading, const struct node *node, struct p
 	if (!wire)
 		return;
 	if (!json_is_object(node->value)) {
-		reading_problem(reading, node, PROBLEM_WRONG_TYPE, "a port's trunk must be a mapping");
+		reading_problem(reading, node, PROBLEM_WRONG_TYPE,
+				"a port's trunk must be a mapping");
 		problems_hint(reading->problems, "write {native: NETWORK, allow: [NETWORK, ...]}");
 		return;
 	}
@@ -195,7 +198,7 @@ static void read_map(struct reading *reading, const struct node *map, struct mod
 	port->map = reading_alloc(reading, count, sizeof(port->map[0]));
 	if (!port->map)
 		return;
-	json_object_foreach(map->value, key, value) {
+	json_object_foreach (map->value, key, value) {
 		const struct node *node = reading_member(reading, map, key);
 		const struct model_network *network;
 		uint32_t vlan;
@@ -247,6 +250,19 @@ static const struct node *tag_node(struct reading *reading, const struct port_dr
 	return vlan_node(reading, draft->node, network);
 }
 
+/* Where to tell that both networks have one tag. */
+static const struct node *clash_node(struct reading *reading, const struct port_draft *draft,
+				     const struct model_network *a, const struct model_network *b)
+{
+	const struct node *a_node, *b_node;
+
+	if (reading->problems->count == PROBLEMS_MAX)
+		return draft->network; /* it is only counted */
+	a_node = tag_node(reading, draft, a);
+	b_node = tag_node(reading, draft, b);
+	return a_node && b_node ? reading_later(reading, a_node, b_node) : draft->network;
+}
+
 static void carry_all(struct reading *reading, struct port_draft *draft, struct wire *wire)
 {
 	const struct model *model = reading->model;
@@ -256,17 +272,14 @@ static void carry_all(struct reading *reading, struct port_draft *draft, struct 
 	port->trunk = reading_alloc(reading, model->n_networks, sizeof(port->trunk[0]));
 	for (uint32_t i = 0; port->trunk && i < model->n_networks; i++) {
 		const struct model_network *network = &model->networks[i];
+		const struct node *node = draft->network;
 		uint16_t tag = tag_on(port, network);
-		const struct node *node, *other = NULL;
 
 		if (!network->vlan)
 			continue; /* stays on this host */
-		node = tag_node(reading, draft, network);
 		if (wire->by_vlan[tag])
-			other = tag_node(reading, draft, wire->by_vlan[tag]);
-		if (node && other)
-			node = reading_later(reading, node, other);
-		if (node && wire_claim(reading, node, wire, network, tag))
+			node = clash_node(reading, draft, network, wire->by_vlan[tag]);
+		if (wire_claim(reading, node, wire, network, tag))
 			carry(port, network, tag);
 	}
 }
@@ -313,8 +326,9 @@ static void finish_map(struct reading *reading, struct port_draft *draft)
 			reading_problem_key(reading, node, PROBLEM_CONFLICT,
 					    "the uplink does not carry %s", network->name);
 			problems_hint(reading->problems,
-				      port->trunk_all ? "give the network a vlan, or name it in \"trunk\""
-						      : "name it in \"trunk\", too");
+				      port->trunk_all
+					      ? "give the network a vlan, or name it in \"trunk\""
+					      : "name it in \"trunk\", too");
 		}
 		if (port->map[i].vlan != network->vlan)
 			port->map[kept++] = port->map[i];
@@ -338,7 +352,8 @@ void model_read_uplink_trunk(struct reading *reading, struct port_draft *draft)
 	} else if (json_is_array(node->value)) {
 		carry_listed(reading, draft, wire);
 	} else {
-		reading_problem(reading, node, PROBLEM_WRONG_TYPE, "an uplink's trunk must be a list");
+		reading_problem(reading, node, PROBLEM_WRONG_TYPE,
+				"an uplink's trunk must be a list");
 		problems_hint(reading->problems, "write all, or [TENANT/NETWORK, ...]");
 		return;
 	}

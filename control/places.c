@@ -64,7 +64,8 @@ static bool member_of(const json_t *parent, const char *key, size_t index, uintp
 /* The entry of the member, or the empty one where it belongs. */
 static struct entry *find_entry(const struct places *places, const json_t *parent, uintptr_t member)
 {
-	uint64_t hash = ((uintptr_t)parent ^ member * 0xff51afd7ed558ccdULL) * 0x9e3779b97f4a7c15ULL;
+	uint64_t hash =
+		((uintptr_t)parent ^ member * 0xff51afd7ed558ccdULL) * 0x9e3779b97f4a7c15ULL;
 	size_t at = (hash ^ hash >> 32) & (places->size - 1);
 
 	while (places->entries[at].parent &&

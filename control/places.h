@@ -24,7 +24,7 @@ struct spot {
 	uint32_t key_column;
 	uint32_t line;		/* of the value */
 	uint32_t column;
-	bool exact;		/* a scalar on one line, without escapes: its characters stand there */
+	bool exact;		/* a scalar on one line without escapes: as it is written */
 	uint8_t lead;		/* then: characters before its first, a quote */
 };
 

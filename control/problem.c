@@ -42,10 +42,11 @@ void problems_clear(struct problems *problems)
 /* Bytes of the UTF-8 character at @text (RFC 3629), or 0 if it is none. */
 static size_t character_size(const unsigned char *text)
 {
-	size_t size = text[0] < 0x80 ? 1
+	size_t size = text[0] < 0x80			  ? 1
 		      : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
 		      : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
-		      : text[0] >= 0xf0 && text[0] < 0xf5 ? 4 : 0;
+		      : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
+							  : 0;
 
 	for (size_t i = 1; i < size; i++)
 		if ((text[i] & 0xc0) != 0x80)
@@ -189,10 +190,10 @@ json_t *problems_json(const struct problems *problems)
 
 	for (unsigned i = 0; array && i < problems->count; i++) {
 		const struct problem *problem = &problems->list[i];
-		json_t *object = json_pack(
-			"{ss, ss, ss, ss*, ss*}", "reason", problem_word(problem->reason), "path",
-			problem->path, "message", problem->message, "hint", problem->hint, "file",
-			problem->place.file);
+		json_t *object =
+			json_pack("{ss, ss, ss, ss*, ss*}", "reason", problem_word(problem->reason),
+				  "path", problem->path, "message", problem->message, "hint",
+				  problem->hint, "file", problem->place.file);
 
 		if (object && problem->place.line &&
 		    (json_object_set_new(object, "line", json_integer(problem->place.line)) ||

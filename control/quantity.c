@@ -67,7 +67,7 @@ int quantity_count(const char *text, uint64_t *ret)
 int quantity_duration(const char *text, uint64_t *ret_ms)
 {
 	static const struct unit units[] = {
-		{"ms", 1},	 {"s", 1000},	  {"m", 60000}, {"min", 60000},
+		{"ms", 1},	{"s", 1000},	 {"m", 60000}, {"min", 60000},
 		{"h", 3600000}, {"d", 86400000}, {NULL, 0},
 	};
 

@@ -123,7 +123,8 @@ bool reading_is_mapping(struct reading *reading, const struct node *node)
 		return true;
 	reading_problem(reading, node, PROBLEM_WRONG_TYPE, "must be a mapping, is %s",
 			type_word(node->value));
-	problems_hint(reading->problems, "write {KEY: VALUE, ...}, or KEY: VALUE on lines indented below");
+	problems_hint(reading->problems,
+		      "write {KEY: VALUE, ...}, or KEY: VALUE on lines indented below");
 	return false;
 }
 
@@ -150,7 +151,7 @@ void reading_mapping(struct reading *reading, const struct node *node,
 
 	if (!reading_is_mapping(reading, node))
 		return;
-	json_object_foreach(node->value, name, value) {
+	json_object_foreach (node->value, name, value) {
 		const struct node *member = make_node(reading, node, name, 0, value);
 		struct suggest suggest = reading_suggest(reading, name);
 		const struct reading_key *key = keys;
@@ -165,7 +166,8 @@ void reading_mapping(struct reading *reading, const struct node *node,
 			key->read(reading, member, object);
 			continue;
 		}
-		reading_problem_key(reading, member, PROBLEM_UNKNOWN_KEY, "unknown key \"%s\"", name);
+		reading_problem_key(reading, member, PROBLEM_UNKNOWN_KEY, "unknown key \"%s\"",
+				    name);
 		if (suggest.best)
 			problems_hint(reading->problems, "did you mean \"%s\"?", suggest.best);
 	}
@@ -247,7 +249,8 @@ bool reading_count(struct reading *reading, const struct node *node, uint32_t mi
 		return true;
 	}
 	if (error == -EINVAL)
-		reading_problem(reading, node, PROBLEM_BAD_VALUE, "\"%s\" is not a whole number", text);
+		reading_problem(reading, node, PROBLEM_BAD_VALUE, "\"%s\" is not a whole number",
+				text);
 	else
 		reading_problem(reading, node, PROBLEM_OUT_OF_RANGE, "%s is out of range", text);
 	problems_hint(reading->problems, "write a number from %u to %u", min, max);
@@ -270,13 +273,16 @@ bool reading_duration(struct reading *reading, const struct node *node, uint32_t
 	}
 	if (error == -EDOM) {
 		reading_problem(reading, node, PROBLEM_MISSING_UNIT, "\"%s\" has no unit", text);
-		problems_hint(reading->problems, "write %ss, or %sms, %sm, %sh", text, text, text, text);
+		problems_hint(reading->problems, "write %ss, or %sms, %sm, %sh", text, text, text,
+			      text);
 	} else if (error == -EINVAL) {
 		reading_problem(reading, node, PROBLEM_BAD_VALUE, "\"%s\" is not a time", text);
-		problems_hint(reading->problems, "write a number and its unit, as in 500ms, 300s, 5m, 1h");
+		problems_hint(reading->problems,
+			      "write a number and its unit, as in 500ms, 300s, 5m, 1h");
 	} else {
 		reading_problem(reading, node, PROBLEM_OUT_OF_RANGE, "%s is out of range", text);
-		problems_hint(reading->problems, "at least %us, at most %us", min_ms / 1000, max_ms / 1000);
+		problems_hint(reading->problems, "at least %us, at most %us", min_ms / 1000,
+			      max_ms / 1000);
 	}
 	return false;
 }
@@ -289,13 +295,15 @@ bool reading_mac(struct reading *reading, const struct node *node, mac48 *ret)
 	if (!text)
 		return false;
 	if (address_parse_mac(text, &mac)) {
-		reading_problem(reading, node, PROBLEM_BAD_VALUE, "\"%s\" is not a MAC address", text);
-		problems_hint(reading->problems, "write six bytes in hex, as in \"52:54:00:12:34:56\"");
+		reading_problem(reading, node, PROBLEM_BAD_VALUE, "\"%s\" is not a MAC address",
+				text);
+		problems_hint(reading->problems,
+			      "write six bytes in hex, as in \"52:54:00:12:34:56\"");
 		return false;
 	}
 	if (mac == 0 || mac_is_group(mac)) {
-		reading_problem(reading, node, PROBLEM_BAD_VALUE, "%s is not the address of one station",
-				text);
+		reading_problem(reading, node, PROBLEM_BAD_VALUE,
+				"%s is not the address of one station", text);
 		problems_hint(reading->problems, "the first byte is even, and not all are zero");
 		return false;
 	}

@@ -16,9 +16,9 @@
 
 struct scan {
 	const char *text;
-	size_t next;		/* behind the present word */
-	size_t start;		/* of the present word */
-	char word[RULE_TEXT];	/* the present word; "" at the end */
+	size_t next;	      /* behind the present word */
+	size_t start;	      /* of the present word */
+	char word[RULE_TEXT]; /* the present word; "" at the end */
 	struct rule_fault *fault;
 };
 
@@ -45,8 +45,8 @@ static bool at_end(const struct scan *scan)
 }
 
 /* The present word is wrong; @hint says what would be right. */
-static __attribute__((format(printf, 3, 4))) int
-refuse(struct scan *scan, const char *hint, const char *message, ...)
+static __attribute__((format(printf, 3, 4))) int refuse(struct scan *scan, const char *hint,
+							const char *message, ...)
 {
 	va_list args;
 
@@ -69,8 +69,8 @@ static int refuse_word(struct scan *scan, const char *wanted)
 static int begin(struct scan *scan)
 {
 	if (strlen(scan->text) >= RULE_TEXT)
-		return refuse(scan, "write several shorter rules", "the rule has more than %d bytes",
-			      RULE_TEXT - 1);
+		return refuse(scan, "write several shorter rules",
+			      "the rule has more than %d bytes", RULE_TEXT - 1);
 	advance(scan);
 	return 0;
 }
@@ -81,26 +81,47 @@ struct word_number {
 };
 
 static const struct word_number protocols[] = {
-	{"any", RULE_ANY},	   {"tcp", IPPROTO_TCP},       {"udp", IPPROTO_UDP},
-	{"sctp", IPPROTO_SCTP},	   {"icmp", IPPROTO_ICMP},     {"icmpv6", IPPROTO_ICMPV6},
+	{"any", RULE_ANY},
+	{"tcp", IPPROTO_TCP},
+	{"udp", IPPROTO_UDP},
+	{"sctp", IPPROTO_SCTP},
+	{"icmp", IPPROTO_ICMP},
+	{"icmpv6", IPPROTO_ICMPV6},
 	{NULL, 0},
 };
 
 /* RFC 792, RFC 1256 */
 static const struct word_number icmp_types[] = {
-	{"echo-reply", 0},	     {"destination-unreachable", 3}, {"redirect", 5},
-	{"echo-request", 8},	     {"router-advertisement", 9},    {"router-solicitation", 10},
-	{"time-exceeded", 11},	     {"parameter-problem", 12},	     {"timestamp-request", 13},
-	{"timestamp-reply", 14},     {NULL, 0},
+	{"echo-reply", 0},
+	{"destination-unreachable", 3},
+	{"redirect", 5},
+	{"echo-request", 8},
+	{"router-advertisement", 9},
+	{"router-solicitation", 10},
+	{"time-exceeded", 11},
+	{"parameter-problem", 12},
+	{"timestamp-request", 13},
+	{"timestamp-reply", 14},
+	{NULL, 0},
 };
 
 /* RFC 4443, RFC 4861, RFC 3810 */
 static const struct word_number icmpv6_types[] = {
-	{"destination-unreachable", 1}, {"packet-too-big", 2},		{"time-exceeded", 3},
-	{"parameter-problem", 4},	{"echo-request", 128},		{"echo-reply", 129},
-	{"listener-query", 130},	{"listener-report", 131},	{"router-solicitation", 133},
-	{"router-advertisement", 134},	{"neighbor-solicitation", 135}, {"neighbor-advertisement", 136},
-	{"redirect", 137},		{"listener-report-v2", 143},	{NULL, 0},
+	{"destination-unreachable", 1},
+	{"packet-too-big", 2},
+	{"time-exceeded", 3},
+	{"parameter-problem", 4},
+	{"echo-request", 128},
+	{"echo-reply", 129},
+	{"listener-query", 130},
+	{"listener-report", 131},
+	{"router-solicitation", 133},
+	{"router-advertisement", 134},
+	{"neighbor-solicitation", 135},
+	{"neighbor-advertisement", 136},
+	{"redirect", 137},
+	{"listener-report-v2", 143},
+	{NULL, 0},
 };
 
 static const struct word_number ethertypes[] = {
@@ -130,8 +151,9 @@ static bool word_or_byte(const struct scan *scan, const struct word_number *word
 static int parse_protocol(struct scan *scan, int *ret)
 {
 	if (!word_or_byte(scan, protocols, ret))
-		return refuse_word(scan, "a protocol comes here: any, tcp, udp, sctp, icmp, icmpv6, "
-					 "or a number from 0 to 255");
+		return refuse_word(scan,
+				   "a protocol comes here: any, tcp, udp, sctp, icmp, icmpv6, "
+				   "or a number from 0 to 255");
 	advance(scan);
 	return 0;
 }
@@ -179,7 +201,8 @@ static int parse_ports(struct scan *scan, int protocol, struct rule_ports *ret)
 static int parse_icmp_type(struct scan *scan, int protocol, int *ret)
 {
 	if (!word_or_byte(scan, protocol == IPPROTO_ICMP ? icmp_types : icmpv6_types, ret))
-		return refuse_word(scan, "an ICMP type comes here, by name (echo-request) or number");
+		return refuse_word(scan,
+				   "an ICMP type comes here, by name (echo-request) or number");
 	advance(scan);
 	return 0;
 }
@@ -236,8 +259,9 @@ static int parse_direction_peer(struct scan *scan, struct rule_group *rule)
 			      "the peer of \"%s\" is not \"%s\" somebody", rule->out ? "out" : "in",
 			      scan->word);
 	if (!is_word(scan, rule->out ? "to" : "from"))
-		return refuse_word(scan, rule->out ? "\"to PEER\" or the end of the rule comes here"
-						   : "\"from PEER\" or the end of the rule comes here");
+		return refuse_word(scan,
+				   rule->out ? "\"to PEER\" or the end of the rule comes here"
+					     : "\"from PEER\" or the end of the rule comes here");
 	advance(scan);
 	return parse_peer(scan, &rule->peer);
 }
@@ -249,7 +273,8 @@ static int parse_group(struct scan *scan, struct rule_group *rule)
 	if (error)
 		return error;
 	if (!is_word(scan, "allow"))
-		return refuse_word(scan, "a group's rule begins with \"allow in\" or \"allow out\"");
+		return refuse_word(scan,
+				   "a group's rule begins with \"allow in\" or \"allow out\"");
 	advance(scan);
 	if (!is_word(scan, "in") && !is_word(scan, "out"))
 		return refuse_word(scan, "\"in\" or \"out\" comes here");
@@ -307,13 +332,14 @@ static int parse_ethertype(struct scan *scan, int *ret)
 	if (*ret == RULE_ANY && !strncmp(scan->word, "0x", 2)) {
 		number = strtoul(scan->word + 2, &end, 16);
 		/* IEEE 802.3, 3.2.6: smaller numbers are lengths */
-		if (scan->word[2] && strspn(scan->word + 2, "0123456789abcdefABCDEF") ==
-					     strlen(scan->word + 2) &&
+		if (scan->word[2] &&
+		    strspn(scan->word + 2, "0123456789abcdefABCDEF") == strlen(scan->word + 2) &&
 		    number >= 0x600 && number <= 0xffff)
 			*ret = (int)number;
 	}
 	if (*ret == RULE_ANY)
-		return refuse_word(scan, "an EtherType comes here: ip, ipv6, arp, or 0x0600 to 0xffff");
+		return refuse_word(scan,
+				   "an EtherType comes here: ip, ipv6, arp, or 0x0600 to 0xffff");
 	advance(scan);
 	return 0;
 }
@@ -335,8 +361,9 @@ static int parse_acl_part(struct scan *scan, struct rule_acl *rule, unsigned *se
 	while (part < 6 && !is_word(scan, parts[part]))
 		part++;
 	if (part == 6)
-		return refuse_word(scan, "from, to, ethertype, src-mac, dst-mac, log, or the end of "
-					 "the rule comes here");
+		return refuse_word(scan,
+				   "from, to, ethertype, src-mac, dst-mac, log, or the end of "
+				   "the rule comes here");
 	if (*seen & 1u << part)
 		return refuse(scan, "say it once", "\"%s\" is there already", scan->word);
 	*seen |= 1u << part;

@@ -78,7 +78,7 @@ struct rule_acl {
 };
 
 struct rule_fault {
-	size_t offset; /* bytes before the word that is wrong; the text's length: something is missing */
+	size_t offset; /* bytes before the word that is wrong; at the end: one is missing */
 	char message[160];
 	char hint[160];
 };

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 enum {
-	STORE_BYTES_MAX = 256 << 20, /* more was never written */
-	DIGEST_TEXT = 17,	     /* bytes of a digest in hex, NUL included */
+	STORE_BYTES_MAX = 256 << 20,  /* more was never written */
+	DIGEST_TEXT = 17,	      /* bytes of a digest in hex, NUL included */
 	HEAD_TEXT = 15 + DIGEST_TEXT, /* bytes of the first line, newline included */
 };
 
@@ -149,11 +149,10 @@ static int write_whole(int fd, const char *text, size_t size)
 /* The two lines of the file. */
 static int format_state(const struct store_state *state, char **ret_text, size_t *ret_size)
 {
-	json_t *value = json_pack("{sI, so, sO}", "generation", (json_int_t)state->generation,
-				  "config",
-				  state->has_config ? json_sprintf("%016" PRIx64, state->config_digest)
-						    : json_null(),
-				  "document", state->document);
+	json_t *value = json_pack(
+		"{sI, so, sO}", "generation", (json_int_t)state->generation, "config",
+		state->has_config ? json_sprintf("%016" PRIx64, state->config_digest) : json_null(),
+		"document", state->document);
 	char *line = value ? json_dumps(value, JSON_COMPACT) : NULL;
 	char digest[DIGEST_TEXT], *text = NULL;
 	int size = -1;
@@ -320,8 +319,9 @@ int store_load(struct store *store, struct problems *problems, struct store_stat
 	if (error == -EBADMSG) {
 		refuse(store, problems, PROBLEM_DAMAGED, store_file,
 		       "the stored configuration is damaged", "");
-		problems_hint(problems, "put back a copy of the file, or move it away to start without "
-					"and apply the configuration again");
+		problems_hint(problems,
+			      "put back a copy of the file, or move it away to start without "
+			      "and apply the configuration again");
 	} else if (error && error != -ENOMEM) {
 		refuse(store, problems, PROBLEM_UNREADABLE, store_file,
 		       "the stored configuration cannot be read", strerror(-error));

@@ -8,8 +8,8 @@
 #include "switch/limits.h"
 
 enum {
-	NEAR = 2,		/* a word further away was not meant */
-	BAND = 2 * NEAR + 1,	/* how many cells of a row can be that near */
+	NEAR = 2,	     /* a word further away was not meant */
+	BAND = 2 * NEAR + 1, /* how many cells of a row can be that near */
 };
 
 static unsigned min2(unsigned a, unsigned b)

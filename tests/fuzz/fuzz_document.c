@@ -28,7 +28,8 @@ static struct document *read_texts(const uint8_t *input, size_t size, struct pro
 	for (;;) {
 		const uint8_t *end = size ? memchr(input, 0xff, size) : NULL;
 		size_t text_size = end ? (size_t)(end - input) : size;
-		int error = document_add_text(document, "t.yaml", (const char *)input, text_size, problems);
+		int error = document_add_text(document, "t.yaml", (const char *)input, text_size,
+					      problems);
 
 		fuzz_demand(error == 0 || problems->total > before);
 		before = problems->total;

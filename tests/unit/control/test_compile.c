@@ -47,7 +47,8 @@ static void discard(struct compiled *compiled)
 
 static const struct policy_port *port_of(const struct compiled *compiled, const char *name)
 {
-	const struct policy_port *port = policy_port(compiled->policy, ids_port(compiled->ids, name));
+	const struct policy_port *port =
+		policy_port(compiled->policy, ids_port(compiled->ids, name));
 
 	assert_non_null(port);
 	assert_string_equal(policy_at(compiled->policy, port->name), name);
@@ -83,7 +84,8 @@ static const char example[] =
 static void networks_are_as_described(void **state)
 {
 	struct compiled compiled = compile_first(written_model(example));
-	const struct policy_network *n = network_of(&compiled, "a/n"), *i = network_of(&compiled, "a/i");
+	const struct policy_network *n = network_of(&compiled, "a/n"),
+				    *i = network_of(&compiled, "a/i");
 
 	assert_int_equal(compiled.policy->generation, 1);
 	assert_int_equal(compiled.policy->hash_seed, 99);
@@ -93,7 +95,8 @@ static void networks_are_as_described(void **state)
 	assert_int_equal(n->macs_max, 3);
 	assert_int_equal(n->flags, 0);
 	assert_int_equal(n->tenant, ids_tenant(compiled.ids, "a"));
-	assert_int_equal(i->flags, POLICY_NET_ISOLATED | POLICY_NET_NO_LEARNING | POLICY_NET_NO_UNKNOWN);
+	assert_int_equal(i->flags,
+			 POLICY_NET_ISOLATED | POLICY_NET_NO_LEARNING | POLICY_NET_NO_UNKNOWN);
 	assert_int_equal(i->macs_max, LIMIT_NETWORK_MACS);
 	assert_int_equal(network_of(&compiled, "b/n")->tenant, ids_tenant(compiled.ids, "b"));
 	discard(&compiled);
@@ -119,8 +122,10 @@ static void ports_are_as_described(void **state)
 	assert_int_equal(q->role, POLICY_PROMISCUOUS);
 	assert_int_equal(q->flags, 0);
 	assert_int_equal(port_of(&compiled, "a/r")->role, POLICY_COMMUNITY);
-	assert_int_equal(port_of(&compiled, "a/r")->community, port_of(&compiled, "a/t")->community);
-	assert_int_not_equal(port_of(&compiled, "a/r")->community, port_of(&compiled, "a/s")->community);
+	assert_int_equal(port_of(&compiled, "a/r")->community,
+			 port_of(&compiled, "a/t")->community);
+	assert_int_not_equal(port_of(&compiled, "a/r")->community,
+			     port_of(&compiled, "a/s")->community);
 	assert_int_equal(port_of(&compiled, "a/o")->native, 0);
 	assert_int_equal(u->flags, POLICY_PORT_UPLINK);
 	assert_int_equal(u->tenant, 0);
@@ -167,12 +172,13 @@ static void compare_pair(const struct compiled *compiled, const struct model_net
 	uint16_t tag = tag_of(out, network);
 	bool wanted = in != out && tag != POLICY_NOT_MEMBER &&
 		      tag_of(in, network) != POLICY_NOT_MEMBER && may_talk(in, out, network);
-	struct permit seen = policy_permits(compiled->policy, ids_network(compiled->ids, network->name),
-					    ids_port(compiled->ids, in->name).id,
-					    ids_port(compiled->ids, out->name).id);
+	struct permit seen = policy_permits(
+		compiled->policy, ids_network(compiled->ids, network->name),
+		ids_port(compiled->ids, in->name).id, ids_port(compiled->ids, out->name).id);
 
 	if ((seen.drop == DROP_NONE) != wanted || (wanted && seen.tag != tag))
-		fail_msg("%s from %s to %s: %s", network->name, in->name, out->name, drop_word(seen.drop));
+		fail_msg("%s from %s to %s: %s", network->name, in->name, out->name,
+			 drop_word(seen.drop));
 	if (wanted && in->tenant && out->tenant)
 		assert_ptr_equal(in->tenant, out->tenant);
 }
@@ -189,8 +195,8 @@ static void who_may_talk_is_what_the_document_says(void **state)
 		for (uint32_t n = 0; n < model->n_networks; n++)
 			for (uint32_t i = 0; i < model->n_ports; i++)
 				for (uint32_t o = 0; o < model->n_ports; o++)
-					compare_pair(&compiled, &model->networks[n], &model->ports[i],
-						     &model->ports[o]);
+					compare_pair(&compiled, &model->networks[n],
+						     &model->ports[i], &model->ports[o]);
 		discard(&compiled);
 		json_decref(tree);
 	}
@@ -200,7 +206,8 @@ static void the_same_model_gives_the_same_policy(void **state)
 {
 	uint64_t seed = 5;
 	json_t *tree = written_random_tree(&seed);
-	struct compiled a = compile_first(written_model_of(tree)), b = compile_first(written_model_of(tree));
+	struct compiled a = compile_first(written_model_of(tree)),
+			b = compile_first(written_model_of(tree));
 
 	assert_int_equal(a.policy->size, b.policy->size);
 	assert_memory_equal(a.policy, b.policy, a.policy->size);
@@ -249,7 +256,8 @@ static void compare_ids(const struct compiled *old, const struct compiled *new)
 	}
 	for (uint32_t i = 0; i < old->model->n_ports; i++)
 		if (!model_port(new->model, old->model->ports[i].name))
-			assert_true(port_ref_is_none(ids_port(new->ids, old->model->ports[i].name)));
+			assert_true(
+				port_ref_is_none(ids_port(new->ids, old->model->ports[i].name)));
 }
 
 /* Forget everything but the running policy, as a restarted control process has to. */
@@ -375,7 +383,8 @@ static void a_full_switch_compiles(void **state)
 	at = stpcpy(at, "uplinks: {u: {device: u, trunk: all}}\n");
 	compiled = compile_first(written_model(text));
 	assert_int_equal(policy_tag(compiled.policy, ids_network(compiled.ids, "t/n4094"),
-				    ids_port(compiled.ids, "u").id), 4094);
+				    ids_port(compiled.ids, "u").id),
+			 4094);
 	discard(&compiled);
 	free(text);
 }

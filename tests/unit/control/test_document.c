@@ -48,7 +48,9 @@ static void styles_of_yaml_are_read(void **state)
 		    "c: 'it''s'\nd: \"\\x41\\t\"\n? e\n: f\n...\n",
 		    "{'a': 'folded text\\n', 'b': 'two\\nlines\\n', 'c': 'it\\u0027s', 'd': 'A\\t',"
 		    " 'e': 'f'}");
-	assert_tree("\xef\xbb\xbf" "a: b", "{'a': 'b'}"); /* a byte order mark */
+	assert_tree("\xef\xbb\xbf"
+		    "a: b",
+		    "{'a': 'b'}"); /* a byte order mark */
 	assert_tree("a: b\r\nc: d\r\n", "{'a': 'b', 'c': 'd'}");
 }
 
@@ -113,7 +115,8 @@ static void duplicate_keys_name_both_places(void **state)
 static void yaml_that_hides_things_is_refused(void **state)
 {
 	EXPECT("tenants: &t {}\n", "1:10 syntax tenants | quote");
-	EXPECT("tenants: {}\nuplinks: *t\n", "2:10 syntax uplinks | quote"); /* libyaml resolves nothing */
+	EXPECT("tenants: {}\nuplinks: *t\n",
+	       "2:10 syntax uplinks | quote"); /* libyaml resolves nothing */
 	EXPECT("tenants: !!map {}\n", "1:10 syntax tenants | quote");
 	EXPECT("tenants: ! {}\n", "1:10 syntax tenants");
 	EXPECT("tenants:\n  acme:\n    <<: {}\n", "3:5 syntax tenants.acme | write the keys out");
@@ -172,9 +175,11 @@ static void only_utf8_without_control_characters(void **state)
 	expect_bytes("a: \0b", 5, "1:4 syntax");
 	expect_bytes("a: \x1b[2J", 7, "1:4 syntax");
 	expect_bytes("a: \xed\xa0\x80", 6, "1:4 syntax"); /* a surrogate */
-	expect_bytes("a: \xc0\xaf", 5, "1:4 syntax");	   /* overlong */
-	expect_bytes("a: \xe2\x82", 5, "1:4 syntax");	   /* cut */
-	expect_bytes("\xff\xfe" "a\0:\0", 6, "1:1 syntax"); /* UTF-16 */
+	expect_bytes("a: \xc0\xaf", 5, "1:4 syntax");	  /* overlong */
+	expect_bytes("a: \xe2\x82", 5, "1:4 syntax");	  /* cut */
+	expect_bytes("\xff\xfe"
+		     "a\0:\0",
+		     6, "1:1 syntax"); /* UTF-16 */
 }
 
 /* Read @size bytes that repeat @piece behind @begin; it must be refused as @reason, and quickly. */
@@ -193,7 +198,8 @@ static void expect_bomb(const char *begin, const char *piece, size_t size,
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
 	assert_int_equal(document_add_text(document, "t.yaml", text, size, &problems), -EINVAL);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-	assert_true(after.tv_sec - before.tv_sec < 10); /* a fraction of a second, but for sanitizers */
+	assert_true(after.tv_sec - before.tv_sec <
+		    10); /* a fraction of a second, but for sanitizers */
 	assert_int_equal(problems.list[0].reason, reason);
 	problems_clear(&problems);
 	document_destroy(document);
@@ -206,14 +212,14 @@ static void bombs_do_not_go_off(void **state)
 	expect_bomb("a: ", "[", 1 << 20, PROBLEM_TOO_BIG);
 	expect_bomb("", "{a: ", 1 << 20, PROBLEM_TOO_BIG);
 	expect_bomb("a:\n ", "- ", 1 << 20, PROBLEM_TOO_BIG);
-	expect_bomb("a: [", "b,", 2 << 20, PROBLEM_TOO_BIG);	 /* nodes */
+	expect_bomb("a: [", "b,", 2 << 20, PROBLEM_TOO_BIG); /* nodes */
 	expect_bomb("a: ", "b", DOCUMENT_BYTES + 1, PROBLEM_TOO_BIG);
-	expect_bomb("a: [", "*a,", 1 << 20, PROBLEM_SYNTAX);	 /* aliases */
+	expect_bomb("a: [", "*a,", 1 << 20, PROBLEM_SYNTAX); /* aliases */
 	expect_bomb("", "a: &a {}\n", 1 << 20, PROBLEM_SYNTAX);
 	expect_bomb("", "a: 1\n", 4 << 20, PROBLEM_DUPLICATE_KEY);
-	expect_bomb("", "k", 1 << 20, PROBLEM_WRONG_TYPE);	 /* one huge scalar */
+	expect_bomb("", "k", 1 << 20, PROBLEM_WRONG_TYPE); /* one huge scalar */
 	expect_bomb("a: ", "[[a], ", 1 << 20, PROBLEM_TOO_BIG);
-	expect_bomb("? ", "[", 1 << 20, PROBLEM_SYNTAX);	 /* a key */
+	expect_bomb("? ", "[", 1 << 20, PROBLEM_SYNTAX); /* a key */
 	expect_bomb("a: 1\na: ", "[", 1 << 20, PROBLEM_DUPLICATE_KEY);
 	expect_bomb("", "%TAG !1! a\n", 1 << 20, PROBLEM_SYNTAX);
 }
@@ -227,7 +233,8 @@ static void many_keys_are_fast(void **state)
 	for (int i = 0; i < KEYS; i++)
 		at += sprintf(at, "  t%06d: {}\n", i);
 	document = written_document(text);
-	assert_int_equal(json_object_size(json_object_get(document_root(document), "tenants")), KEYS);
+	assert_int_equal(json_object_size(json_object_get(document_root(document), "tenants")),
+			 KEYS);
 	document_destroy(document);
 	free(text);
 }
@@ -266,9 +273,11 @@ static void a_directory_is_one_document(void **state)
 		" 'b': {'tap': 'b'}}}}, 'uplinks': {'u': {'device': 'u'}}}");
 
 	assert_non_null(mkdtemp(dir));
-	write_file(dir, "20-b.yaml", "tenants: {acme: {ports: {b: {tap: b}}}}\nuplinks: {u: {device: u}}");
-	write_file(dir, "10-a.yaml", "tenants:\n  acme:\n    networks: {web: {vlan: 1}}\n"
-				     "    ports: {a: {tap: a}}\nuplinks:\n");
+	write_file(dir, "20-b.yaml",
+		   "tenants: {acme: {ports: {b: {tap: b}}}}\nuplinks: {u: {device: u}}");
+	write_file(dir, "10-a.yaml",
+		   "tenants:\n  acme:\n    networks: {web: {vlan: 1}}\n"
+		   "    ports: {a: {tap: a}}\nuplinks:\n");
 	write_file(dir, "note.txt", "not: yaml: at: all");
 	write_file(dir, ".hidden.yaml", "[");
 	assert_int_equal(document_create(&document), 0);

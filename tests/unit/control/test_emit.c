@@ -17,51 +17,54 @@ static void assert_emitted(const char *json, const char *wanted)
 
 static void a_document_reads_like_a_document(void **state)
 {
-	assert_emitted("{'tenants': {'acme': {'quota': {'ports': 64}, 'users': ['bob', '@acme'],"
-		       " 'networks': {'web': {'vlan': 100}, 'lab': {}},"
-		       " 'groups': {'web': ['allow in tcp 80,443 from any', 'allow out any']},"
-		       " 'ports': {'vm1': {'vhost-user': 'vm1.sock', 'network': 'web',"
-		       "  'macs': ['52:54:00:00:00:01'], 'addresses': ['10.0.0.1', 'fd00::/64']},"
-		       "  'fw': {'vhost-user': 'fw.sock', 'mode': 'client', 'queues': 2,"
-		       "  'trunk': {'native': 'web', 'allow': ['db']}}}}, 'beta': {}},"
-		       " 'uplinks': {'fabric': {'device': 'eth1', 'trunk': 'all', 'map': {'acme/db': 300}}}}",
-		       "tenants:\n"
-		       "  acme:\n"
-		       "    quota: {ports: 64}\n"
-		       "    users: [bob, \"@acme\"]\n"
-		       "    networks:\n"
-		       "      web: {vlan: 100}\n"
-		       "      lab: {}\n"
-		       "    groups:\n"
-		       "      web:\n"
-		       "        - allow in tcp 80,443 from any\n"
-		       "        - allow out any\n"
-		       "    ports:\n"
-		       "      vm1:\n"
-		       "        vhost-user: vm1.sock\n"
-		       "        network: web\n"
-		       "        macs: [\"52:54:00:00:00:01\"]\n"
-		       "        addresses: [10.0.0.1, \"fd00::/64\"]\n"
-		       "      fw: {vhost-user: fw.sock, mode: client, queues: 2, trunk: {native: web, allow: [db]}}\n"
-		       "  beta: {}\n"
-		       "uplinks:\n"
-		       "  fabric: {device: eth1, trunk: all, map: {acme/db: 300}}\n");
+	assert_emitted(
+		"{'tenants': {'acme': {'quota': {'ports': 64}, 'users': ['bob', '@acme'],"
+		" 'networks': {'web': {'vlan': 100}, 'lab': {}},"
+		" 'groups': {'web': ['allow in tcp 80,443 from any', 'allow out any']},"
+		" 'ports': {'vm1': {'vhost-user': 'vm1.sock', 'network': 'web',"
+		"  'macs': ['52:54:00:00:00:01'], 'addresses': ['10.0.0.1', 'fd00::/64']},"
+		"  'fw': {'vhost-user': 'fw.sock', 'mode': 'client', 'queues': 2,"
+		"  'trunk': {'native': 'web', 'allow': ['db']}}}}, 'beta': {}},"
+		" 'uplinks': {'fabric': {'device': 'eth1', 'trunk': 'all', 'map': {'acme/db': 300}}}}",
+		"tenants:\n"
+		"  acme:\n"
+		"    quota: {ports: 64}\n"
+		"    users: [bob, \"@acme\"]\n"
+		"    networks:\n"
+		"      web: {vlan: 100}\n"
+		"      lab: {}\n"
+		"    groups:\n"
+		"      web:\n"
+		"        - allow in tcp 80,443 from any\n"
+		"        - allow out any\n"
+		"    ports:\n"
+		"      vm1:\n"
+		"        vhost-user: vm1.sock\n"
+		"        network: web\n"
+		"        macs: [\"52:54:00:00:00:01\"]\n"
+		"        addresses: [10.0.0.1, \"fd00::/64\"]\n"
+		"      fw: {vhost-user: fw.sock, mode: client, queues: 2, trunk: {native: web, allow: [db]}}\n"
+		"  beta: {}\n"
+		"uplinks:\n"
+		"  fabric: {device: eth1, trunk: all, map: {acme/db: 300}}\n");
 }
 
 static void lists_of_objects_are_rows(void **state)
 {
-	assert_emitted("[{'name': 'a/p', 'state': 'up', 'rx_packets': 5}, {'name': 'b', 'macs': []}]",
-		       "- {name: a/p, state: up, rx_packets: 5}\n"
-		       "- {name: b, macs: []}\n");
-	assert_emitted("[{'name': 'a-long-name-of-a-port-of-an-acme', 'note': 'words that go on and on and on',"
-		       " 'more': 'words that go on, and on'}, [1, [2, [3]], 'x y']]",
-		       "- name: a-long-name-of-a-port-of-an-acme\n"
-		       "  note: words that go on and on and on\n"
-		       "  more: words that go on, and on\n"
-		       "- - 1\n"
-		       "  - - 2\n"
-		       "    - [3]\n"
-		       "  - x y\n");
+	assert_emitted(
+		"[{'name': 'a/p', 'state': 'up', 'rx_packets': 5}, {'name': 'b', 'macs': []}]",
+		"- {name: a/p, state: up, rx_packets: 5}\n"
+		"- {name: b, macs: []}\n");
+	assert_emitted(
+		"[{'name': 'a-long-name-of-a-port-of-an-acme', 'note': 'words that go on and on and on',"
+		" 'more': 'words that go on, and on'}, [1, [2, [3]], 'x y']]",
+		"- name: a-long-name-of-a-port-of-an-acme\n"
+		"  note: words that go on and on and on\n"
+		"  more: words that go on, and on\n"
+		"- - 1\n"
+		"  - - 2\n"
+		"    - [3]\n"
+		"  - x y\n");
 }
 
 static void scalars_stand_alone(void **state)
@@ -79,12 +82,20 @@ static void scalars_stand_alone(void **state)
 static void text_stays_text_for_every_reader(void **state)
 {
 	static const char *const quoted[] = {
-		"no", "No", "on", "OFF", "y", "true", "null", "~", "1", "1.5", "0x10", "1e3", "1_000", "1:2",
-		"52:54:00:00:00:01", "2001-01-01", ".5", "-", "- a", "=", "<<", "", " a", "a ", "a: b", "a #b",
-		"1,2", "[", "{", "&a", "*a", "!a", "@a", "%a", "?", "|", ">", "'", "#", "a:", "7d", "0b1", "0o7",
+		"no",	      "No",   "on",    "OFF", "y",
+		"true",	      "null", "~",     "1",   "1.5",
+		"0x10",	      "1e3",  "1_000", "1:2", "52:54:00:00:00:01",
+		"2001-01-01", ".5",   "-",     "- a", "=",
+		"<<",	      "",     " a",    "a ",  "a: b",
+		"a #b",	      "1,2",  "[",     "{",   "&a",
+		"*a",	      "!a",   "@a",    "%a",  "?",
+		"|",	      ">",    "'",     "#",   "a:",
+		"7d",	      "0b1",  "0o7",
 	};
-	static const char *const plain[] = {"a", "vm1.sock", "10.0.0.1", "10.0.0.0/8", "300s", "64k", "1gbit",
-					    "acme/web", "/var/run/x", "_a", "a-b", "allow out any", "north"};
+	static const char *const plain[] = {"a",	  "vm1.sock", "10.0.0.1", "10.0.0.0/8",
+					    "300s",	  "64k",      "1gbit",	  "acme/web",
+					    "/var/run/x", "_a",	      "a-b",	  "allow out any",
+					    "north"};
 
 	for (unsigned i = 0; i < sizeof(quoted) / sizeof(quoted[0]); i++) {
 		json_t *value = json_string(quoted[i]);
@@ -108,8 +119,9 @@ static void text_stays_text_for_every_reader(void **state)
 
 static void what_cannot_be_printed_is_escaped(void **state)
 {
-	assert_emitted("'a\\\"b\\\\c\\n\\u001b\\u009f\\u2028\\ufeff\\u00e9\\ud83d\\ude00'",
-		       "\"a\\\"b\\\\c\\u000a\\u001b\\u009f\\u2028\\ufeff\xc3\xa9\xf0\x9f\x98\x80\"\n");
+	assert_emitted(
+		"'a\\\"b\\\\c\\n\\u001b\\u009f\\u2028\\ufeff\\u00e9\\ud83d\\ude00'",
+		"\"a\\\"b\\\\c\\u000a\\u001b\\u009f\\u2028\\ufeff\xc3\xa9\xf0\x9f\x98\x80\"\n");
 }
 
 /* Every scalar as its text, as the parser gives it. */
@@ -121,13 +133,13 @@ static json_t *as_text(const json_t *value)
 
 	if (json_is_object(value)) {
 		copy = json_object();
-		json_object_foreach((json_t *)value, key, member)
+		json_object_foreach ((json_t *)value, key, member)
 			json_object_set_new(copy, key, as_text(member));
 		return copy;
 	}
 	if (json_is_array(value)) {
 		copy = json_array();
-		json_array_foreach(value, index, member)
+		json_array_foreach (value, index, member)
 			json_array_append_new(copy, as_text(member));
 		return copy;
 	}
@@ -142,10 +154,45 @@ static json_t *as_text(const json_t *value)
 
 static json_t *random_text(uint64_t *seed)
 {
-	static const char *const pieces[] = {"a", "Z", "0", "9", " ", ":", ": ", " #", "-", ".", "/", "\"", "'",
-					     "\\", "\n", "\t", "\xc3\xa9", "\xe2\x82\xac", "\xc2\x85",
-					     "\xef\xbb\xbf", "{", "}", "[", ",", "&", "*", "!", "|", ">", "%",
-					     "@", "`", "no", "null", "~", "?", "=", "<<", "\xf0\x9f\x98\x80"};
+	static const char *const pieces[] = {"a",
+					     "Z",
+					     "0",
+					     "9",
+					     " ",
+					     ":",
+					     ": ",
+					     " #",
+					     "-",
+					     ".",
+					     "/",
+					     "\"",
+					     "'",
+					     "\\",
+					     "\n",
+					     "\t",
+					     "\xc3\xa9",
+					     "\xe2\x82\xac",
+					     "\xc2\x85",
+					     "\xef\xbb\xbf",
+					     "{",
+					     "}",
+					     "[",
+					     ",",
+					     "&",
+					     "*",
+					     "!",
+					     "|",
+					     ">",
+					     "%",
+					     "@",
+					     "`",
+					     "no",
+					     "null",
+					     "~",
+					     "?",
+					     "=",
+					     "<<",
+					     "\xf0\x9f\x98\x80"};
 	char text[64] = "";
 
 	for (uint32_t i = written_random(seed, 6); i > 0; i--)
@@ -174,7 +221,8 @@ static json_t *random_value(uint64_t *seed, unsigned depth)
 		for (uint32_t i = written_random(seed, 6); i > 0; i--) {
 			json_t *key = random_text(seed);
 
-			if (strcmp(json_string_value(key), "<<")) /* a key that the language has not */
+			if (strcmp(json_string_value(key),
+				   "<<")) /* a key that the language has not */
 				json_object_set_new(value, json_string_value(key),
 						    random_value(seed, depth - 1));
 			json_decref(key);

@@ -244,8 +244,9 @@ static void a_full_switch_is_fast(void **state)
 		at += sprintf(at, "      n%d: {%s%d}\n", i, i < 4095 ? "vlan: " : "mtu: ", i);
 	at = stpcpy(at, "    ports:\n");
 	for (int i = 1; i < LIMIT_PORTS; i++)
-		at += sprintf(at, "      p%d: {tap: t%d, network: n%d, macs: [02:00:00:00:%02x:%02x]}\n", i, i,
-			      i, i >> 8, i & 0xff);
+		at += sprintf(
+			at, "      p%d: {tap: t%d, network: n%d, macs: [02:00:00:00:%02x:%02x]}\n",
+			i, i, i, i >> 8, i & 0xff);
 	model = written_model(text);
 	assert_int_equal(model->n_ports, LIMIT_PORTS - 1);
 	assert_int_equal(model->n_networks, LIMIT_NETWORKS - 1);

@@ -11,7 +11,7 @@
 /* One tenant with networks n (VLAN 5), m (VLAN 6), x (none); then its ports. */
 #define PORTS(ports)                                                                               \
 	"tenants:\n  a:\n    networks: {n: {vlan: 5}, m: {vlan: 6}, x: {}}\n    ports:\n" ports
-#define PORT(port) PORTS("      p: " port "\n")
+#define PORT(port)	 PORTS("      p: " port "\n")
 #define NETWORK(network) "tenants:\n  a:\n    networks:\n      n: " network "\n"
 #define UPLINK(uplink)                                                                             \
 	"tenants:\n  a: {networks: {n: {vlan: 5}, m: {vlan: 6}, x: {}}}\n"                         \
@@ -25,36 +25,42 @@ static void unknown_keys(void **state)
 	EXPECT(NETWORK("{wlan: 5, completely: 1}"),
 	       "4:11 unknown-key tenants.a.networks.n.wlan | \"vlan\"",
 	       "4:20 unknown-key tenants.a.networks.n.completely");
-	EXPECT(PORT("{tap: t, networks: n}"), "5:19 unknown-key tenants.a.ports.p.networks | \"network\"");
+	EXPECT(PORT("{tap: t, networks: n}"),
+	       "5:19 unknown-key tenants.a.ports.p.networks | \"network\"");
 	EXPECT(PORT("{tap: t, map: {}}"), "5:19 unknown-key tenants.a.ports.p.map | \"tap\"");
 	EXPECT(PORT("{tap: t, trunk: {alow: [n]}}"),
 	       "5:27 unknown-key tenants.a.ports.p.trunk.alow | \"allow\"");
 	EXPECT(UPLINK("{device: d, trunk: all, macs: []}"), "5:30 unknown-key uplinks.u.macs");
-	EXPECT("tenants: {a: {quota: {port: 1}}}", "1:23 unknown-key tenants.a.quota.port | \"ports\"");
+	EXPECT("tenants: {a: {quota: {port: 1}}}",
+	       "1:23 unknown-key tenants.a.quota.port | \"ports\"");
 }
 
 static void wrong_types(void **state)
 {
 	EXPECT("tenants: []", "1:10 wrong-type tenants");
 	EXPECT("tenants: {a: b}", "1:14 wrong-type tenants.a");
-	EXPECT("tenants: {a: {networks: [n], ports: 1, quota: x}}", "1:25 wrong-type tenants.a.networks",
-	       "1:37 wrong-type tenants.a.ports", "1:47 wrong-type tenants.a.quota");
+	EXPECT("tenants: {a: {networks: [n], ports: 1, quota: x}}",
+	       "1:25 wrong-type tenants.a.networks", "1:37 wrong-type tenants.a.ports",
+	       "1:47 wrong-type tenants.a.quota");
 	EXPECT("tenants: {a: {users: bob}}", "1:22 wrong-type tenants.a.users | [A, B, ...]");
 	EXPECT(NETWORK("{vlan: [5], mtu: {}, age: }"), "4:17 wrong-type tenants.a.networks.n.vlan",
-	       "4:27 wrong-type tenants.a.networks.n.mtu", "4:36 wrong-type tenants.a.networks.n.age");
+	       "4:27 wrong-type tenants.a.networks.n.mtu",
+	       "4:36 wrong-type tenants.a.networks.n.age");
 	EXPECT(PORT("tap"), "5:10 wrong-type tenants.a.ports.p");
 	EXPECT(PORT("{tap: t, macs: 02:00:00:00:00:01}"), "5:25 wrong-type tenants.a.ports.p.macs");
 	EXPECT(PORT("{tap: t, macs: [[]]}"), "5:26 wrong-type tenants.a.ports.p.macs[0]");
 	EXPECT(PORT("{tap: t, trunk: all}"), "5:26 wrong-type tenants.a.ports.p.trunk | {native:");
-	EXPECT(PORT("{tap: t, trunk: {allow: n}}"), "5:34 wrong-type tenants.a.ports.p.trunk.allow");
+	EXPECT(PORT("{tap: t, trunk: {allow: n}}"),
+	       "5:34 wrong-type tenants.a.ports.p.trunk.allow");
 	EXPECT(UPLINK("{device: d, trunk: a/n}"), "5:25 wrong-type uplinks.u.trunk | write all");
 	EXPECT(UPLINK("{device: d, trunk: all, map: 5}"), "5:35 wrong-type uplinks.u.map");
 }
 
 static void bad_names(void **state)
 {
-	EXPECT("tenants: {Acme: {}, 'a b': {}, '': {}}", "1:11 bad-name tenants.Acme | small letters",
-	       "1:21 bad-name tenants.a b", "1:32 bad-name tenants.");
+	EXPECT("tenants: {Acme: {}, 'a b': {}, '': {}}",
+	       "1:11 bad-name tenants.Acme | small letters", "1:21 bad-name tenants.a b",
+	       "1:32 bad-name tenants.");
 	EXPECT("tenants:\n  a:\n    networks: {n/m: {}}\n", "3:16 bad-name tenants.a.networks.n/m");
 	EXPECT(PORTS("      P: {tap: t}\n"), "5:7 bad-name tenants.a.ports.P");
 	EXPECT("tenants: {0123456789012345678901234567890123456789012345678901234567890123: {}}",
@@ -73,7 +79,8 @@ static void numbers_and_units(void **state)
 	       "4:35 out-of-range tenants.a.networks.n.macs");
 	EXPECT(NETWORK("{vlan: 4095, mtu: 0x10, macs: -1}"),
 	       "4:17 out-of-range tenants.a.networks.n.vlan",
-	       "4:28 bad-value tenants.a.networks.n.mtu", "4:40 bad-value tenants.a.networks.n.macs");
+	       "4:28 bad-value tenants.a.networks.n.mtu",
+	       "4:40 bad-value tenants.a.networks.n.macs");
 	EXPECT(NETWORK("{vlan: 010, mtu: 1e3}"), "4:17 bad-value tenants.a.networks.n.vlan",
 	       "4:27 bad-value tenants.a.networks.n.mtu");
 	EXPECT(NETWORK("{vlan: 99999999999999999999999}"),
@@ -82,7 +89,8 @@ static void numbers_and_units(void **state)
 	EXPECT(NETWORK("{age: 300x}"), "4:16 bad-value tenants.a.networks.n.age");
 	EXPECT(NETWORK("{age: 999ms}"), "4:16 out-of-range tenants.a.networks.n.age");
 	EXPECT(NETWORK("{age: 12d}"), "4:16 out-of-range tenants.a.networks.n.age");
-	EXPECT(NETWORK("{isolated: maybe, learning: 1}"), "4:21 bad-value tenants.a.networks.n.isolated",
+	EXPECT(NETWORK("{isolated: maybe, learning: 1}"),
+	       "4:21 bad-value tenants.a.networks.n.isolated",
 	       "4:38 bad-value tenants.a.networks.n.learning | on or off");
 	EXPECT(NETWORK("{unknown-unicast: allow}"),
 	       "4:28 bad-value tenants.a.networks.n.unknown-unicast | flood or drop");
@@ -93,11 +101,14 @@ static void attachments(void **state)
 {
 	EXPECT(PORT("{network: n}"), "5:7 missing-key tenants.a.ports.p | \"vhost-user\"");
 	EXPECT(PORT(""), "5:7 missing-key tenants.a.ports.p");
-	EXPECT(PORT("{tap: t, vhost-user: s}"), "5:19 conflict tenants.a.ports.p.vhost-user | keep one");
+	EXPECT(PORT("{tap: t, vhost-user: s}"),
+	       "5:19 conflict tenants.a.ports.p.vhost-user | keep one");
 	EXPECT(PORT("{tap: t, mode: client}"), "5:19 conflict tenants.a.ports.p.mode");
-	EXPECT(PORT("{vhost-user: s, mode: both}"), "5:32 bad-value tenants.a.ports.p.mode | client or server");
+	EXPECT(PORT("{vhost-user: s, mode: both}"),
+	       "5:32 bad-value tenants.a.ports.p.mode | client or server");
 	EXPECT(PORT("{device: d, queues: 2}"), "5:30 conflict tenants.a.ports.p.queues");
-	EXPECT(PORT("{tap: t123456789012345}"), "5:16 bad-value tenants.a.ports.p.tap | at most 15");
+	EXPECT(PORT("{tap: t123456789012345}"),
+	       "5:16 bad-value tenants.a.ports.p.tap | at most 15");
 	EXPECT(PORT("{tap: a/b}"), "5:16 bad-value tenants.a.ports.p.tap");
 	EXPECT(PORT("{tap: 'a b'}"), "5:16 bad-value tenants.a.ports.p.tap");
 	EXPECT(PORT("{tap: tap%d}"), "5:16 bad-value tenants.a.ports.p.tap");
@@ -106,7 +117,8 @@ static void attachments(void **state)
 	EXPECT(PORT("{vhost-user: a//b}"), "5:23 bad-value tenants.a.ports.p.vhost-user");
 	EXPECT(PORT("{vhost-user: ''}"), "5:23 bad-value tenants.a.ports.p.vhost-user");
 	EXPECT(PORT("{vhost-user: /}"), "5:23 bad-value tenants.a.ports.p.vhost-user");
-	EXPECT(PORT("{vhost-user: control.sock}"), "5:23 device-twice tenants.a.ports.p.vhost-user");
+	EXPECT(PORT("{vhost-user: control.sock}"),
+	       "5:23 device-twice tenants.a.ports.p.vhost-user");
 	EXPECT(PORT("{vhost-user: /run/sluice/control.sock}"),
 	       "5:23 device-twice tenants.a.ports.p.vhost-user");
 }
@@ -130,7 +142,8 @@ static void devices_are_used_once(void **state)
 {
 	EXPECT(PORTS("      p: {vhost-user: s}\n      q: {vhost-user: /run/sluice/s}\n"),
 	       "6:23 device-twice tenants.a.ports.q.vhost-user");
-	EXPECT(PORTS("      p: {tap: t}\n      q: {device: t}\n"), "6:19 device-twice tenants.a.ports.q.device");
+	EXPECT(PORTS("      p: {tap: t}\n      q: {device: t}\n"),
+	       "6:19 device-twice tenants.a.ports.q.device");
 	/* what belongs to two is told to both */
 	EXPECT(PORT("{tap: t}") "uplinks: {u: {device: t, trunk: all}}",
 	       "5:16 device-twice tenants.a.ports.p.tap", "6:23 device-twice uplinks.u.device");
@@ -138,17 +151,22 @@ static void devices_are_used_once(void **state)
 
 static void references(void **state)
 {
-	EXPECT(PORT("{tap: t, network: o}"), "5:28 no-such-name tenants.a.ports.p.network | tenants.a.networks");
-	EXPECT(PORT("{tap: t, network: a/n}"), "5:28 no-such-name tenants.a.ports.p.network | without \"a/\"");
-	EXPECT(PORT("{tap: t, network: b/n}"), "5:28 no-such-name tenants.a.ports.p.network | own tenant");
+	EXPECT(PORT("{tap: t, network: o}"),
+	       "5:28 no-such-name tenants.a.ports.p.network | tenants.a.networks");
+	EXPECT(PORT("{tap: t, network: a/n}"),
+	       "5:28 no-such-name tenants.a.ports.p.network | without \"a/\"");
+	EXPECT(PORT("{tap: t, network: b/n}"),
+	       "5:28 no-such-name tenants.a.ports.p.network | own tenant");
 	EXPECT("tenants:\n  a:\n    networks: {backend: {}}\n    ports: {p: {tap: t, network: bakcend}}\n",
 	       "4:34 no-such-name tenants.a.ports.p.network | did you mean \"backend\"?");
 	EXPECT(PORT("{tap: t, trunk: {native: o, allow: [n, o]}}"),
 	       "5:35 no-such-name tenants.a.ports.p.trunk.native",
 	       "5:49 no-such-name tenants.a.ports.p.trunk.allow[1]");
-	EXPECT(UPLINK("{device: d, trunk: [a/n, n, c/n]}"), "5:31 no-such-name uplinks.u.trunk[1] | TENANT/NETWORK",
+	EXPECT(UPLINK("{device: d, trunk: [a/n, n, c/n]}"),
+	       "5:31 no-such-name uplinks.u.trunk[1] | TENANT/NETWORK",
 	       "5:34 no-such-name uplinks.u.trunk[2]");
-	EXPECT(UPLINK("{device: d, trunk: all, map: {a/o: 9}}"), "5:41 no-such-name uplinks.u.map.a/o");
+	EXPECT(UPLINK("{device: d, trunk: all, map: {a/o: 9}}"),
+	       "5:41 no-such-name uplinks.u.map.a/o");
 }
 
 /* A foreign tenant's networks are as if they were not there. */
@@ -171,9 +189,12 @@ static void trunks(void **state)
 	EXPECT(UPLINK("{trunk: all}"), "5:3 missing-key uplinks.u | \"device\" or \"tap\"");
 	EXPECT(UPLINK("{device: d, trunk: [a/x]}"), "5:26 no-vlan uplinks.u.trunk[0] | map it");
 	EXPECT(UPLINK("{device: d, trunk: [a/n, a/n]}"), "5:31 bad-value uplinks.u.trunk[1]");
-	EXPECT(UPLINK("{device: d, trunk: [a/n], map: {a/m: 9}}"), "5:38 conflict uplinks.u.map.a/m | \"trunk\"");
-	EXPECT(UPLINK("{device: d, trunk: all, map: {a/x: 9}}"), "5:36 conflict uplinks.u.map.a/x | vlan");
-	EXPECT(UPLINK("{device: d, trunk: all, map: {a/n: 0}}"), "5:41 out-of-range uplinks.u.map.a/n");
+	EXPECT(UPLINK("{device: d, trunk: [a/n], map: {a/m: 9}}"),
+	       "5:38 conflict uplinks.u.map.a/m | \"trunk\"");
+	EXPECT(UPLINK("{device: d, trunk: all, map: {a/x: 9}}"),
+	       "5:36 conflict uplinks.u.map.a/x | vlan");
+	EXPECT(UPLINK("{device: d, trunk: all, map: {a/n: 0}}"),
+	       "5:41 out-of-range uplinks.u.map.a/n");
 }
 
 static void a_vlan_means_one_network_on_a_wire(void **state)
@@ -194,7 +215,8 @@ static void a_vlan_means_one_network_on_a_wire(void **state)
 	EXPECT("tenants:\n  a: {networks: {n: {vlan: 5}}}\n  b: {networks: {n: {vlan: 5}}}\n"
 	       "uplinks:\n  u: {device: d, trunk: [b/n, a/n]}\n",
 	       "5:31 vlan-twice uplinks.u.trunk[1]");
-	EXPECT(UPLINK("{device: d, trunk: all, map: {a/n: 6}}"), "5:41 vlan-twice uplinks.u.map.a/n");
+	EXPECT(UPLINK("{device: d, trunk: all, map: {a/n: 6}}"),
+	       "5:41 vlan-twice uplinks.u.map.a/n");
 	EXPECT(UPLINK("{device: d, trunk: [a/m, a/n], map: {a/n: 6}}"),
 	       "5:31 vlan-twice uplinks.u.trunk[1]");
 }
@@ -224,10 +246,10 @@ static void macs(void **state)
 	EXPECT(PORTS("      p: {tap: t, trunk: {native: n, allow: [m]}, macs: ['02:00:00:00:00:01']}\n"
 		     "      q: {tap: u, trunk: {native: m, allow: [n]}, macs: ['02:00:00:00:00:01']}\n"),
 	       "6:58 mac-twice tenants.a.ports.q.macs[0]"); /* told once */
-	model_destroy(written_model(
-		PORTS("      p: {tap: t, network: n, macs: ['02:00:00:00:00:01']}\n"
-		      "      q: {tap: u, network: m, macs: ['02:00:00:00:00:01']}\n"
-		      "      r: {tap: v, macs: ['02:00:00:00:00:01']}\n")));
+	model_destroy(
+		written_model(PORTS("      p: {tap: t, network: n, macs: ['02:00:00:00:00:01']}\n"
+				    "      q: {tap: u, network: m, macs: ['02:00:00:00:00:01']}\n"
+				    "      r: {tap: v, macs: ['02:00:00:00:00:01']}\n")));
 }
 
 static void addresses(void **state)
@@ -261,7 +283,8 @@ static void quotas_and_limits(void **state)
 
 	EXPECT("tenants:\n  a:\n    quota: {ports: 1, networks: 1}\n    networks: {n: {}, m: {}}\n"
 	       "    ports: {p: {tap: t}, q: {tap: u}}\n",
-	       "4:5 quota tenants.a.networks | quota.networks", "5:5 quota tenants.a.ports | quota.ports");
+	       "4:5 quota tenants.a.networks | quota.networks",
+	       "5:5 quota tenants.a.ports | quota.ports");
 	at = stpcpy(text, "tenants:\n  a:\n    ports:\n");
 	for (int i = 0; i < LIMIT_PORTS; i++)
 		at += sprintf(at, "      p%d: {tap: t%d}\n", i, i);
@@ -314,7 +337,8 @@ static void what_is_not_built_is_refused(void **state)
 	       "5:68 not-yet tenants.a.ports.p.bpdu");
 	EXPECT(PORT("{pcap: /tmp/x, qinq: n}"), "5:11 not-yet tenants.a.ports.p.pcap",
 	       "5:25 not-yet tenants.a.ports.p.qinq");
-	EXPECT("mirrors: {ids: {from: [a/p], direction: both, to: /var/tmp/x}}", "1:11 not-yet mirrors.ids");
+	EXPECT("mirrors: {ids: {from: [a/p], direction: both, to: /var/tmp/x}}",
+	       "1:11 not-yet mirrors.ids");
 	EXPECT("tenants: {a: {groups: {g: [allow out any]}, acls: {l: [accept any]}}}",
 	       "1:24 not-yet tenants.a.groups.g", "1:52 not-yet tenants.a.acls.l");
 }
@@ -322,13 +346,16 @@ static void what_is_not_built_is_refused(void **state)
 static void what_is_not_built_is_checked_all_the_same(void **state)
 {
 	EXPECT(PORT("{tap: t, rate: {in: 1000, out: 1xbit, up: 1gbit}}"),
-	       "5:19 not-yet tenants.a.ports.p.rate", "5:30 missing-unit tenants.a.ports.p.rate.in | 1gbit",
-	       "5:41 bad-value tenants.a.ports.p.rate.out", "5:48 unknown-key tenants.a.ports.p.rate.up");
+	       "5:19 not-yet tenants.a.ports.p.rate",
+	       "5:30 missing-unit tenants.a.ports.p.rate.in | 1gbit",
+	       "5:41 bad-value tenants.a.ports.p.rate.out",
+	       "5:48 unknown-key tenants.a.ports.p.rate.up");
 	EXPECT(PORT("{tap: t, storm: 99999999999999gpps, bpdu: maybe}"),
 	       "5:19 not-yet tenants.a.ports.p.storm", "5:26 out-of-range tenants.a.ports.p.storm",
 	       "5:46 not-yet tenants.a.ports.p.bpdu", "5:52 bad-value tenants.a.ports.p.bpdu");
 	EXPECT("mirrors: {ids: {form: [], direction: up}}", "1:11 not-yet mirrors.ids",
-	       "1:17 unknown-key mirrors.ids.form | \"from\"", "1:38 bad-value mirrors.ids.direction");
+	       "1:17 unknown-key mirrors.ids.form | \"from\"",
+	       "1:38 bad-value mirrors.ids.direction");
 }
 
 static void rules_are_told_at_their_column(void **state)
@@ -342,9 +369,11 @@ static void rules_are_told_at_their_column(void **state)
 	       "        - [allow]\n"
 	       "        - allow in\n",
 	       "4:7 not-yet tenants.a.groups.g", "5:24 bad-value tenants.a.groups.g[0]",
-	       "6:28 bad-value tenants.a.groups.g[1] | from", "7:11 bad-value tenants.a.groups.g[2]",
-	       "9:42 bad-value tenants.a.groups.g[3].ports", "10:23 unknown-key tenants.a.groups.g[4].prot",
-	       "11:11 wrong-type tenants.a.groups.g[5]", "12:19 bad-value tenants.a.groups.g[6] | protocol");
+	       "6:28 bad-value tenants.a.groups.g[1] | from",
+	       "7:11 bad-value tenants.a.groups.g[2]", "9:42 bad-value tenants.a.groups.g[3].ports",
+	       "10:23 unknown-key tenants.a.groups.g[4].prot",
+	       "11:11 wrong-type tenants.a.groups.g[5]",
+	       "12:19 bad-value tenants.a.groups.g[6] | protocol");
 	EXPECT("tenants:\n  a:\n    acls:\n      l:\n"
 	       "        - drop tcp to any port 23 log\n"
 	       "        - {drop: tcp, to: any, to-port: 23, log: true}\n"
@@ -375,7 +404,8 @@ static void all_problems_are_told_at_once_and_bounded(void **state)
 /* What comes through the API has paths, but no places. */
 static void json_has_no_places(void **state)
 {
-	json_t *tree = written_json("{'tenants': {'a': {'ports': {'p': {'tap': ['t']}}, 'users': 5}}}");
+	json_t *tree =
+		written_json("{'tenants': {'a': {'ports': {'p': {'tap': ['t']}}, 'users': 5}}}");
 	struct problems problems = {0};
 	struct document *document;
 	struct model *model;
@@ -395,8 +425,17 @@ static void json_has_no_places(void **state)
 /* Values of every JSON type wherever a value may stand. */
 static void no_type_is_trusted(void **state)
 {
-	static const char *const values[] = {"null", "true", "1", "-1.5", "''", "'x'", "[]", "[[]]",
-					     "{}", "{'x': {'x': {}}}", "[null, 1, true, {}]"};
+	static const char *const values[] = {"null",
+					     "true",
+					     "1",
+					     "-1.5",
+					     "''",
+					     "'x'",
+					     "[]",
+					     "[[]]",
+					     "{}",
+					     "{'x': {'x': {}}}",
+					     "[null, 1, true, {}]"};
 	static const char *const places[] = {
 		"%s",
 		"{'tenants': %s, 'uplinks': %s, 'mirrors': %s}",

@@ -55,12 +55,14 @@ static void foreign_text_is_cleaned(void **state)
 	const struct place place = {"f\xff", 1, 1};
 	json_t *array;
 
-	problems_add(&problems, PROBLEM_BAD_NAME, &place, "p\n", "\x1b[2J\xc2\x9b \xc3\xa9 \xff \xe2\x82 "
-								  "\xed\xa0\x80 \xf0\x9f\x98\x80 \xc0\x80");
+	problems_add(&problems, PROBLEM_BAD_NAME, &place, "p\n",
+		     "\x1b[2J\xc2\x9b \xc3\xa9 \xff \xe2\x82 "
+		     "\xed\xa0\x80 \xf0\x9f\x98\x80 \xc0\x80");
 	problems_hint(&problems, "%s", "\x7f");
 	assert_string_equal(problems.list[0].place.file, "f?");
 	assert_string_equal(problems.list[0].path, "p?");
-	assert_string_equal(problems.list[0].message, "?[2J? \xc3\xa9 ? ?? ??? \xf0\x9f\x98\x80 ??");
+	assert_string_equal(problems.list[0].message,
+			    "?[2J? \xc3\xa9 ? ?? ??? \xf0\x9f\x98\x80 ??");
 	assert_string_equal(problems.list[0].hint, "?");
 	array = problems_json(&problems);
 	assert_non_null(array);
@@ -111,9 +113,11 @@ static void as_json_they_have_what_is_known(void **state)
 	problems_hint(&problems, "h");
 	problems_add(&problems, PROBLEM_NOT_YET, NULL, "y", "n");
 	seen = problems_json(&problems);
-	wanted = json_loads("[{\"reason\": \"unknown-key\", \"path\": \"x\", \"message\": \"m\", \"hint\": \"h\","
-			    " \"file\": \"a.yaml\", \"line\": 3, \"column\": 7},"
-			    " {\"reason\": \"not-yet\", \"path\": \"y\", \"message\": \"n\"}]", 0, NULL);
+	wanted = json_loads(
+		"[{\"reason\": \"unknown-key\", \"path\": \"x\", \"message\": \"m\", \"hint\": \"h\","
+		" \"file\": \"a.yaml\", \"line\": 3, \"column\": 7},"
+		" {\"reason\": \"not-yet\", \"path\": \"y\", \"message\": \"n\"}]",
+		0, NULL);
 	assert_true(json_equal(seen, wanted));
 	json_decref(seen);
 	json_decref(wanted);

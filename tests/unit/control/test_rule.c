@@ -1,5 +1,5 @@
 /*
- * test_rule - the rules of groups and ACLs: what is in the language, and where what is not is wrong.
+ * test_rule - the rules of groups and ACLs: what is in the language, and where it is left.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -139,7 +139,8 @@ static void group_faults_are_at_their_word(void **state)
 
 		assert_int_equal(rule_parse_group(cases[i].text, &rule, &fault), -EINVAL);
 		if (fault.offset != cases[i].offset || !strstr(fault.hint, cases[i].hint))
-			fail_msg("%s: at %zu %s; %s", cases[i].text, fault.offset, fault.message, fault.hint);
+			fail_msg("%s: at %zu %s; %s", cases[i].text, fault.offset, fault.message,
+				 fault.hint);
 		assert_int_equal(rule.protocol, 77);
 	}
 }
@@ -173,7 +174,8 @@ static void acl_faults_are_at_their_word(void **state)
 
 		assert_int_equal(rule_parse_acl(cases[i].text, &rule, &fault), -EINVAL);
 		if (fault.offset != cases[i].offset || !strstr(fault.hint, cases[i].hint))
-			fail_msg("%s: at %zu %s; %s", cases[i].text, fault.offset, fault.message, fault.hint);
+			fail_msg("%s: at %zu %s; %s", cases[i].text, fault.offset, fault.message,
+				 fault.hint);
 	}
 }
 

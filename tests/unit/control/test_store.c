@@ -57,7 +57,8 @@ static struct store_state make_state(uint64_t generation, size_t size)
 
 	memset(filling, 'x', size);
 	filling[size] = '\0';
-	made.document = json_pack("{sI, ss}", "generation", (json_int_t)generation, "filling", filling);
+	made.document =
+		json_pack("{sI, ss}", "generation", (json_int_t)generation, "filling", filling);
 	free(filling);
 	return made;
 }
@@ -380,11 +381,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_directory_has_one_owner, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(a_missing_directory_is_made, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(every_damage_is_seen, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(a_directory_in_the_way_is_an_error, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_the_old_state, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(a_full_or_read_only_disk_leaves_the_old_state, make_dir,
+		cmocka_unit_test_setup_teardown(a_directory_in_the_way_is_an_error, make_dir,
 						remove_dir),
-		cmocka_unit_test_setup_teardown(after_a_kill_the_state_is_old_or_new, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_the_old_state, make_dir,
+						remove_dir),
+		cmocka_unit_test_setup_teardown(a_full_or_read_only_disk_leaves_the_old_state,
+						make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(after_a_kill_the_state_is_old_or_new, make_dir,
+						remove_dir),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

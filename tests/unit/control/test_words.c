@@ -31,10 +31,20 @@ static void assert_quantities(int (*parse)(const char *text, uint64_t *ret),
 static void counts_are_decimal(void **state)
 {
 	static const struct quantity_case cases[] = {
-		{"0", 0, 0}, {"64", 0, 64}, {"18446744073709551615", 0, UINT64_MAX},
-		{"18446744073709551616", -ERANGE, 0}, {"", -EINVAL, 0}, {"-1", -EINVAL, 0},
-		{"+1", -EINVAL, 0}, {"01", -EINVAL, 0}, {"0x1", -EINVAL, 0}, {"1e3", -EINVAL, 0},
-		{" 1", -EINVAL, 0}, {"1 ", -EINVAL, 0}, {"1.0", -EINVAL, 0}, {"1k", -EINVAL, 0},
+		{"0", 0, 0},
+		{"64", 0, 64},
+		{"18446744073709551615", 0, UINT64_MAX},
+		{"18446744073709551616", -ERANGE, 0},
+		{"", -EINVAL, 0},
+		{"-1", -EINVAL, 0},
+		{"+1", -EINVAL, 0},
+		{"01", -EINVAL, 0},
+		{"0x1", -EINVAL, 0},
+		{"1e3", -EINVAL, 0},
+		{" 1", -EINVAL, 0},
+		{"1 ", -EINVAL, 0},
+		{"1.0", -EINVAL, 0},
+		{"1k", -EINVAL, 0},
 	};
 
 	assert_quantities(quantity_count, cases, sizeof(cases) / sizeof(cases[0]));
@@ -43,10 +53,10 @@ static void counts_are_decimal(void **state)
 static void times_have_units(void **state)
 {
 	static const struct quantity_case cases[] = {
-		{"500ms", 0, 500}, {"300s", 0, 300000}, {"5m", 0, 300000}, {"5min", 0, 300000},
-		{"1h", 0, 3600000}, {"7d", 0, 604800000}, {"300", -EDOM, 0}, {"s", -EINVAL, 0},
-		{"1w", -EINVAL, 0}, {"1S", -EINVAL, 0}, {"1 s", -EINVAL, 0},
-		{"999999999999999999d", -ERANGE, 0},
+		{"500ms", 0, 500},   {"300s", 0, 300000}, {"5m", 0, 300000},
+		{"5min", 0, 300000}, {"1h", 0, 3600000},  {"7d", 0, 604800000},
+		{"300", -EDOM, 0},   {"s", -EINVAL, 0},	  {"1w", -EINVAL, 0},
+		{"1S", -EINVAL, 0},  {"1 s", -EINVAL, 0}, {"999999999999999999d", -ERANGE, 0},
 	};
 
 	assert_quantities(quantity_duration, cases, sizeof(cases) / sizeof(cases[0]));
@@ -55,11 +65,14 @@ static void times_have_units(void **state)
 static void rates_have_units(void **state)
 {
 	static const struct quantity_case bits[] = {
-		{"1gbit", 0, 1000000000}, {"64kbit", 0, 64000}, {"1bit", 0, 1}, {"1000", -EDOM, 0},
-		{"1gbyte", -EINVAL, 0}, {"1kpps", -EINVAL, 0},
+		{"1gbit", 0, 1000000000}, {"64kbit", 0, 64000},	  {"1bit", 0, 1},
+		{"1000", -EDOM, 0},	  {"1gbyte", -EINVAL, 0}, {"1kpps", -EINVAL, 0},
 	};
 	static const struct quantity_case packets[] = {
-		{"200kpps", 0, 200000}, {"1pps", 0, 1}, {"1000", -EDOM, 0}, {"1kbit", -EINVAL, 0},
+		{"200kpps", 0, 200000},
+		{"1pps", 0, 1},
+		{"1000", -EDOM, 0},
+		{"1kbit", -EINVAL, 0},
 	};
 
 	assert_quantities(quantity_bitrate, bits, sizeof(bits) / sizeof(bits[0]));
@@ -68,9 +81,15 @@ static void rates_have_units(void **state)
 
 static void macs_are_six_bytes(void **state)
 {
-	static const char *const wrong[] = {"", "52:54:00:00:00", "52:54:00:00:00:01:02",
-					    "52:54:00:00:00:0g", "525400000001", "52:54-00:00:00:01",
-					    "52:54:00:00:00:1", " 52:54:00:00:00:01", "52.54.00.00.00.01"};
+	static const char *const wrong[] = {"",
+					    "52:54:00:00:00",
+					    "52:54:00:00:00:01:02",
+					    "52:54:00:00:00:0g",
+					    "525400000001",
+					    "52:54-00:00:00:01",
+					    "52:54:00:00:00:1",
+					    " 52:54:00:00:00:01",
+					    "52.54.00.00.00.01"};
 	char text[ADDRESS_MAC_TEXT];
 	mac48 mac;
 
@@ -99,9 +118,20 @@ static void assert_prefix(const char *text, const char *again)
 
 static void prefixes_are_of_both_families(void **state)
 {
-	static const char *const wrong[] = {"", "/", "10", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08",
-					    "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0.256", "fd00::/129",
-					    "fd00:::1", "any", "10.0.0.0 /8", "::1%eth0",
+	static const char *const wrong[] = {"",
+					    "/",
+					    "10",
+					    "10.0.0.0/",
+					    "10.0.0.0/33",
+					    "10.0.0.0/08",
+					    "10.0.0.0/-1",
+					    "10.0.0.0/8/8",
+					    "10.0.0.256",
+					    "fd00::/129",
+					    "fd00:::1",
+					    "any",
+					    "10.0.0.0 /8",
+					    "::1%eth0",
 					    "1111:1111:1111:1111:1111:1111:1111:1111:1111:1111"};
 	struct address_prefix prefix;
 
@@ -151,12 +181,13 @@ static const char *best_of(const char *word, const char *const *candidates)
 
 static void suggestions_are_near(void **state)
 {
-	static const char *const words[] = {"network", "vlan", "trunk", "vhost-user", "macs", "mtu", NULL};
+	static const char *const words[] = {"network", "vlan", "trunk", "vhost-user",
+					    "macs",    "mtu",  NULL};
 
-	assert_string_equal(best_of("netwrok", words), "network");   /* swapped */
-	assert_string_equal(best_of("netwok", words), "network");    /* left out */
-	assert_string_equal(best_of("networks", words), "network");  /* too much */
-	assert_string_equal(best_of("metwark", words), "network");   /* two changed */
+	assert_string_equal(best_of("netwrok", words), "network");  /* swapped */
+	assert_string_equal(best_of("netwok", words), "network");   /* left out */
+	assert_string_equal(best_of("networks", words), "network"); /* too much */
+	assert_string_equal(best_of("metwark", words), "network");  /* two changed */
 	assert_string_equal(best_of("nteworsk", words), "network");
 	assert_string_equal(best_of("natworc", words), "network");
 	assert_string_equal(best_of("mutwurc", words), "");

@@ -27,7 +27,8 @@ struct document *written_document(const char *text)
 	struct document *document;
 
 	assert_int_equal(document_create(&document), 0);
-	expect_none(&problems, document_add_text(document, "t.yaml", text, strlen(text), &problems));
+	expect_none(&problems,
+		    document_add_text(document, "t.yaml", text, strlen(text), &problems));
 	return document;
 }
 
@@ -179,7 +180,7 @@ static json_t *random_trunk(uint64_t *seed, const json_t *networks)
 	const char *name;
 	json_t *network;
 
-	json_object_foreach((json_t *)networks, name, network) {
+	json_object_foreach ((json_t *)networks, name, network) {
 		if (chance(seed, 30))
 			json_object_set_new(trunk, "native", json_string(name));
 		else if (json_object_get(network, "vlan") && chance(seed, 50))
@@ -196,7 +197,8 @@ static void random_role(uint64_t *seed, json_t *port, const json_t *network)
 	else if (json_object_get(network, "isolated") && chance(seed, 30))
 		json_object_set_new(port, "isolated", json_true());
 	else if (json_object_get(network, "isolated") && chance(seed, 50))
-		json_object_set_new(port, "community", json_sprintf("c%u", written_random(seed, 2)));
+		json_object_set_new(port, "community",
+				    json_sprintf("c%u", written_random(seed, 2)));
 }
 
 static json_t *random_port(uint64_t *seed, const json_t *networks, uint32_t tenant, uint32_t number)
@@ -205,7 +207,8 @@ static json_t *random_port(uint64_t *seed, const json_t *networks, uint32_t tena
 	char network[8];
 
 	if (chance(seed, 50))
-		json_object_set_new(port, "vhost-user", json_sprintf("s%u-%u.sock", tenant, number));
+		json_object_set_new(port, "vhost-user",
+				    json_sprintf("s%u-%u.sock", tenant, number));
 	else
 		json_object_set_new(port, "tap", json_sprintf("t%u-%u", tenant, number));
 	snprintf(network, sizeof(network), "n%u", written_random(seed, 5));
@@ -216,12 +219,14 @@ static json_t *random_port(uint64_t *seed, const json_t *networks, uint32_t tena
 		json_object_set_new(port, "trunk", random_trunk(seed, networks));
 	}
 	if (chance(seed, 50))
-		json_object_set_new(port, "macs",
-				    json_pack("[o, o]", json_sprintf("02:00:00:00:%02x:%02x", tenant, number),
-					      json_sprintf("02-00-00-01-%02X-%02X", tenant, number)));
+		json_object_set_new(
+			port, "macs",
+			json_pack("[o, o]", json_sprintf("02:00:00:00:%02x:%02x", tenant, number),
+				  json_sprintf("02-00-00-01-%02X-%02X", tenant, number)));
 	if (chance(seed, 40))
 		json_object_set_new(port, "addresses",
-				    json_pack("[o, s]", json_sprintf("10.%u.0.%u", tenant, number), "fd00::/64"));
+				    json_pack("[o, s]", json_sprintf("10.%u.0.%u", tenant, number),
+					      "fd00::/64"));
 	if (chance(seed, 20))
 		json_object_set_new(port, "spoof-guard", json_false());
 	return port;
@@ -256,8 +261,8 @@ json_t *written_random_tree(uint64_t *seed)
 	for (uint32_t u = 0; u < 2; u++)
 		if (chance(seed, 50))
 			json_object_set_new(uplinks, (char[]){'u', (char)('0' + u), '\0'},
-					    json_pack("{so, ss}", "device", json_sprintf("eth%u", u), "trunk",
-						      "all"));
+					    json_pack("{so, ss}", "device",
+						      json_sprintf("eth%u", u), "trunk", "all"));
 	json_object_set_new(tree, "tenants", tenants);
 	json_object_set_new(tree, "uplinks", uplinks);
 	return tree;

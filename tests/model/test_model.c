@@ -25,6 +25,11 @@ enum {
 	BURST = 8,
 	STEP_MS = 1024,
 	FREE_MACS = 10,
+#ifdef SLUICE_SANITIZED
+	ROUNDS = 150,
+#else
+	ROUNDS = 500,
+#endif
 };
 
 static struct model {
@@ -80,7 +85,7 @@ static void make_network(uint16_t id)
 	network->vlan = (uint16_t)(once_in(4) ? 0 : id * 10);
 	network->flags = (uint16_t)(once_in(4) ? any(8) : 0);
 	network->age_ms = once_in(3) ? STEP_MS * (1 + any(20)) : 300000;
-	network->macs_max = once_in(4) ? any(6) : 500;
+	network->macs_max = once_in(4) ? any(6) : 1000;
 	network->mtu = once_in(4) ? LIMIT_MTU_MIN + any(200) : 1500;
 }
 
@@ -457,7 +462,7 @@ static void play(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 0) : 500;
+	uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 0) : ROUNDS;
 	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 
 	for (uint64_t seed = first; seed < first + rounds; seed++)

@@ -1,0 +1,232 @@
+/*
+ * fuzz_session - see fuzz_session.h.
+ */
+#include "tests/fuzz/fuzz_session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BURST = 32, HEAD = 128, POOL = 512, FRAME = 3000, FDS_ROOM = 16 };
+
+static int first_free_fd;
+
+static int free_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+static void queue_started(void *user, unsigned index, struct vhost_queue *queue)
+{
+	struct fuzz_session *session = user;
+
+	fuzz_demand(index < SESSION_QUEUES && !session->queues[index]);
+	session->queues[index] = queue;
+}
+
+static void queue_stopping(void *user, unsigned index, struct vhost_queue *queue)
+{
+	struct fuzz_session *session = user;
+
+	fuzz_demand(index < SESSION_QUEUES && session->queues[index] == queue);
+	session->queues[index] = NULL;
+}
+
+static void kick_changed(void *user, unsigned index, struct vhost_queue *queue)
+{
+	struct fuzz_session *session = user;
+
+	fuzz_demand(index < SESSION_QUEUES && session->queues[index] == queue);
+}
+
+static void quiesce(void *user)
+{
+}
+
+static void announce(void *user, uint64_t mac)
+{
+	fuzz_demand(mac >> 48 == 0);
+}
+
+void fuzz_session_open(struct fuzz_session *session)
+{
+	static const struct vhost_options options = {.queue_pairs = SESSION_PAIRS, .mtu_max = 9000};
+	static const struct vhost_ops ops = {queue_started, queue_stopping, kick_changed, quiesce,
+					     announce};
+	int sockets[2];
+
+	memset(session, 0, sizeof(*session));
+	first_free_fd = free_fd();
+	session->memory_fd = memfd_create("guest", MFD_CLOEXEC);
+	fuzz_demand(session->memory_fd >= 0 && ftruncate(session->memory_fd, SESSION_MEMORY) == 0);
+	session->memory = mmap(NULL, SESSION_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       session->memory_fd, 0);
+	fuzz_demand(session->memory != MAP_FAILED);
+	fuzz_demand(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets) ==
+		    0);
+	session->socket = sockets[0];
+	fuzz_demand(vhost_device_create(&options, &ops, session, sockets[1], &session->device) ==
+		    0);
+}
+
+void fuzz_session_close(struct fuzz_session *session)
+{
+	vhost_device_destroy(session->device);
+	for (unsigned i = 0; i < SESSION_QUEUES; i++)
+		fuzz_demand(!session->queues[i]);
+	munmap(session->memory, SESSION_MEMORY);
+	close(session->memory_fd);
+	close(session->socket);
+	fuzz_demand(free_fd() == first_free_fd);
+}
+
+void fuzz_session_write(struct fuzz_session *session, const void *bytes, size_t size,
+			const int *fds, unsigned n_fds)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(FDS_ROOM * sizeof(int))];
+	} control = {0};
+	struct iovec iov = {(void *)(uintptr_t)bytes, size};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (n_fds > 0 && n_fds <= FDS_ROOM) {
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
+	}
+	/* What does not fit, or is for a session that ended, is lost: no matter. */
+	if (sendmsg(session->socket, &message, MSG_NOSIGNAL) < 0)
+		return;
+}
+
+void fuzz_session_say(struct fuzz_session *session, uint32_t request, const void *payload,
+		      uint32_t size, const int *fds, unsigned n_fds)
+{
+	struct {
+		struct vu_header header;
+		uint8_t payload[512];
+	} message = {.header = {request, VU_VERSION, size}};
+
+	memcpy(message.payload, payload, size);
+	fuzz_session_write(session, &message, sizeof(message.header) + size, fds, n_fds);
+}
+
+/* Read all answers, and close what fds came with them. */
+static void discard_answers(struct fuzz_session *session)
+{
+	for (;;) {
+		union {
+			struct cmsghdr header;
+			char room[CMSG_SPACE(sizeof(int))];
+		} control;
+		char bytes[1024];
+		struct iovec iov = {bytes, sizeof(bytes)};
+		struct msghdr message = {.msg_iov = &iov,
+					 .msg_iovlen = 1,
+					 .msg_control = &control,
+					 .msg_controllen = sizeof(control)};
+		const struct cmsghdr *cmsg;
+		int fd;
+
+		if (recvmsg(session->socket, &message, MSG_CMSG_CLOEXEC) <= 0)
+			return;
+		cmsg = CMSG_FIRSTHDR(&message);
+		if (cmsg && cmsg->cmsg_type == SCM_RIGHTS) {
+			memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+			close(fd);
+		}
+	}
+}
+
+bool fuzz_session_serve(struct fuzz_session *session)
+{
+	for (unsigned turn = 0; turn < 4; turn++) {
+		if (vhost_device_serve(session->device) < 0) {
+			fuzz_demand(vhost_device_error(session->device)[0] != '\0');
+			return false;
+		}
+		discard_answers(session);
+	}
+	fuzz_demand(vhost_device_running(session->device) <= SESSION_QUEUES);
+	return true;
+}
+
+/* Take a burst; what is listed must be what was said, and every byte of it readable. */
+static void take(struct vhost_queue *queue)
+{
+	static uint8_t heads[BURST][HEAD];
+	static struct iovec pool[POOL];
+	static volatile uint8_t sink;
+	struct vhost_frame frames[BURST];
+	unsigned n;
+
+	for (unsigned i = 0; i < BURST; i++)
+		frames[i].head = heads[i];
+	n = vhost_queue_take(queue, frames, BURST, HEAD, pool, POOL);
+	fuzz_demand(n <= BURST);
+	for (unsigned i = 0; i < n; i++) {
+		const struct vhost_frame *frame = &frames[i];
+		size_t left = frame->len - frame->head_len;
+
+		fuzz_demand(frame->len <= VHOST_FRAME_MAX && frame->head_len <= HEAD &&
+			    frame->head_len <= frame->len);
+		fuzz_demand(!frame->malformed || frame->len == 0);
+		for (unsigned k = 0; k < frame->n_tail; k++) {
+			const struct iovec *piece = &frame->tail[k];
+
+			fuzz_demand(piece >= pool && piece < pool + POOL && piece->iov_len <= left);
+			left -= piece->iov_len;
+			for (size_t at = 0; at < piece->iov_len; at++)
+				sink = (uint8_t)(sink + ((const uint8_t *)piece->iov_base)[at]);
+		}
+		fuzz_demand(left == 0);
+	}
+	vhost_queue_give_back(queue);
+}
+
+/* Put some frames of several sizes, in two pieces. */
+static void put(struct fuzz_session *session, struct vhost_queue *queue)
+{
+	static uint8_t frame[FRAME];
+	const struct virtio_net_hdr_v1 hdr = {0};
+
+	vhost_queue_begin(queue);
+	for (unsigned i = 0; i < 4; i++) {
+		uint32_t len =
+			14 + (session->seed = session->seed * 1103515245 + 12345) % (FRAME - 14);
+		uint32_t head = len < HEAD ? len : HEAD;
+		const struct iovec pieces[] = {{frame, head}, {frame + head, len - head}};
+		int error = vhost_queue_put(queue, &hdr, pieces, len > head ? 2 : 1, len);
+
+		fuzz_demand(error == 0 || error == -ENOBUFS || error == -EMSGSIZE || error == -EIO);
+	}
+	vhost_queue_end(queue);
+}
+
+void fuzz_session_work(struct fuzz_session *session)
+{
+	for (unsigned i = 0; i < SESSION_QUEUES; i++) {
+		struct vhost_queue *queue = session->queues[i];
+
+		if (!queue)
+			continue;
+		if (i % 2 == 0) {
+			put(session, queue);
+			continue;
+		}
+		vhost_queue_disarm(queue);
+		take(queue);
+		(void)vhost_queue_pending(queue);
+		(void)vhost_queue_arm(queue);
+		(void)vhost_queue_is_broken(queue);
+	}
+}

@@ -367,6 +367,9 @@ static int dataplane_greet(struct dataplane *dp, char ret_why[static DATAPLANE_W
 	if (error)
 		goto close_socket;
 	dp->workers = reply.reply.n_workers;
+	/* Only to be shown: what is killed is killed by its pidfd. */
+	if (!dp->pid)
+		dp->pid = (pid_t)reply.reply.pid;
 	return 0;
 close_socket:
 	close(dp->socket);

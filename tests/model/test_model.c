@@ -26,7 +26,7 @@ enum {
 	STEP_MS = 1024,
 	FREE_MACS = 10,
 #ifdef SLUICE_SANITIZED
-	ROUNDS = 150,
+	ROUNDS = 60,
 #else
 	ROUNDS = 500,
 #endif

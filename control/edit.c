@@ -155,12 +155,21 @@ static int parse_or_refuse(struct problems *problems, enum edit_kind kind, const
 	return error;
 }
 
+/* jansson's copies lose members when memory ends, and do not say so: @copy, or NULL. */
+static json_t *whole_copy(json_t *copy, const json_t *original)
+{
+	if (!copy || json_equal(copy, original))
+		return copy;
+	json_decref(copy);
+	return NULL;
+}
+
 /* Replace the member @key of @mapping by a copy of its own, or by an empty mapping. */
 static json_t *own_member(json_t *mapping, const char *key)
 {
 	json_t *member = json_object_get(mapping, key);
 
-	member = json_is_object(member) ? json_copy(member) : json_object();
+	member = json_is_object(member) ? whole_copy(json_copy(member), member) : json_object();
 	if (json_object_set_new(mapping, key, member)) /* refuses NULL, too */
 		return NULL;
 	return member;
@@ -173,7 +182,8 @@ static json_t *own_member(json_t *mapping, const char *key)
 static int with_object(const json_t *base, const struct object_name *name, json_t *object,
 		       json_t **ret)
 {
-	json_t *root = json_is_object(base) ? json_copy((json_t *)base) : json_object();
+	json_t *root =
+		json_is_object(base) ? whole_copy(json_copy((json_t *)base), base) : json_object();
 	json_t *holder = root;
 	int error = 0;
 
@@ -200,7 +210,7 @@ static json_t *merge_patch(json_t *target, const json_t *patch)
 
 	if (!json_is_object(patch)) {
 		json_decref(target);
-		return json_deep_copy(patch);
+		return whole_copy(json_deep_copy(patch), patch);
 	}
 	if (!json_is_object(target)) {
 		json_decref(target);
@@ -292,7 +302,7 @@ int edit_set(const json_t *base, enum edit_kind kind, const char *name, const js
 	present = find_object(base, &parsed);
 	if (!present)
 		return refuse(problems, PROBLEM_NOT_FOUND, &parsed, "does not exist", -ENOENT);
-	object = json_deep_copy(present);
+	object = whole_copy(json_deep_copy(present), present);
 	if (object && (kind == EDIT_PORT || kind == EDIT_UPLINK))
 		drop_excluded(object, fields);
 	object = object ? merge_patch(object, fields) : NULL;

@@ -100,7 +100,7 @@ static bool counters_fit(const struct sealed *sealed)
 	       counters->n_workers <= LIMIT_WORKERS && counters->n_ports == LIMIT_PORTS &&
 	       counters->row_size == sizeof(struct port_counters) &&
 	       counters->n_drops == DROP__COUNT &&
-	       sealed->size >= counters_size(counters->n_workers);
+	       sealed->size >= counters_size();
 }
 
 /* Keep a private copy of the policy that it runs, if it is ours and whole. */
@@ -297,6 +297,14 @@ static int ask(struct dataplane *dp, struct channel_message *request, const int 
 
 /* ---- its life ---- */
 
+static void shared_release(struct dataplane *dp)
+{
+	fdb_close(dp->fdb);
+	dp->fdb = NULL;
+	sealed_release(&dp->counters);
+	sealed_release(&dp->kept);
+}
+
 /* The fds of HELLO's reply: the policy, if there is one, the counters and the state memory. */
 static int shared_take(struct dataplane *dp, bool has_policy, int *fds)
 {
@@ -321,8 +329,7 @@ static int shared_take(struct dataplane *dp, bool has_policy, int *fds)
 		error = fdb_view((const char *)kept.memory + head.fdb, head.fdb_size, &fdb);
 	if (error)
 		goto release_kept;
-	sealed_release(&dp->counters);
-	sealed_release(&dp->kept);
+	shared_release(dp);
 	dp->counters = counters;
 	dp->kept = kept;
 	dp->fdb = fdb;
@@ -660,8 +667,7 @@ void dataplane_destroy(struct dataplane *dp)
 		close(dp->socket);
 	if (dp->pidfd >= 0)
 		close(dp->pidfd);
-	sealed_release(&dp->counters);
-	sealed_release(&dp->kept);
+	shared_release(dp);
 	free(dp->events);
 	free(dp->adopted);
 	free(dp->pid_path);

@@ -3,9 +3,8 @@
  *
  * Everything is read with relaxed loads while workers go on writing: a sum is
  * a moment's view, exact once the workers are quiet. The memory belongs to the
- * data plane, whom the reader does not trust: no number in it is used as an
- * index, except n_workers and n_ports, which the one who mapped it checked
- * against the size of the mapping.
+ * data plane, whom the reader does not trust: the one number in it that bounds
+ * anything is read once, and bounded itself.
  */
 #include <string.h>
 
@@ -54,14 +53,15 @@ void counters_sum(const struct counters *counters, struct port_ref port,
 		  struct port_counters *ret_sum)
 {
 	uint32_t owner = (uint32_t)port.id << 16 | port.generation;
+	uint32_t n_workers = *(const volatile uint32_t *)&counters->n_workers;
 
 	memset(ret_sum, 0, sizeof(*ret_sum));
 	atomic_store_explicit(&ret_sum->port, owner, memory_order_relaxed);
-	if (port_ref_is_none(port) || port.id >= counters->n_ports)
+	if (port_ref_is_none(port) || port.id >= LIMIT_PORTS)
 		return;
-	for (unsigned writer = 0; writer <= counters->n_workers; writer++) {
+	for (unsigned writer = 0; writer <= n_workers && writer <= LIMIT_WORKERS; writer++) {
 		const struct port_counters *row = (const struct port_counters *)(counters + 1) +
-						  (size_t)writer * counters->n_ports + port.id;
+						  (size_t)writer * LIMIT_PORTS + port.id;
 
 		/* The row's counters are zeroed before its owner's name is written. */
 		if (atomic_load_explicit(&row->port, memory_order_acquire) == owner)

@@ -3,7 +3,9 @@
  * asking anybody.
  *
  * One memfd: a head, then rows of struct port_counters, one row per (writer,
- * port id). Writers are the workers 0..n-1 and, last, the data plane's control
+ * port id). There is room for all writers and ports that there can ever be (the
+ * file is sparse), so a reader that has mapped counters_size() bytes needs to
+ * believe no number in them. Writers are the workers 0..n-1 and, last, the data plane's control
  * thread; each writes its own rows only, with plain relaxed stores, so no
  * counter is ever contended. Readers add the rows up. A row belongs to the port
  * whose generation stands in it; a writer zeroes its row when the slot gets a
@@ -77,13 +79,13 @@ struct counters {
 	uint32_t row_size; /* sizeof(struct port_counters): a reader of another build refuses */
 	uint32_t n_drops;  /* DROP__COUNT */
 	struct worker_counters workers[LIMIT_WORKERS];
-	/* then struct port_counters[n_workers + 1][n_ports] */
+	/* then struct port_counters[LIMIT_WORKERS + 1][LIMIT_PORTS] */
 };
 
 static inline struct port_counters *counters_row(struct counters *counters, unsigned writer,
 						 uint16_t port)
 {
-	return (struct port_counters *)(counters + 1) + (size_t)writer * counters->n_ports + port;
+	return (struct port_counters *)(counters + 1) + (size_t)writer * LIMIT_PORTS + port;
 }
 
 /* Add to a counter of one's own: no other thread writes it. */
@@ -93,11 +95,11 @@ static inline void counter_add(counter *c, uint64_t n)
 			      memory_order_relaxed);
 }
 
-/* Bytes of a counters memory for @n_workers workers. */
-static inline size_t counters_size(unsigned n_workers)
+/* Bytes of a counters memory. */
+static inline size_t counters_size(void)
 {
 	return sizeof(struct counters) +
-	       (size_t)(n_workers + 1) * LIMIT_PORTS * sizeof(struct port_counters);
+	       (size_t)(LIMIT_WORKERS + 1) * LIMIT_PORTS * sizeof(struct port_counters);
 }
 
 /*

@@ -173,7 +173,7 @@ static int set_signals(struct dataplane *dp)
 static int make_counters(struct dataplane *dp)
 {
 	const int seals = F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-	size_t size = counters_size(dp->options.n_workers);
+	size_t size = counters_size();
 	void *memory;
 
 	dp->counters_fd = memfd_create("sluice-counters", MFD_CLOEXEC | MFD_ALLOW_SEALING);

@@ -140,7 +140,7 @@ struct lab *lab_create(uint32_t fdb_slots)
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	demand(lab->fdb_memory != MAP_FAILED);
 	demand(fdb_init(lab->fdb_memory, fdb_size(fdb_slots), fdb_slots, &lab->fdb) == 0);
-	lab->counters = mmap(NULL, counters_size(1), PROT_READ | PROT_WRITE,
+	lab->counters = mmap(NULL, counters_size(), PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	demand(lab->counters != MAP_FAILED);
 	lab->counters->n_workers = 1;
@@ -157,7 +157,7 @@ void lab_destroy(struct lab *lab)
 	pipeline_destroy(lab->pipeline);
 	fdb_close(lab->fdb);
 	munmap(lab->fdb_memory, fdb_size(lab->fdb_slots));
-	munmap(lab->counters, counters_size(1));
+	munmap(lab->counters, counters_size());
 	free(lab->policy);
 	free(lab);
 }

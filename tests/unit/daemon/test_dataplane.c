@@ -76,7 +76,7 @@ static void replaced(void *user)
 
 static int make_counters(enum sin sin)
 {
-	size_t size = sin == COUNTERS_SHORT ? sizeof(struct counters) : counters_size(1);
+	size_t size = sin == COUNTERS_SHORT ? sizeof(struct counters) : counters_size();
 	int fd = memfd_create("counters", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct counters head = {
 		.magic = COUNTERS_MAGIC,

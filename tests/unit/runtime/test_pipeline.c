@@ -58,8 +58,8 @@ static int set_stage(void **state)
 	memset(&table, 0, sizeof(table));
 	for (uint16_t id = A; id < PORTS; id++)
 		memory_port_init(&ports[id], &table, id);
-	counters = aligned_alloc(64, counters_size(1));
-	memset(counters, 0, counters_size(1));
+	counters = aligned_alloc(64, counters_size());
+	memset(counters, 0, counters_size());
 	counters->n_workers = 1;
 	counters->n_ports = LIMIT_PORTS;
 	policy = make_policy(1);

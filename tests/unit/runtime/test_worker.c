@@ -160,8 +160,8 @@ static int start(void **state)
 {
 	memset(&table, 0, sizeof(table));
 	memset(&workers, 0, sizeof(workers));
-	counters = aligned_alloc(64, counters_size(WORKERS));
-	memset(counters, 0, counters_size(WORKERS));
+	counters = aligned_alloc(64, counters_size());
+	memset(counters, 0, counters_size());
 	counters->n_workers = WORKERS;
 	counters->n_ports = LIMIT_PORTS;
 	atomic_store(&policy, make_policy(1500));

@@ -41,34 +41,34 @@ int ctl_run_completion(struct ctl *ctl, struct ctl_request *request)
 	return CTL_DONE;
 }
 
-/* The commands whose first @n words are @words: their next word, each once. */
-static bool offer_commands(char **words, int n)
+/* The rest of @command behind its first @n words, if these are @words; else NULL. */
+static const char *words_behind(const char *command, char **words, int n)
 {
-	char said[1024] = " ";
-	bool any = false;
+	for (int i = 0; i < n; i++) {
+		size_t length = strcspn(command, " ");
+
+		if (strlen(words[i]) != length || strncmp(command, words[i], length) != 0)
+			return NULL;
+		command += length + (command[length] == ' ');
+	}
+	return command;
+}
+
+/* The commands whose first @n words are @words: their next word, each once. */
+static void offer_commands(char **words, int n)
+{
+	const char *last = "";
 
 	for (unsigned i = 0; i < ctl_n_commands; i++) {
-		const char *at = ctl_commands[i].words;
-		char next[64];
-		int w = 0;
+		const char *next = words_behind(ctl_commands[i].words, words, n);
+		size_t length = next ? strcspn(next, " ") : 0;
 
-		for (; w < n && *at; w++) {
-			size_t length = strcspn(at, " ");
-
-			if (strlen(words[w]) != length || strncmp(at, words[w], length))
-				break;
-			at += length + (at[length] == ' ');
-		}
-		if (w < n || !*at)
+		/* Those that share a word stand together in the table. */
+		if (!length || (strcspn(last, " ") == length && !strncmp(last, next, length)))
 			continue;
-		snprintf(next, sizeof(next), " %.*s ", (int)strcspn(at, " "), at);
-		if (strstr(said, next))
-			continue;
-		strncat(said, next + 1, sizeof(said) - strlen(said) - 1);
-		printf("%.*s\n", (int)strcspn(at, " "), at);
-		any = true;
+		printf("%.*s\n", (int)length, next);
+		last = next;
 	}
-	return any;
 }
 
 static const struct ctl_command *command_of(char **words, int n)

@@ -35,8 +35,11 @@ int main(int argc, char **argv)
 	struct ctl_request request = {0};
 	int status;
 
-	if (argc > 1 && !strcmp(argv[1], "__complete"))
-		return ctl_complete(&ctl, argv + 2, argc - 2);
+	if (argc > 1 && !strcmp(argv[1], "__complete")) {
+		status = ctl_complete(&ctl, argv + 2, argc - 2);
+		ctl_close(&ctl);
+		return status;
+	}
 	if (argc == 2 && !strcmp(argv[1], "--version")) {
 		puts("sluicectl " SLUICE_VERSION);
 		return CTL_DONE;

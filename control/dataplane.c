@@ -99,8 +99,7 @@ static bool counters_fit(const struct sealed *sealed)
 	       counters->version == COUNTERS_VERSION && counters->n_workers >= 1 &&
 	       counters->n_workers <= LIMIT_WORKERS && counters->n_ports == LIMIT_PORTS &&
 	       counters->row_size == sizeof(struct port_counters) &&
-	       counters->n_drops == DROP__COUNT &&
-	       sealed->size >= counters_size();
+	       counters->n_drops == DROP__COUNT && sealed->size >= counters_size();
 }
 
 /* Keep a private copy of the policy that it runs, if it is ours and whole. */

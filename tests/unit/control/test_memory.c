@@ -141,13 +141,13 @@ static int find_problems(char **ret_text)
 	return error;
 }
 
-/* One step of an edit: *@present becomes what @edited is, if @error is 0. */
-static int step(int error, json_t **present, json_t *edited)
+/* One step of an edit: *@present becomes what *@edited is, if @error is 0. */
+static int step(int error, json_t **present, json_t **edited)
 {
 	if (error)
 		return error;
 	json_decref(*present);
-	*present = edited;
+	*present = *edited;
 	return 0;
 }
 
@@ -162,10 +162,10 @@ static int edit(char **ret_text)
 
 	if (!error)
 		error = step(edit_add(present, EDIT_PORT, "a/p", fields, &problems, &edited),
-			     &present, edited);
+			     &present, &edited);
 	if (!error)
 		error = step(edit_set(present, EDIT_PORT, "a/p", fields, &problems, &edited),
-			     &present, edited);
+			     &present, &edited);
 	if (!error)
 		error = (changes = edit_diff(first, present)) ? 0 : -ENOMEM;
 	if (!error)
@@ -174,7 +174,7 @@ static int edit(char **ret_text)
 		error = edit_merge(present, document);
 	if (!error)
 		error = step(edit_delete(present, EDIT_PORT, "a/p", &problems, &edited), &present,
-			     edited);
+			     &edited);
 	if (!error)
 		error = (*ret_text = emit_yaml(changes)) ? 0 : -ENOMEM;
 	problems_clear(&problems);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -47,12 +48,17 @@ bool event_accept(const struct event_identity *identity, int fd)
 bool event_signal(int fd)
 {
 	const uint64_t one = 1;
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
 
 	/*
-	 * EAGAIN: it is full, so the other side has not looked at earlier ones
-	 * yet. The non-blocking flag belongs to both sides; a front-end that takes
-	 * it away and fills the eventfd lets this write wait until a signal ends
-	 * it (EINTR), which is why that is not tried again.
+	 * A full eventfd needs no write: the other side has not looked at earlier
+	 * ones yet. And it must get none: whether a write waits is a property of
+	 * the open file, which the front-end has too and may have changed since
+	 * event_accept(). A front-end that fills it between these two calls is left:
+	 * then the write waits until it has room or a signal comes, which is why it
+	 * is not tried again.
 	 */
+	if (poll(&room, 1, 0) == 0)
+		return true;
 	return write(fd, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN;
 }

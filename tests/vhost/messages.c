@@ -17,6 +17,7 @@
 
 #include "tests/lib/check.h"
 #include "tests/lib/clock.h"
+#include "tests/lib/packet.h"
 #include "tests/lib/stream.h"
 #include "tests/vhost/pair.h"
 
@@ -559,6 +560,63 @@ static void t30_odd_notification_fds(struct scene *scene)
 	pair_close(&pair);
 }
 
+/* Fill an eventfd, so that the next write to it waits. */
+static void fill_eventfd(int fd)
+{
+	const uint64_t most = UINT64_MAX - 1;
+	uint64_t count;
+
+	/* It does not wait yet; the other side may write between our two calls. */
+	while (write(fd, &most, sizeof(most)) < 0)
+		check(errno == EAGAIN && (read(fd, &count, sizeof(count)) > 0 || errno == EAGAIN),
+		      "eventfd: %s", strerror(errno));
+	check(fcntl(fd, F_SETFL, 0) == 0, "O_NONBLOCK");
+}
+
+/*
+ * Whether a write may wait is a property of the open file, which the front-end
+ * has too: it lets the data plane find an eventfd that does not wait, and changes
+ * it afterwards. Call and error eventfd of the receive ring, then the call of the
+ * other, which is written when frames are given back.
+ */
+static void t30_eventfds_made_to_wait(struct scene *scene)
+{
+	uint8_t frame[100];
+	struct pair pair;
+	struct stream in;
+
+	pair_open(&pair, scene, NULL);
+	in = (struct stream){.from = &pair.peer, .from_port = PEER, .to_port = OFFENDER};
+	for (unsigned i = 0; i < 6; i++) {
+		struct guest_ring *ring = &pair.fe.queues[i % 2].ring;
+		int fd = i < 4 ? ring->call : ring->err;
+
+		check(frontend_set_fd(&pair.fe, VU_SET_VRING_ERR, i % 2, ring->err) == 0, "ERR");
+		fill_eventfd(fd);
+		guest_ring_arm(ring);
+		stream_start(&in);
+		for (unsigned k = 0; k < 100; k++) {
+			packet_build(frame, sizeof(frame), scene_mac(PEER), scene_mac(OFFENDER), 30,
+				     k);
+			frontend_send(&pair.fe, 0, NULL, frame, sizeof(frame));
+		}
+		stream_await(&in, 600);
+		stream_stop(&in);
+		if (i >= 4) { /* the ring breaks, which the error eventfd is to tell */
+			__atomic_store_n(&ring->avail->idx, (uint16_t)(ring->avail_idx + 999),
+					 __ATOMIC_RELEASE);
+			guest_ring_kick(ring);
+		}
+		victims_await(&scene->victims, 500);
+		check(fcntl(fd, F_SETFL, O_NONBLOCK) == 0, "O_NONBLOCK");
+		pair_await_return(&pair.peer, "frames to an eventfd that waits");
+		pair_restart(&pair);
+		scene_discard(&pair.peer);
+		pair_pass(&pair, 2);
+	}
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct runner_test tests[] = {
@@ -575,6 +633,7 @@ int main(int argc, char **argv)
 		{.name = "t28_inflight", t28_inflight},
 		{.name = "t29_feature_toggles", t29_feature_toggles},
 		{.name = "t30_odd_notification_fds", t30_odd_notification_fds},
+		{.name = "t30_eventfds_made_to_wait", t30_eventfds_made_to_wait},
 	};
 
 	return scene_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));

@@ -21,6 +21,8 @@
  * else has the tag of its trunk (8.6.4, 8.8.2), with the priority bits it
  * came with.
  */
+#include <endian.h>
+
 #include "switch/decide.h"
 #include "switch/guard.h"
 
@@ -28,27 +30,6 @@ enum {
 	VID_PRIORITY = 0, /* IEEE 802.1Q, table 9-2 */
 	VID_RESERVED = 0xfff,
 };
-
-const char *decide_stage_word(enum decide_stage stage)
-{
-	static const char *const words[] = {
-		[STAGE_PARSE] = "parse",   [STAGE_PLACE] = "place",   [STAGE_GUARD] = "guard",
-		[STAGE_LOOKUP] = "lookup", [STAGE_PERMIT] = "permit", [STAGE_DONE] = "done",
-	};
-
-	return words[stage];
-}
-
-const char *decide_lookup_word(enum lookup lookup)
-{
-	static const char *const words[] = {
-		[LOOKUP_NONE] = "none",	      [LOOKUP_STATIC] = "static",
-		[LOOKUP_LEARNED] = "learned", [LOOKUP_UNKNOWN] = "unknown",
-		[LOOKUP_GROUP] = "group",
-	};
-
-	return words[lookup];
-}
 
 /* The network of a frame from an access port. */
 static enum drop place_access(const struct policy_port *port, const struct frame_l2 *l2,
@@ -82,6 +63,17 @@ static enum drop place_trunk(const struct policy *policy, const struct policy_po
 	return DROP_NONE;
 }
 
+/*
+ * Bytes of the longest frame that comes of this one: of its segments, if it is
+ * to be segmented. offload_check() has made sure of the numbers.
+ */
+static uint32_t wire_len(const struct frame *frame)
+{
+	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		return frame->len;
+	return (uint32_t)le16toh(frame->hdr.hdr_len) + le16toh(frame->hdr.gso_size);
+}
+
 static enum drop place(const struct policy *policy, struct port_ref in, const struct frame *frame,
 		       const struct frame_l2 *l2, uint16_t *ret_network)
 {
@@ -98,10 +90,8 @@ static enum drop place(const struct policy *policy, struct port_ref in, const st
 	if (drop != DROP_NONE)
 		return drop;
 	*ret_network = network;
-	if (frame->len > LIMIT_FRAME)
-		return DROP_GIANT;
-	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE &&
-	    frame->len > policy_networks(policy)[network].mtu + frame_l2_size(l2))
+	if (frame->len > LIMIT_FRAME ||
+	    wire_len(frame) > policy_networks(policy)[network].mtu + frame_l2_size(l2))
 		return DROP_GIANT;
 	return DROP_NONE;
 }

@@ -64,10 +64,6 @@ struct decision {
 	struct frame_l2 l2;
 };
 
-/* Words for what a decision says, as `trace` prints them. Never NULL. */
-const char *decide_stage_word(enum decide_stage stage);
-const char *decide_lookup_word(enum lookup lookup);
-
 /*
  * Decide about @frame, which has passed offload_check(), from port @in at time
  * @now. @in must be a live port of @policy, otherwise the fate is a drop for

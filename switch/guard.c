@@ -35,17 +35,6 @@ struct address6 {
 	uint64_t high, low;
 };
 
-static bool has_mac(const struct policy *policy, const struct policy_port *port, mac48 mac)
-{
-	const mac48 *macs = policy_at(policy, port->macs);
-
-	for (unsigned i = 0; i < port->n_macs; i++) {
-		if (macs[i] == mac)
-			return true;
-	}
-	return false;
-}
-
 static bool has_address4(const struct policy *policy, const struct policy_port *port,
 			 uint32_t address)
 {
@@ -236,7 +225,7 @@ enum drop guard_check(const struct policy *policy, uint16_t in, uint16_t network
 		return DROP_SPOOFED_MAC;
 	if (!(port->flags & POLICY_PORT_SPOOF_GUARD))
 		return DROP_NONE;
-	if (port->n_macs && !has_mac(policy, port, l2->src))
+	if (port->n_macs && bound_to != in)
 		return DROP_SPOOFED_MAC;
 	if ((port->n_addresses4 || port->n_addresses6) &&
 	    !addresses_are_own(policy, port, frame, l2))

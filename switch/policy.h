@@ -100,7 +100,7 @@ struct policy_network {
 	uint16_t vlan;	     /* 1..4094, or 0: stays on this host */
 	uint16_t tenant;
 	uint16_t flags;	   /* enum policy_network_flags */
-	uint32_t mtu;	   /* bytes of payload; frames with GSO are exempt */
+	uint32_t mtu;	   /* bytes of payload, of each segment of a frame with GSO */
 	uint32_t age_ms;   /* silent longer than this: forgotten */
 	uint32_t macs_max; /* learned in the whole network */
 	uint32_t name;	   /* offset of "tenant/network" */

@@ -3,7 +3,7 @@
  * whole conversations look like is for tests/script; whether the rules hold for
  * everything at random is for tests/model.
  */
-#include <netinet/in.h>
+#include <endian.h>
 #include <sys/mman.h>
 
 #include "tests/unit/switch/unit.h"
@@ -88,7 +88,7 @@ static void dropped(enum decide_stage stage, enum drop drop)
 {
 	assert_int_equal(decision.fate, FATE_DROP);
 	assert_drop(decision.drop, drop);
-	assert_string_equal(decide_stage_word(decision.stage), decide_stage_word(stage));
+	assert_int_equal(decision.stage, stage);
 }
 
 /* The flood goes to these ports with these tags, in this order; 0 ends. */
@@ -257,6 +257,11 @@ static void giants(void **state)
 
 	ask_len(1, B, A, -1, 65000); /* what is to be segmented may be long, within limits */
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+	frame.hdr.hdr_len = htole16(54);
+	frame.hdr.gso_size = htole16(1461); /* its segments may not */
+	decide(policy, fdb, &frame, sketch_ref(1), NOW, &decision);
+	dropped(STAGE_PLACE, DROP_GIANT);
+	frame.hdr.gso_size = htole16(1460);
 	decide(policy, fdb, &frame, sketch_ref(1), NOW, &decision);
 	assert_drop(decision.drop, DROP_NONE);
 	frame.len = LIMIT_FRAME + 1;

@@ -323,6 +323,21 @@ static void an_impossible_offload_is_dropped_and_not_learned(void **state)
 	assert_true(port_ref_is_none(fdb_lookup(fdb, policy, RED, mac_a, 1000)));
 }
 
+/* Only what is cut into frames that fit may be longer than the mtu (1500). */
+static void an_offload_is_checked_before_the_length(void **state)
+{
+	sketch_ethernet(&sketch, MAC_BROADCAST, mac_a, ETHERTYPE_IPV4);
+	sketch_ipv4(&sketch, 6, 0x0a000001, 0x0a000002);
+	sketch_tcp(&sketch, 1, 2, 100, 0x10);
+	sketch_payload(&sketch, 2000);
+	/* one segment is no segmentation */
+	send_partial(A, 2000);
+	send_partial(A, 1000);
+	run(A);
+	assert_int_equal(sum_of(A)->dropped[DROP_GIANT], 1);
+	assert_int_equal(sum_of(A)->delivered, 1);
+}
+
 static void a_full_ring_is_charged_to_both(void **state)
 {
 	learn(mac_b, B);
@@ -445,6 +460,7 @@ int main(void)
 		UNIT(who_lacks_an_offload_gets_it_done),
 		UNIT(a_large_segment_is_cut_for_who_needs_it),
 		UNIT(an_impossible_offload_is_dropped_and_not_learned),
+		UNIT(an_offload_is_checked_before_the_length),
 		UNIT(a_full_ring_is_charged_to_both),
 		UNIT(one_copy_is_enough_to_be_delivered),
 		UNIT(a_failure_told_late_counts),

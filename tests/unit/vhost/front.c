@@ -3,6 +3,7 @@
  */
 #include "tests/unit/vhost/front.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <setjmp.h>
@@ -327,4 +328,38 @@ uint64_t front_count(int fd)
 	uint64_t count;
 
 	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+void front_send(struct front *front, unsigned n)
+{
+	struct front_ring *tx = &front->rings[1];
+
+	for (unsigned i = 0; i < n; i++) {
+		front_desc(tx, i, front_gpa(front, front_buffer(front, i)), 72, 0, 0);
+		front_make_available(tx, (uint16_t)i);
+	}
+}
+
+unsigned front_take(struct front *front, unsigned max)
+{
+	struct vhost_frame frames[16];
+	struct iovec pool[512];
+	uint8_t head[128];
+
+	for (unsigned i = 0; i < 16; i++)
+		frames[i].head = head;
+	unsigned n = vhost_queue_take(front->rings[1].queue, frames, max, 128, pool, 512);
+	vhost_queue_give_back(front->rings[1].queue);
+	return n;
+}
+
+unsigned front_count_fds(void)
+{
+	DIR *fds = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (readdir(fds))
+		n++;
+	closedir(fds);
+	return n;
 }

@@ -94,6 +94,13 @@ void front_desc(struct front_ring *ring, unsigned at, uint64_t gpa, uint32_t len
 void front_make_available(struct front_ring *ring, uint16_t head);
 bool front_used(struct front_ring *ring, struct vring_used_elem *ret_element);
 
+/* The guest transmits @n small frames, descriptors 0 to n - 1 of ring 1; that ring's are taken and given back. */
+void front_send(struct front *front, unsigned n);
+unsigned front_take(struct front *front, unsigned max);
+
+/* The fds of this process. */
+unsigned front_count_fds(void);
+
 /* How often was the eventfd signalled since? */
 uint64_t front_count(int eventfd);
 

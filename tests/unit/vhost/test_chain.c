@@ -237,7 +237,7 @@ static void all_links_of_an_indirect_table(void **state)
 		for (unsigned k = 0; k < 4; k++) {
 			unsigned kind = i >> 4 * k & 15;
 
-			inner[k] = (struct desc){gpa_first + 0x8000, 1 + k,
+			inner[k] = (struct desc){gpa_first + TABLE_AT, 16 * (1 + k),
 						 (uint16_t)(kind & 1 ? DESC_NEXT : 0) |
 							 (uint16_t)(kind & 2 ? DESC_INDIRECT : 0),
 						 (uint16_t)(kind >> 2)};

@@ -47,6 +47,12 @@ struct worker {
 	int epoll;
 	int wake; /* eventfd of the control thread */
 
+	/* the worker's own */
+	uint64_t now;	     /* CLOCK_MONOTONIC, ns: when it last looked */
+	uint64_t cycles;     /* the same moment */
+	uint64_t last_frame; /* when it last moved one */
+	unsigned pauses;     /* until the next look */
+
 	/* written by the control thread, read by the worker */
 	atomic_bool stop;
 	atomic_uint n_queues;
@@ -155,47 +161,54 @@ static void wait_for_events(struct worker *worker)
 			(void)!read(worker->wake, &count, sizeof(count));
 }
 
+/* Read the clocks; what passed since the last time was @busy or not. */
+static void pass_time(struct worker *worker, bool busy)
+{
+	struct worker_counters *row = worker->row;
+	uint64_t now = clock_ns(), cycles = cycles_now();
+
+	counter_add(busy ? &row->busy_ns : &row->idle_ns, now - worker->now);
+	if (busy)
+		counter_add(&row->cycles, cycles - worker->cycles);
+	worker->now = now;
+	worker->cycles = cycles;
+}
+
+/* Nothing came: look again soon, or later, or when somebody calls. */
+static void rest(struct worker *worker)
+{
+	if (worker->now - worker->last_frame < WORKER_SPIN_US * 1000) {
+		for (unsigned i = 0; i < worker->pauses; i++)
+			relax();
+		worker->pauses = worker->pauses < PAUSES_MAX ? 2 * worker->pauses : PAUSES_MAX;
+	} else {
+		if (!arm_all(worker))
+			wait_for_events(worker);
+		disarm_all(worker);
+	}
+	pass_time(worker, false);
+}
+
 static void *worker_main(void *argument)
 {
 	struct worker *worker = argument;
-	struct worker_counters *row = worker->row;
-	uint64_t now = clock_ns(), last_frame = now;
-	uint64_t cycles = cycles_now();
-	unsigned pauses = 1;
 
 	rcu_register();
 	sem_post(&worker->running);
+	worker->now = worker->last_frame = clock_ns();
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
-		uint64_t before = now, cycles_before = cycles;
 		unsigned taken;
 
 		if (worker->options.ring)
 			uring_reap(worker->options.ring);
-		taken = run_round(worker, now / 1000000);
-		now = clock_ns();
-		cycles = cycles_now();
+		taken = run_round(worker, worker->now / 1000000);
+		pass_time(worker, taken > 0);
 		if (taken) {
-			counter_add(&row->busy_ns, now - before);
-			counter_add(&row->cycles, cycles - cycles_before);
-			last_frame = now;
-			pauses = 1;
-			continue;
+			worker->last_frame = worker->now;
+			worker->pauses = 1;
+		} else {
+			rest(worker);
 		}
-		counter_add(&row->idle_ns, now - before);
-		if (now - last_frame < WORKER_SPIN_US * 1000) {
-			for (unsigned i = 0; i < pauses; i++)
-				relax();
-			pauses = pauses < PAUSES_MAX ? 2 * pauses : PAUSES_MAX;
-			continue;
-		}
-		if (!arm_all(worker))
-			wait_for_events(worker);
-		disarm_all(worker);
-		/* Sleep is idle time, not the next burst's. */
-		before = now;
-		now = clock_ns();
-		cycles = cycles_now();
-		counter_add(&row->idle_ns, now - before);
 	}
 	rcu_unregister();
 	return NULL;
@@ -249,6 +262,7 @@ int worker_create(const struct worker_options *options, struct worker **ret_work
 	if (!worker)
 		return -ENOMEM;
 	worker->options = *options;
+	worker->pauses = 1;
 	worker->row = &options->counters->workers[options->index];
 	atomic_store_explicit(&worker->row->cpu, (uint64_t)(int64_t)options->cpu,
 			      memory_order_relaxed);

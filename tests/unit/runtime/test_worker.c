@@ -376,6 +376,8 @@ static void it_counts_what_it_does(void **state)
 	struct spring *spring = spring_create(SPRING, -1);
 	struct worker_counters *row = &counters->workers[0];
 
+	/* the hundredth of a second that it sleeps before is no work */
+	clock_nap_us(10000);
 	worker_set_add(&workers, &spring->queue);
 	well_up(spring, 100);
 	expect_taken(spring, 100);
@@ -383,6 +385,7 @@ static void it_counts_what_it_does(void **state)
 	rcu_synchronize();
 	assert_true(clock_await(CLOCK_PATIENCE_MS, atomic_load(&row->frames) == 100 &&
 							   atomic_load(&row->busy_ns) > 0));
+	assert_true(atomic_load(&row->idle_ns) > 9000000);
 	assert_true(atomic_load(&row->bursts) >= 4);
 	assert_true(atomic_load(&row->cycles) > 0);
 	assert_true(atomic_load(&row->cpu) == UINT64_MAX);

@@ -1,0 +1,13 @@
+/*
+ * command - the commands of sluice-bench: each parses its arguments and returns
+ * the program's exit status.
+ */
+#ifndef BENCH_COMMAND_H
+#define BENCH_COMMAND_H
+
+/* Throughput, or latency at a rate, between two ports. */
+int command_pair(int argc, char **argv);
+
+enum { COMMAND_OK = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 };
+
+#endif

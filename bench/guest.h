@@ -1,0 +1,49 @@
+/*
+ * guest - one vhost-user guest without a VM: memory, a session, and two rings.
+ *
+ * The session is spoken by the frontend of the tests (tests/lib/frontend.h), in
+ * the manner of DPDK's virtio-user, which every vhost-user switch knows. Only the
+ * rings are worked here, by driver.h.
+ *
+ * What a switch does wrong in the session ends the program with a sentence: there
+ * is nothing to be measured then. Threads: one.
+ */
+#ifndef BENCH_GUEST_H
+#define BENCH_GUEST_H
+
+#include "bench/driver.h"
+#include "tests/lib/frontend.h"
+
+enum { GUEST_HEADER = FRONTEND_HEADER };
+
+struct guest_options {
+	uint16_t ring_size;
+	uint32_t buffer;    /* bytes of a receive buffer, header included */
+	uint32_t frame_max; /* bytes of the longest frame to be sent */
+	bool server;	    /* the switch dials */
+	bool mergeable;
+	bool event_idx;
+	bool huge; /* huge pages of 2 MiB */
+};
+
+struct guest {
+	struct guest_options options;
+	struct frontend frontend;
+	struct guest_memory memory;
+	struct driver_ring rx;
+	struct driver_ring tx;
+	bool mergeable; /* as negotiated */
+};
+
+/* Memory and rings, all receive buffers posted. @path is for messages to the user. */
+void guest_create(struct guest *guest, const struct guest_options *options);
+void guest_destroy(struct guest *guest);
+
+/*
+ * Meet the switch at the socket @path, as client or server, within @limit_s
+ * seconds, and start the rings. 0 or -errno. A server's guest_listen() comes first.
+ */
+int guest_listen(const char *path);
+int guest_connect(struct guest *guest, const char *path, int listener, unsigned limit_s);
+
+#endif

@@ -1,0 +1,262 @@
+/*
+ * pair - see pair.h.
+ */
+#include "bench/pair.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/check.h"
+#include "tests/lib/clock.h"
+
+enum {
+	CLOCK_PASSES = 16,	  /* at full speed the clock is looked at so seldom */
+	QUIET_NS = 50000000,	  /* nothing came for so long: what is missing is lost */
+	DRAIN_MAX_NS = 500000000, /* however much still comes */
+	RATE_BURST = 32,
+	PRIME_NS = 5000000,
+};
+
+static void fill_in(struct guest_options *guest, uint32_t frame_max)
+{
+	uint32_t whole = GUEST_HEADER + frame_max;
+
+	guest->frame_max = frame_max;
+	if (!guest->buffer)
+		guest->buffer = whole > 2048 ? whole : 2048;
+	if (guest->buffer < whole && !guest->mergeable)
+		guest->buffer = whole;
+}
+
+int pair_create(struct pair *pair, const struct pair_options *options, const char *path_a,
+		const char *path_b)
+{
+	const char *paths[2] = {path_a, path_b};
+	struct guest_options guest = options->guest;
+	int listeners[2] = {-1, -1}, error = 0;
+
+	*pair = (struct pair){.nonce = (uint16_t)clock_now_ns()};
+	fill_in(&guest, options->frame_max);
+	if (options->switch_cpu >= 0)
+		error = placement_create(options->switch_cpu, &pair->probe);
+	if (error) {
+		fprintf(stderr, "sluice-bench: processor %d: %s\n", options->switch_cpu,
+			strerror(-error));
+		return error;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		guest_create(&pair->guests[i], &guest);
+	for (unsigned i = 0; i < 2 && guest.server && !error; i++) {
+		listeners[i] = guest_listen(paths[i]);
+		error = listeners[i] < 0 ? listeners[i] : 0;
+		if (error)
+			fprintf(stderr, "sluice-bench: %s: %s\n", paths[i], strerror(-error));
+	}
+	for (unsigned i = 0; i < 2 && !error; i++) {
+		error = guest_connect(&pair->guests[i], paths[i], listeners[i], options->limit_s);
+		if (error)
+			fprintf(stderr, "sluice-bench: %s: %s\n", paths[i], strerror(-error));
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (listeners[i] >= 0) {
+			close(listeners[i]);
+			unlink(paths[i]);
+		}
+	if (error)
+		pair_destroy(pair);
+	return error;
+}
+
+static void unload(struct pair *pair)
+{
+	for (unsigned i = 0; i < 2 && pair->n_streams > 0; i++)
+		stream_destroy(&pair->streams[i]);
+	pair->n_streams = 0;
+}
+
+void pair_destroy(struct pair *pair)
+{
+	unload(pair);
+	for (unsigned i = 0; i < 2; i++)
+		guest_destroy(&pair->guests[i]);
+	placement_destroy(pair->probe);
+}
+
+bool pair_is_broken(const struct pair *pair)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (pair->guests[i].rx.broken || pair->guests[i].tx.broken)
+			return true;
+	return false;
+}
+
+/* Send and receive on @n streams until @end_ns. Its end. */
+static uint64_t run_full(struct pair *pair, unsigned n, uint64_t end_ns)
+{
+	uint64_t now = clock_now_ns();
+
+	for (unsigned pass = 1; now < end_ns; pass++) {
+		for (unsigned i = 0; i < n; i++) {
+			stream_receive(&pair->streams[i], NULL);
+			stream_send(&pair->streams[i], STREAM_BURST);
+		}
+		if (pass % CLOCK_PASSES == 0)
+			now = clock_now_ns();
+	}
+	return now;
+}
+
+struct arrivals {
+	struct histogram *latency;
+	uint64_t now;
+};
+
+static void note_arrival(void *user, uint64_t sent_at)
+{
+	struct arrivals *arrivals = user;
+
+	histogram_add(arrivals->latency, arrivals->now > sent_at ? arrivals->now - sent_at : 0);
+}
+
+/* Send what is due by @now, each frame stamped with the time when it was meant to leave. */
+static void send_due(struct stream *stream, uint64_t began, uint64_t first, double interval_ns,
+		     uint64_t now)
+{
+	uint64_t due = (uint64_t)((double)(now - began) / interval_ns) + 1;
+	uint64_t sent = stream->number - first;
+	uint64_t left = due > sent ? due - sent : 0;
+	unsigned n = left < RATE_BURST ? (unsigned)left : RATE_BURST;
+
+	/* Before they leave: they may be back when stream_send() returns. */
+	for (unsigned i = 0; i < n; i++)
+		stream->sent_at[(stream->number + i) % STREAM_SENT_AT] =
+			began + (uint64_t)((double)(sent + i) * interval_ns);
+	if (n > 0)
+		stream_send(stream, n);
+}
+
+static uint64_t run_paced(struct pair *pair, unsigned n, uint64_t end_ns, double rate_pps)
+{
+	struct arrivals arrivals = {&pair->latency, clock_now_ns()};
+	const struct stream_arrival arrival = {note_arrival, &arrivals};
+	uint64_t began = arrivals.now, first[2];
+
+	for (unsigned i = 0; i < n; i++)
+		pair->streams[i].timed_from = first[i] = pair->streams[i].number;
+	while (arrivals.now < end_ns) {
+		for (unsigned i = 0; i < n; i++) {
+			send_due(&pair->streams[i], began, first[i], 1e9 / rate_pps, arrivals.now);
+			arrivals.now = clock_now_ns();
+			stream_receive(&pair->streams[i], &arrival);
+		}
+	}
+	return arrivals.now;
+}
+
+/* Let arrive what is under way. */
+static void drain(struct pair *pair, bool paced)
+{
+	struct arrivals arrivals = {&pair->latency, clock_now_ns()};
+	const struct stream_arrival arrival = {note_arrival, &arrivals};
+	uint64_t last = arrivals.now, end = last + DRAIN_MAX_NS;
+	bool missing = true;
+
+	while (missing && arrivals.now < last + QUIET_NS && arrivals.now < end) {
+		missing = false;
+		arrivals.now = clock_now_ns();
+		for (unsigned i = 0; i < 2; i++) {
+			struct stream *stream = &pair->streams[i];
+
+			if (stream_receive(stream, paced ? &arrival : NULL))
+				last = arrivals.now;
+			driver_reclaim(&stream->from->tx);
+			missing = missing || stream->expected < stream->number ||
+				  driver_free(&stream->from->tx) < stream->from->tx.size;
+		}
+	}
+}
+
+void pair_load(struct pair *pair, const struct stream_options *options, bool both, double warmup_s)
+{
+	unload(pair);
+	pair->nonce++;
+	for (unsigned i = 0; i < 2; i++)
+		stream_create(&pair->streams[i], options, &pair->guests[i], &pair->guests[1 - i], i,
+			      pair->nonce);
+	pair->n_streams = both ? 2 : 1;
+	run_full(pair, 2, clock_now_ns() + (uint64_t)(warmup_s * 1e9));
+	drain(pair, false);
+}
+
+/* The frames of a stream that wait for their time remember it only while there is a rate. */
+static void remember_times(struct pair *pair, bool paced)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct stream *stream = &pair->streams[i];
+
+		if (paced && !stream->sent_at) {
+			stream->sent_at = calloc(STREAM_SENT_AT, sizeof(*stream->sent_at));
+			check(stream->sent_at, "out of memory");
+		} else if (!paced) {
+			free(stream->sent_at);
+			stream->sent_at = NULL;
+		}
+	}
+}
+
+static struct stream_counts sum(const struct pair *pair)
+{
+	struct stream_counts total = {.sent = 0};
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct stream_counts *counts = &pair->streams[i].counts;
+
+		total.sent += counts->sent;
+		total.received += counts->received;
+		total.bytes += counts->bytes;
+		total.late += counts->late;
+		total.corrupt += counts->corrupt;
+		total.foreign += counts->foreign;
+	}
+	return total;
+}
+
+bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct window *ret_window)
+{
+	enum placement placement = placement_measure(pair->probe);
+	struct stream_counts idle, before, within, after;
+	uint64_t began, end, sent, received;
+
+	remember_times(pair, rate_pps > 0);
+	idle = sum(pair);
+	/* The caches are warm and the ring is full when the window begins. */
+	if (rate_pps <= 0)
+		run_full(pair, pair->n_streams, clock_now_ns() + PRIME_NS);
+	before = sum(pair);
+	began = clock_now_ns();
+	end = began + (uint64_t)(seconds * 1e9);
+	end = rate_pps > 0 ? run_paced(pair, pair->n_streams, end, rate_pps)
+			   : run_full(pair, pair->n_streams, end);
+	within = sum(pair);
+	drain(pair, rate_pps > 0);
+	after = sum(pair);
+	if (placement_measure(pair->probe) != placement)
+		placement = PLACEMENT_UNKNOWN;
+	sent = after.sent - idle.sent;
+	received = after.received - idle.received;
+	*ret_window = (struct window){
+		.placement = placement,
+		.seconds = (double)(end - began) / 1e9,
+		.counts = {.sent = sent,
+			   .received = within.received - before.received,
+			   .bytes = within.bytes - before.bytes,
+			   .late = after.late - idle.late,
+			   .corrupt = after.corrupt - idle.corrupt,
+			   .foreign = after.foreign - idle.foreign},
+		.lost = sent > received ? sent - received : 0,
+	};
+	return !pair_is_broken(pair) && received > 0;
+}

@@ -1,0 +1,52 @@
+/*
+ * pair - two guests at two ports of one switch, and the traffic between them.
+ *
+ * One thread works both guests, so that the generator needs one processor and the
+ * switch has the other. Full speed is a closed loop: what arrived is taken before
+ * anything is sent, and the sender's ring is kept full. At a fixed rate the loop
+ * is open: each frame has a time at which it was meant to be sent, and its latency
+ * counts from there, however late the sender is (no coordinated omission).
+ */
+#ifndef BENCH_PAIR_H
+#define BENCH_PAIR_H
+
+#include "bench/histogram.h"
+#include "bench/window.h"
+
+struct pair_options {
+	struct guest_options guest; /* buffer and frame_max are filled in from frame_max below */
+	uint32_t frame_max;	    /* of all streams that will run, without FCS */
+	unsigned limit_s;	    /* for the switch to appear */
+	int switch_cpu;		    /* -1: windows bear no label */
+};
+
+struct pair {
+	struct guest guests[2];
+	struct stream streams[2];
+	unsigned n_streams; /* 0: not loaded */
+	struct placement_probe *probe;
+	uint16_t nonce;
+	struct histogram latency; /* of windows with a rate */
+};
+
+/* Connect to both sockets. On failure a message was written to stderr. */
+int pair_create(struct pair *pair, const struct pair_options *options, const char *path_a,
+		const char *path_b);
+void pair_destroy(struct pair *pair);
+
+/*
+ * Change the traffic: from the first guest to the second and, if @both, back.
+ * Then let it flow for @warmup_s (in both directions: switches learn), unmeasured.
+ */
+void pair_load(struct pair *pair, const struct stream_options *options, bool both, double warmup_s);
+
+/*
+ * Measure one window. @rate_pps: what each direction offers; 0: all that it can.
+ * False: a ring broke, or nothing at all arrives.
+ */
+bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct window *ret_window);
+
+/* Did the switch return buffers that it never had? */
+bool pair_is_broken(const struct pair *pair);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * window - what was measured in one short span of time, and medians of many.
+ *
+ * Windows are compared only with windows of the same placement (placement.h):
+ * a summary is the median and the best of those, for each placement that was seen.
+ */
+#ifndef BENCH_WINDOW_H
+#define BENCH_WINDOW_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "bench/placement.h"
+#include "bench/stream.h"
+
+struct window {
+	enum placement placement;
+	double seconds;
+	struct stream_counts
+		counts; /* received and bytes: in time; all else: of all that was sent */
+	uint64_t lost;
+};
+
+struct window_summary {
+	unsigned windows;
+	double mpps; /* medians */
+	double gbps;
+	double best_mpps;
+	double loss;	/* of all that was sent, 0..1 */
+	uint64_t wrong; /* frames that were late, corrupt or foreign */
+};
+
+static inline double window_mpps(const struct window *window)
+{
+	return (double)window->counts.received / window->seconds / 1e6;
+}
+
+/* Of the windows with @placement among @n. */
+struct window_summary window_summarise(const struct window *windows, unsigned n,
+				       enum placement placement);
+
+/* A line for each placement that was seen, behind @title. */
+void window_print_heading(FILE *to);
+void window_print(FILE *to, const char *title, const struct window *windows, unsigned n);
+
+/* The same, and every window, as an object. */
+json_t *window_report(const struct window *windows, unsigned n);
+
+#endif

@@ -27,6 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "control/channel_client.h"
 #include "control/process.h"
 #include "control/sealed.h"
 #include "control/socket.h"
@@ -38,7 +39,6 @@ enum {
 	DEATHS_PAUSE_MS = 1000,	  /* make it wait */
 	STATE_DOUBTED = 2,	  /* deaths in a row, before the state memory is suspected */
 	DYING_MS = 200,		  /* its socket closes a little before it is gone */
-	EVENTS_MAX = 16 * LIMIT_PORTS,
 };
 
 struct dataplane {
@@ -52,12 +52,11 @@ struct dataplane {
 	enum dataplane_state state;
 	clock_ms since;
 	char trouble[DATAPLANE_WHY];
-	int socket; /* -1: not connected */
+	struct channel_client client;
 	struct loop_watch socket_watch;
 	int pidfd; /* -1: not known */
 	struct loop_watch pidfd_watch;
 	struct loop_timer restart;
-	uint32_t seq;
 	pid_t pid;
 	unsigned workers;
 	unsigned restarts;
@@ -70,10 +69,7 @@ struct dataplane {
 	const struct fdb *fdb;
 	struct policy *adopted;
 
-	/* events that came while a reply was awaited */
-	struct channel_message *events;
-	unsigned n_events;
-	struct loop_timer tell;
+	struct loop_timer tell; /* events that came with a reply */
 };
 
 __attribute__((format(printf, 3, 4))) static int fail(char *why, int error, const char *format, ...)
@@ -126,122 +122,20 @@ static void policy_adopt(struct dataplane *dp, int fd)
 
 /* ---- asking ---- */
 
-static void fds_close(const int *fds)
-{
-	for (unsigned i = 0; i < CHANNEL_FDS; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-
-/* An event is kept for later. False: it sends more than it has reason to. */
-static bool event_keep(struct dataplane *dp, const struct channel_message *event)
-{
-	if (dp->n_events == EVENTS_MAX)
-		return false;
-	if (!(dp->n_events & (dp->n_events - 1))) {
-		size_t room = dp->n_events ? 2 * (size_t)dp->n_events : 16;
-		struct channel_message *events;
-
-		events = reallocarray(dp->events, room < 16 ? 16 : room, sizeof(*events));
-		if (!events)
-			return false;
-		dp->events = events;
-	}
-	dp->events[dp->n_events++] = *event;
-	return true;
-}
-
+/* Tell the events that were kept. */
 static void events_tell(void *user)
 {
 	struct dataplane *dp = user;
-	struct channel_message *events = dp->events;
-	unsigned n = dp->n_events;
+	struct channel_message *events;
+	unsigned n = channel_client_take(&dp->client, &events);
 
-	/* A callback may ask something, and new events come in meanwhile. */
-	dp->events = NULL;
-	dp->n_events = 0;
 	for (unsigned i = 0; i < n; i++)
 		if (events[i].event.port.id < LIMIT_PORTS)
 			dp->ops.port_event(dp->user, &events[i]);
 	free(events);
 }
 
-/*
- * Receive one message before @deadline; events are kept and passed over.
- * 0: a reply is there.
- */
-static int reply_await(struct dataplane *dp, clock_ms deadline, struct channel_message *ret_reply,
-		       int *ret_fds)
-{
-	for (;;) {
-		struct pollfd wait = {.fd = dp->socket, .events = POLLIN};
-		unsigned n_fds = 0;
-		clock_ms now;
-		int error = channel_receive(dp->socket, ret_reply, ret_fds, &n_fds);
-
-		if (!error && ret_reply->type == CHANNEL_REPLY)
-			return 0;
-		if (!error) {
-			fds_close(ret_fds);
-			if (ret_reply->type != CHANNEL_EVENT || !event_keep(dp, ret_reply))
-				return -EPROTO;
-			continue;
-		}
-		if (error != -EAGAIN)
-			return error;
-		now = loop_now();
-		if (now >= deadline)
-			return -ETIMEDOUT;
-		if (poll(&wait, 1, (int)(deadline - now)) < 0 && errno != EINTR)
-			return -errno;
-	}
-}
-
-/* Send, although the data plane may be slow to read. */
-static int request_send(struct dataplane *dp, clock_ms deadline,
-			const struct channel_message *request, const int *fds, unsigned n_fds)
-{
-	for (;;) {
-		struct pollfd wait = {.fd = dp->socket, .events = POLLOUT};
-		clock_ms now;
-		int error = channel_send(dp->socket, request, fds, n_fds);
-
-		if (error != -EAGAIN)
-			return error;
-		now = loop_now();
-		if (now >= deadline)
-			return -ETIMEDOUT;
-		if (poll(&wait, 1, (int)(deadline - now)) < 0 && errno != EINTR)
-			return -errno;
-	}
-}
-
-/* Ask, and wait for the reply; its fds (CHANNEL_FDS places) become the caller's. */
-static int ask_for_fds(struct dataplane *dp, struct channel_message *request, const int *fds,
-		       unsigned n_fds, unsigned limit_ms, struct channel_message *ret_reply,
-		       int *ret_fds)
-{
-	clock_ms deadline = loop_now() + limit_ms;
-	struct channel_message reply;
-	int error;
-
-	request->seq = ++dp->seq;
-	error = request_send(dp, deadline, request, fds, n_fds);
-	if (!error)
-		error = reply_await(dp, deadline, &reply, ret_fds);
-	if (!error && reply.seq != request->seq) {
-		fds_close(ret_fds);
-		error = -EPROTO;
-	}
-	if (error)
-		return error;
-	if (dp->n_events)
-		loop_timer_set(dp->loop, &dp->tell, 0);
-	*ret_reply = reply;
-	return 0;
-}
-
-/* Ask the running data plane; one that does not answer is lost. @ret_fds: as ask_for_fds(). */
+/* Ask the running data plane; one that does not answer is lost. @ret_fds: the reply's. */
 static int ask_running(struct dataplane *dp, struct channel_message *request, const int *fds,
 		       unsigned n_fds, uint32_t *ret_value, int *ret_fds,
 		       char ret_why[static DATAPLANE_WHY])
@@ -255,10 +149,11 @@ static int ask_running(struct dataplane *dp, struct channel_message *request, co
 	char trouble[DATAPLANE_WHY];
 	int error;
 
-	if (dp->socket < 0)
+	if (dp->client.socket < 0)
 		return fail(ret_why, -EPIPE, "no data plane is running%s%s",
 			    *dp->trouble ? ": " : "", dp->trouble);
-	error = ask_for_fds(dp, request, fds, n_fds, DATAPLANE_ANSWER_MS, &reply, ret_fds);
+	error = channel_client_ask(&dp->client, request, fds, n_fds, DATAPLANE_ANSWER_MS, &reply,
+				   ret_fds);
 	if (error == -ETIMEDOUT) {
 		fail(trouble, 0, "it did not answer %s within %d ms", names[request->type],
 		     DATAPLANE_ANSWER_MS);
@@ -269,11 +164,13 @@ static int ask_running(struct dataplane *dp, struct channel_message *request, co
 	if (error)
 		return fail(ret_why, error == -ETIMEDOUT ? error : -EPIPE,
 			    "the data plane was lost: %s", dp->trouble);
+	if (dp->client.n_events)
+		loop_timer_set(dp->loop, &dp->tell, 0);
 	/* An error is a negative errno: nothing else is believed. */
 	if (reply.reply.error > 0 || reply.reply.error < -4095)
 		reply.reply.error = -EPROTO;
 	if (reply.reply.error) {
-		fds_close(ret_fds);
+		channel_client_close_fds(ret_fds);
 		return fail(ret_why, reply.reply.error, "%s",
 			    *reply.reply.text ? reply.reply.text : strerror(-reply.reply.error));
 	}
@@ -290,7 +187,7 @@ static int ask(struct dataplane *dp, struct channel_message *request, const int 
 	int error = ask_running(dp, request, fds, n_fds, ret_value, reply_fds, ret_why);
 
 	if (!error)
-		fds_close(reply_fds);
+		channel_client_close_fds(reply_fds);
 	return error;
 }
 
@@ -340,8 +237,6 @@ release_counters:
 	return error;
 }
 
-static void socket_ready(void *user, uint32_t events);
-
 /* Connect to RUN/dp.sock and say HELLO. */
 static int dataplane_greet(struct dataplane *dp, char ret_why[static DATAPLANE_WHY])
 {
@@ -352,11 +247,13 @@ static int dataplane_greet(struct dataplane *dp, char ret_why[static DATAPLANE_W
 	struct channel_message reply;
 	int fds[CHANNEL_FDS];
 	char why[SOCKET_WHY];
-	int error = socket_dial(dp->socket_path, SOCK_SEQPACKET, &dp->socket, why);
+	int socket;
+	int error = socket_dial(dp->socket_path, SOCK_SEQPACKET, &socket, why);
 
 	if (error)
 		return fail(ret_why, error, "%s", why);
-	error = ask_for_fds(dp, &hello, NULL, 0, DATAPLANE_START_MS, &reply, fds);
+	channel_client_open(&dp->client, socket);
+	error = channel_client_ask(&dp->client, &hello, NULL, 0, DATAPLANE_START_MS, &reply, fds);
 	if (error) {
 		fail(ret_why, error, "HELLO: %s", strerror(-error));
 		goto close_socket;
@@ -366,26 +263,57 @@ static int dataplane_greet(struct dataplane *dp, char ret_why[static DATAPLANE_W
 		fail(ret_why, error, "it speaks another version of the channel");
 	else if ((error = shared_take(dp, reply.reply.has_policy, fds)))
 		fail(ret_why, error, "its shared memory is of another version, or not sealed");
-	fds_close(fds);
+	channel_client_close_fds(fds);
 	if (error)
 		goto close_socket;
-	error = loop_watch(dp->loop, &dp->socket_watch, dp->socket, EPOLLIN);
-	if (error)
+	error = loop_watch(dp->loop, &dp->socket_watch, socket, EPOLLIN);
+	if (error) {
+		fail(ret_why, error, "channel: %s", strerror(-error));
 		goto close_socket;
+	}
 	dp->workers = reply.reply.n_workers;
 	/* Only to be shown: what is killed is killed by its pidfd. */
 	if (!dp->pid)
 		dp->pid = (pid_t)reply.reply.pid;
 	return 0;
 close_socket:
-	close(dp->socket);
-	dp->socket = -1;
+	channel_client_close(&dp->client);
 	return error;
 }
 
 static int process_watch(struct dataplane *dp)
 {
 	return loop_watch(dp->loop, &dp->pidfd_watch, dp->pidfd, EPOLLIN);
+}
+
+/* Its pidfd says that it is gone: how it went. */
+static void process_reap(struct dataplane *dp, char ret_trouble[static DATAPLANE_WHY])
+{
+	siginfo_t status = {0};
+
+	/* A data plane that was taken over is not our child: then there is no status. */
+	waitid(P_PIDFD, (id_t)dp->pidfd, &status, WEXITED | WNOHANG);
+	if (!status.si_pid)
+		fail(ret_trouble, 0, "it ended");
+	else if (status.si_code == CLD_EXITED)
+		fail(ret_trouble, 0, "it ended with status %d", status.si_status);
+	else
+		fail(ret_trouble, 0, "it was killed by signal %d (%s)", status.si_status,
+		     strsignal(status.si_status));
+	loop_unwatch(&dp->pidfd_watch);
+	close(dp->pidfd);
+	dp->pidfd = -1;
+}
+
+/* The channel is broken. Is that because it dies? Then how it went. */
+static bool process_dies(struct dataplane *dp, char ret_trouble[static DATAPLANE_WHY])
+{
+	struct pollfd gone = {.fd = dp->pidfd, .events = POLLIN};
+
+	if (dp->pidfd < 0 || poll(&gone, 1, DYING_MS) != 1)
+		return false;
+	process_reap(dp, ret_trouble);
+	return true;
 }
 
 /* Kill it, if we know it, and wait until it is gone. */
@@ -455,8 +383,10 @@ static int dataplane_start(struct dataplane *dp, char ret_why[static DATAPLANE_W
 	if (error)
 		return error;
 	error = dataplane_greet(dp, ret_why);
-	if (error)
+	if (error) {
+		process_dies(dp, ret_why);
 		goto end_process;
+	}
 	error = process_watch(dp);
 	if (error) {
 		fail(ret_why, error, "pidfd: %s", strerror(-error));
@@ -466,10 +396,11 @@ static int dataplane_start(struct dataplane *dp, char ret_why[static DATAPLANE_W
 	return 0;
 close_socket:
 	loop_unwatch(&dp->socket_watch);
-	close(dp->socket);
-	dp->socket = -1;
+	channel_client_close(&dp->client);
 end_process:
 	process_end(dp);
+	unlink(dp->socket_path);
+	unlink(dp->pid_path);
 	return error;
 }
 
@@ -491,11 +422,7 @@ static void dataplane_lose(struct dataplane *dp, const char *trouble)
 	snprintf(dp->trouble, sizeof(dp->trouble), "%s", trouble);
 	fprintf(stderr, "sluiced: data plane %d lost: %s\n", (int)dp->pid, trouble);
 	loop_unwatch(&dp->socket_watch);
-	close(dp->socket);
-	dp->socket = -1;
-	free(dp->events);
-	dp->events = NULL;
-	dp->n_events = 0;
+	channel_client_close(&dp->client);
 	loop_timer_cancel(&dp->tell);
 	if (dp->pidfd >= 0)
 		pidfd_send_signal(dp->pidfd, SIGKILL, NULL, 0);
@@ -525,44 +452,21 @@ static void dataplane_restart(void *user)
 	loop_timer_set(dp->loop, &dp->restart, DEATHS_PAUSE_MS);
 }
 
-/* Its pidfd says that it is gone: how it went. */
-static void process_reap(struct dataplane *dp, char ret_trouble[static DATAPLANE_WHY])
-{
-	siginfo_t status = {0};
-
-	/* A data plane that was taken over is not our child: then there is no status. */
-	waitid(P_PIDFD, (id_t)dp->pidfd, &status, WEXITED | WNOHANG);
-	if (!status.si_pid)
-		fail(ret_trouble, 0, "it ended");
-	else if (status.si_code == CLD_EXITED)
-		fail(ret_trouble, 0, "it ended with status %d", status.si_status);
-	else
-		fail(ret_trouble, 0, "it was killed by signal %d (%s)", status.si_status,
-		     strsignal(status.si_status));
-	loop_unwatch(&dp->pidfd_watch);
-	close(dp->pidfd);
-	dp->pidfd = -1;
-}
-
 static void pidfd_ready(void *user, uint32_t events)
 {
 	struct dataplane *dp = user;
 	char trouble[DATAPLANE_WHY];
 
 	process_reap(dp, trouble);
-	if (dp->socket >= 0)
+	if (dp->client.socket >= 0)
 		dataplane_lose(dp, trouble);
 }
 
-/* The channel is broken with @error: because it died, most likely. */
 static void channel_broke(struct dataplane *dp, int error)
 {
-	struct pollfd gone = {.fd = dp->pidfd, .events = POLLIN};
 	char trouble[DATAPLANE_WHY];
 
-	if (dp->pidfd >= 0 && poll(&gone, 1, DYING_MS) == 1)
-		process_reap(dp, trouble);
-	else
+	if (!process_dies(dp, trouble))
 		fail(trouble, 0, "the channel broke: %s", strerror(-error));
 	dataplane_lose(dp, trouble);
 }
@@ -570,22 +474,12 @@ static void channel_broke(struct dataplane *dp, int error)
 static void socket_ready(void *user, uint32_t events)
 {
 	struct dataplane *dp = user;
-	struct channel_message message;
-	int fds[CHANNEL_FDS];
-	unsigned n_fds;
-	int error;
+	int error = channel_client_read(&dp->client);
 
-	while (!(error = channel_receive(dp->socket, &message, fds, &n_fds))) {
-		fds_close(fds);
-		if (message.type != CHANNEL_EVENT || !event_keep(dp, &message)) {
-			channel_broke(dp, -EPROTO);
-			return;
-		}
-	}
-	if (error == -EAGAIN)
-		events_tell(dp);
-	else
+	if (error)
 		channel_broke(dp, error);
+	else
+		events_tell(dp);
 }
 
 /* Continue with the data plane of a former control process. */
@@ -628,7 +522,7 @@ int dataplane_create(struct loop *loop, const struct dataplane_options *options,
 	dp->options = *options;
 	dp->ops = *ops;
 	dp->user = user;
-	dp->socket = dp->pidfd = -1;
+	dp->client.socket = dp->pidfd = -1;
 	dp->counters = dp->kept = SEALED_NONE;
 	dp->socket_watch.ready = socket_ready;
 	dp->pidfd_watch.ready = pidfd_ready;
@@ -662,12 +556,10 @@ void dataplane_destroy(struct dataplane *dp)
 	loop_timer_cancel(&dp->tell);
 	loop_unwatch(&dp->socket_watch);
 	loop_unwatch(&dp->pidfd_watch);
-	if (dp->socket >= 0)
-		close(dp->socket);
+	channel_client_close(&dp->client);
 	if (dp->pidfd >= 0)
 		close(dp->pidfd);
 	shared_release(dp);
-	free(dp->events);
 	free(dp->adopted);
 	free(dp->pid_path);
 	free(dp->socket_path);
@@ -681,8 +573,9 @@ void dataplane_stop(struct dataplane *dp)
 	struct pollfd gone = {.fd = dp->pidfd, .events = POLLIN};
 	int fds[CHANNEL_FDS];
 
-	if (dp->socket >= 0 && !ask_for_fds(dp, &stop, NULL, 0, DATAPLANE_ANSWER_MS, &reply, fds)) {
-		fds_close(fds);
+	if (dp->client.socket >= 0 &&
+	    !channel_client_ask(&dp->client, &stop, NULL, 0, DATAPLANE_ANSWER_MS, &reply, fds)) {
+		channel_client_close_fds(fds);
 		poll(&gone, 1, DATAPLANE_ANSWER_MS);
 	}
 	process_end(dp);

@@ -194,7 +194,7 @@ static int make_counters(struct dataplane *dp)
 }
 
 /* One ring a worker, one for the control thread; or none: then there are vhost-user ports only. */
-static void make_rings(struct dataplane *dp)
+static int make_rings(struct dataplane *dp)
 {
 	for (unsigned i = 0; i <= dp->options.n_workers; i++) {
 		int error = uring_create(&dp->rings.rings[i]);
@@ -204,10 +204,11 @@ static void make_rings(struct dataplane *dp)
 				strerror(-error));
 			while (i-- > 0)
 				uring_destroy(dp->rings.rings[i]);
-			return;
+			return 0;
 		}
 	}
 	dp->rings.n = dp->options.n_workers + 1;
+	return 0;
 }
 
 static int make_plane(struct dataplane *dp)
@@ -242,6 +243,25 @@ static int make_state(struct dataplane *dp)
 					: state_adopt(dp->options.state_fd, &dp->state);
 }
 
+/* What the starter forgot to close shall not be inside of the sandbox. */
+static int close_strange_fds(struct dataplane *dp)
+{
+	int listen_fd = dp->options.listen_fd, state_fd = dp->options.state_fd;
+	int low = listen_fd < state_fd ? listen_fd : state_fd;
+	int high = listen_fd < state_fd ? state_fd : listen_fd;
+	int from = STDERR_FILENO + 1;
+
+	for (int i = 0; i < 2; i++) {
+		int kept = i ? high : low;
+
+		if (kept > from && close_range((unsigned)from, (unsigned)kept - 1, 0))
+			return -errno;
+		if (kept >= from)
+			from = kept + 1;
+	}
+	return close_range((unsigned)from, ~0U, 0) ? -errno : 0;
+}
+
 static int make_nonblocking(struct dataplane *dp)
 {
 	int flags = fcntl(dp->options.listen_fd, F_GETFL);
@@ -266,16 +286,13 @@ static int start(struct dataplane *dp)
 		const char *what;
 		int (*go)(struct dataplane *);
 	} steps[] = {
-		{"listening socket", make_nonblocking},
-		{"signals", set_signals},
-		{"state memory", make_state},
-		{"counters", make_counters},
-		{"privileges", leave_host},
-		{"workers", make_plane},
+		{"descriptors", close_strange_fds}, {"listening socket", make_nonblocking},
+		{"signals", set_signals},	    {"state memory", make_state},
+		{"counters", make_counters},	    {"io_uring", make_rings},
+		{"privileges", leave_host},	    {"workers", make_plane},
 		{"system calls", shut_door},
 	};
 
-	make_rings(dp);
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		int error = steps[i].go(dp);
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -210,6 +211,23 @@ static int offer(const struct policy *policy, size_t written, uint64_t size, int
 	return error;
 }
 
+/* Another user than root and the starter finds a closed door, and disturbs nobody. */
+static void a_stranger_is_not_served(void **state)
+{
+	enum { STRANGER = 12345 };
+	int status;
+	pid_t child;
+
+	if (geteuid() != 0)
+		skip();
+	child = fork();
+	if (child == 0)
+		_exit(setresuid(STRANGER, STRANGER, STRANGER) || !is_closed(dial()));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(ask_for(dp.channel, CHANNEL_LIST), 0);
+}
+
 static void a_policy_is_checked(void **state)
 {
 	enum { ALL = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
@@ -360,6 +378,37 @@ static void wrong_arguments_are_told(void **state)
 	assert_int_equal(run(lines[12]), 1);
 }
 
+/* What its starter forgot to close is closed: the other end of a pipe sees it. */
+static void it_keeps_no_fds_of_others(void **state)
+{
+	enum { LISTENER = 5, FORGOTTEN = 9 };
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0), ends[2], status;
+	const struct sockaddr_un any = {.sun_family = AF_UNIX};
+	struct pollfd end;
+	pid_t child;
+
+	assert_int_equal(bind(listener, (const struct sockaddr *)&any, sizeof(any.sun_family)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		dup2(listener, LISTENER);
+		dup2(ends[1], FORGOTTEN);
+		execl(getenv("SLUICE_DP"), "sluice-dp", "--listen", "5", (char *)NULL);
+		_exit(127);
+	}
+	close(listener);
+	close(ends[1]);
+	end = (struct pollfd){.fd = ends[0], .events = POLLIN};
+	assert_int_equal(poll(&end, 1, CLOCK_PATIENCE_MS), 1);
+	assert_true(end.revents & POLLHUP);
+	/* and that was not because it ended */
+	assert_int_equal(waitpid(child, &status, WNOHANG), 0);
+	kill(child, SIGTERM);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(ends[0]);
+}
+
 static void sigterm_ends_it(void **state)
 {
 	int status = -1;
@@ -381,11 +430,13 @@ int main(void)
 		UNIT(what_is_no_message_costs_the_connection),
 		UNIT(a_successor_takes_over),
 		UNIT(counters_can_only_be_read),
+		UNIT(a_stranger_is_not_served),
 		UNIT(a_policy_is_checked),
 		UNIT(a_peer_that_does_not_read_gets_its_answers_later),
 		UNIT(a_session_that_ends_is_told),
 		UNIT(bad_devices_are_refused),
 		cmocka_unit_test(wrong_arguments_are_told),
+		cmocka_unit_test(it_keeps_no_fds_of_others),
 		cmocka_unit_test(sigterm_ends_it),
 	};
 

@@ -268,10 +268,18 @@ void guest_ring_disarm(struct guest_ring *ring)
 		__atomic_store_n(&ring->avail->flags, VRING_AVAIL_F_NO_INTERRUPT, __ATOMIC_RELAXED);
 }
 
+void guest_ring_forget_call(struct guest_ring *ring)
+{
+	uint64_t count;
+
+	if (read(ring->call, &count, sizeof(count)) < 0)
+		check(errno == EAGAIN, "call: %s", strerror(errno));
+}
+
 bool guest_ring_wait(struct guest_ring *ring, unsigned limit_ms)
 {
 	uint64_t end = clock_now_ms() + limit_ms;
-	uint64_t count, now;
+	uint64_t now;
 
 	while (!guest_ring_arm(ring)) {
 		struct pollfd poll_fd = {.fd = ring->call, .events = POLLIN};
@@ -279,8 +287,7 @@ bool guest_ring_wait(struct guest_ring *ring, unsigned limit_ms)
 		now = clock_now_ms();
 		if (now >= end || poll(&poll_fd, 1, (int)(end - now)) == 0)
 			return false;
-		if (read(ring->call, &count, sizeof(count)) < 0)
-			check(errno == EAGAIN, "call: %s", strerror(errno));
+		guest_ring_forget_call(ring);
 	}
 	return true;
 }

@@ -91,6 +91,9 @@ void guest_ring_disarm(struct guest_ring *ring);
 /* Wait for used chains by the call eventfd alone; false after @limit_ms. */
 bool guest_ring_wait(struct guest_ring *ring, unsigned limit_ms);
 
+/* Read the call eventfd empty. */
+void guest_ring_forget_call(struct guest_ring *ring);
+
 /* Are used chains waiting? */
 bool guest_ring_pending(const struct guest_ring *ring);
 

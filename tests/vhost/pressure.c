@@ -113,6 +113,39 @@ static void t18_never_kicks(struct scene *scene)
 	pair_close(&pair);
 }
 
+/*
+ * One frame at a time, each at another moment around the one where the data plane
+ * gives up looking and goes to sleep (H7): a kick that is lost there is a frame
+ * that never arrives.
+ */
+static void t18_no_wakeup_is_lost(struct scene *scene)
+{
+	uint64_t state = 7;
+
+	victims_pause(&scene->victims);
+	for (unsigned event_idx = 0; event_idx < 2; event_idx++) {
+		const struct frontend_options options = {
+			.features = event_idx ? FRONTEND_PLAIN : VU_BIT(VIRTIO_NET_F_MRG_RXBUF)};
+		struct pair pair;
+
+		pair_open(&pair, scene, &options);
+		for (unsigned i = 0; i < runner_amount(6000, 600000); i++) {
+			uint64_t end;
+
+			scene_pass(&pair.fe, OFFENDER, &pair.peer, PEER, 1);
+			end = clock_now_ns() + packet_noise(&state) % 80000;
+			while (clock_now_ns() < end) /* a nap would be too coarse */
+				;
+			if (i % 100 == 0) { /* and sometimes it sleeps soundly */
+				clock_nap_us(2000);
+				scene_pass(&pair.peer, PEER, &pair.fe, OFFENDER, 1);
+			}
+		}
+		pair_close(&pair);
+	}
+	victims_resume(&scene->victims);
+}
+
 /* ---- T33 ---- */
 
 /* Malformed chains as fast as one thread can make them available. */
@@ -238,6 +271,7 @@ int main(int argc, char **argv)
 	static const struct runner_test tests[] = {
 		{.name = "t18_kick_storm", t18_kick_storm},
 		{.name = "t18_never_kicks", t18_never_kicks},
+		{.name = "t18_no_wakeup_is_lost", t18_no_wakeup_is_lost},
 		{.name = "t33_malformed_at_full_speed", t33_malformed_at_full_speed},
 		{.name = "t34_nobody_receives", t34_nobody_receives},
 		{.name = "t35_smallest_segments", t35_smallest_segments},

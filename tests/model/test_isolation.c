@@ -125,7 +125,7 @@ static uint16_t network_of(const struct mode *mode, int vid)
 	return 0;
 }
 
-static void fail(const struct mode *in, const struct mode *out, int vid, const char *what)
+static _Noreturn void fail(const struct mode *in, const struct mode *out, int vid, const char *what)
 {
 	printf("not ok 1 - every pair of modes, every VLAN\n# from '%s' to '%s', VID %d: %s\n1..1\n",
 	       in->name, out->name, vid, what);

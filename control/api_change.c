@@ -50,7 +50,6 @@ static int files_read(struct api_call *call, struct document **ret_document)
 {
 	const json_t *files = json_object_get(call->params, "files");
 	struct document *document = NULL;
-	bool broken = false;
 	int error = document_create(&document);
 
 	for (size_t i = 0; !error && i < json_array_size(files); i++) {
@@ -64,14 +63,10 @@ static int files_read(struct api_call *call, struct document **ret_document)
 		}
 		error = document_add_text(document, name, json_string_value(text),
 					  json_string_length(text), &call->problems);
-		/* The other files may have problems, too. */
-		if (error == -EINVAL) {
-			broken = true;
+		/* The model refuses it, and says what else is wrong. */
+		if (error == -EINVAL)
 			error = 0;
-		}
 	}
-	if (!error && broken)
-		error = -EINVAL;
 	if (error) {
 		document_destroy(document);
 		return error;

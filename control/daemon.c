@@ -20,8 +20,7 @@ enum {
 	SOCKET_MODE_OPEN = 0666, /* when tenants have users: caller.h decides */
 };
 
-/* Names in the run directory that are ours. */
-static const char *const taken[] = {"control.sock", "dp.sock", "dp.pid", "lock", NULL};
+const char *const daemon_taken[] = {"control.sock", "dp.sock", "dp.pid", "lock", NULL};
 
 /* Say what went wrong, all of it. */
 static void complain(const char *what, struct problems *problems, const char *why)
@@ -112,12 +111,16 @@ int daemon_commit(struct daemon *daemon, const struct running_change *change,
 static int config_read(struct daemon *daemon, struct document **ret_document)
 {
 	struct problems problems = {0};
+	struct model *model = NULL;
 	struct document *document;
 	int error = document_create(&document);
 
 	if (error)
 		return error;
 	error = document_add_path(document, daemon->options.config, &problems);
+	/* All problems at once: the model refuses what could not be read, and says what else is wrong. */
+	if (error == -EINVAL)
+		error = model_build(document, &daemon->running.host, &problems, &model);
 	if (error) {
 		complain(daemon->options.config, &problems, "it was not applied");
 		problems_clear(&problems);
@@ -236,7 +239,7 @@ static int load_running(struct daemon *daemon)
 	daemon->running.attachments = daemon->attachments;
 	daemon->running.host = (struct model_host){
 		.run_dir = daemon->options.run_dir,
-		.taken = taken,
+		.taken = daemon_taken,
 	};
 	error = running_load(&daemon->running, &problems);
 	if (error)

@@ -16,6 +16,9 @@
 #include "control/rpc.h"
 #include "control/running.h"
 
+/* Names in the run directory that are the daemon's own; NULL at the end. */
+extern const char *const daemon_taken[];
+
 struct daemon_options {
 	const char *config; /* file or directory; NULL: none */
 	const char *state_dir;

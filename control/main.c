@@ -101,7 +101,7 @@ static int arguments_read(int argc, char **argv, struct arguments *ret_arguments
 /* --check: read, build, say everything that is wrong. */
 static int check(const char *path, const char *run_dir)
 {
-	struct model_host host = {.run_dir = run_dir};
+	struct model_host host = {.run_dir = run_dir, .taken = daemon_taken};
 	struct problems problems = {0};
 	struct document *document;
 	struct model *model = NULL;
@@ -109,7 +109,8 @@ static int check(const char *path, const char *run_dir)
 
 	if (!error) {
 		error = document_add_path(document, path, &problems);
-		if (!error)
+		/* All problems at once: the model refuses what could not be read, and says what else is wrong. */
+		if (!error || error == -EINVAL)
 			error = model_build(document, &host, &problems, &model);
 		problems_sort(&problems);
 		problems_print(&problems, stderr);

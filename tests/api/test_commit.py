@@ -27,6 +27,7 @@ WRONG = """tenants:
       vm1: {vhost-user: vm1.sock, network: wbe}
       vm2: {tap: tap-vm2, network: web, maks: []}
       vm3: {vhost-user: vm3.sock, network: web, macs: ["52:54:00:00:00"]}
+      vm3: {tap: tap-vm3, network: web}
 """
 
 
@@ -58,13 +59,13 @@ class Commit:
             expect((done.returncode, done.stdout), (FAILED, ""), "apply")
             places = [line[len(str(path)) + 1:].split(":")[:2]
                       for line in done.stderr.splitlines() if line.startswith(str(path))]
-            expect([line for line, _ in places], ["5", "7", "8", "9"], f"lines of {done.stderr}")
+            expect([line for line, _ in places], ["5", "7", "8", "9", "10"], f"lines of {done.stderr}")
             for what in ("tenants.acme.networks.db.vlan", "tenants.acme.ports.vm1.network",
                          "`web`", "macs"):
                 assert what.strip("`") in done.stderr, f"{what} is not in {done.stderr}"
             with Client(self.switch) as client:
                 error = client.fails("apply", files=[{"name": "w.yaml", "text": WRONG}])
-                expect(len(error["data"]["problems"]), 4, "problems")
+                expect(len(error["data"]["problems"]), 5, "problems")
                 expect(error["data"]["problems"][0]["file"], "w.yaml", "file")
                 assert error["data"]["path"] and error["data"]["reason"], "path and reason"
 

@@ -110,11 +110,16 @@ static void trouble_set(struct attachment *attachment, const char *text)
 
 /* ---- attaching ---- */
 
-static uint64_t text_digest(uint64_t digest, const char *text)
+/* The same in every process: the next one shall recognize what this one attached. */
+static uint64_t digest_add(uint64_t digest, uint64_t word)
+{
+	return hash_word(digest ^ word, 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f);
+}
+
+static uint64_t digest_add_text(uint64_t digest, const char *text)
 {
 	do
-		digest = hash_word(digest ^ (unsigned char)*text, 0x9e3779b97f4a7c15,
-				   0xc2b2ae3d27d4eb4f);
+		digest = digest_add(digest, (unsigned char)*text);
 	while (*text++);
 	return digest;
 }
@@ -126,10 +131,9 @@ static uint64_t attachment_digest(const struct attachment *attachment)
 	uint64_t digest =
 		spec->kind | (uint64_t)spec->dials << 8 | (uint64_t)spec->queue_pairs << 16;
 
-	digest = text_digest(digest, spec->place);
+	digest = digest_add_text(digest, spec->place);
 	if (spec->kind == KIND_DEVICE)
-		digest = hash_word(digest, (uint64_t)netdev_look(spec->place).index,
-				   0x9e3779b97f4a7c15);
+		digest = digest_add(digest, (uint64_t)netdev_look(spec->place).index);
 	return digest & ~0xffffULL;
 }
 

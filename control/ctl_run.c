@@ -9,7 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/address.h"
 #include "control/ctl_files.h"
+#include "switch/hash.h"
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -310,25 +312,34 @@ int ctl_run_trace(struct ctl *ctl, struct ctl_request *request)
 
 /* ---- attach ---- */
 
-static const char *attach_mac(const json_t *port)
+/* The port's address; if it has none, one that is always the same for a port of that name. */
+static mac48 attach_mac(const json_t *port)
 {
-	const char *mac = text_of(port, "mac");
+	const char *name = text_of(port, "name");
+	uint64_t digest = 0;
+	mac48 mac;
 
-	return *mac ? mac : "52:54:00:00:00:01";
+	if (!address_parse_mac(text_of(port, "mac"), &mac))
+		return mac;
+	for (; *name; name++)
+		digest = hash_word(digest ^ (unsigned char)*name, 1, 0x9e3779b97f4a7c15);
+	/* 52:54:00 is where QEMU's own come from */
+	return 0x525400000000 | (digest & 0xffffff);
 }
 
 static void attach_qemu(const json_t *port)
 {
 	long long queues = json_integer_value(json_object_get(port, "queues"));
 	bool listens = strcmp(text_of(port, "socket_mode"), "server") != 0;
+	char mac[ADDRESS_MAC_TEXT];
 
 	printf("-object memory-backend-memfd,id=mem,size=1G,share=on -machine memory-backend=mem \\\n"
 	       "-chardev socket,id=net0,path=%s%s \\\n"
 	       "-netdev vhost-user,id=net0,chardev=net0%s%.0lld \\\n"
 	       "-device virtio-net-pci,netdev=net0,mac=%s%s\n",
 	       text_of(port, "socket"), listens ? ",server=on,wait=off" : ",reconnect=1",
-	       queues > 1 ? ",queues=" : "", queues > 1 ? queues : 0, attach_mac(port),
-	       queues > 1 ? ",mq=on" : "");
+	       queues > 1 ? ",queues=" : "", queues > 1 ? queues : 0,
+	       address_format_mac(attach_mac(port), mac), queues > 1 ? ",mq=on" : "");
 	if (queues > 1)
 		fprintf(stderr, "sluicectl: with MSI-X, add vectors=%lld to the device\n",
 			2 * queues + 2);
@@ -338,6 +349,7 @@ static void attach_libvirt(const json_t *port)
 {
 	long long queues = json_integer_value(json_object_get(port, "queues"));
 	bool listens = strcmp(text_of(port, "socket_mode"), "server") != 0;
+	char mac[ADDRESS_MAC_TEXT];
 
 	printf("<memoryBacking>\n  <source type='memfd'/>\n  <access mode='shared'/>\n"
 	       "</memoryBacking>\n"
@@ -347,7 +359,8 @@ static void attach_libvirt(const json_t *port)
 	       "%s"
 	       "  </source>\n"
 	       "  <model type='virtio'/>\n",
-	       attach_mac(port), text_of(port, "socket"), listens ? "server" : "client",
+	       address_format_mac(attach_mac(port), mac), text_of(port, "socket"),
+	       listens ? "server" : "client",
 	       listens ? "" : "    <reconnect enabled='yes' timeout='1'/>\n");
 	if (queues > 1)
 		printf("  <driver queues='%lld'/>\n", queues);

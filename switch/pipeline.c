@@ -104,22 +104,34 @@ static void learn(struct pipeline *pipeline, const struct decision *decision)
 	}
 }
 
+/*
+ * What its virtio-net header asks for, before anything believes it: decide()
+ * asks it whether a long frame is to be segmented.
+ */
+static enum drop check_offload(struct frame *frame)
+{
+	struct frame_l2 l2;
+
+	if (!frame->hdr.flags && frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE) {
+		/* nothing; the other members mean nothing then (virtio 1.3, 5.1.6.2) */
+		frame->hdr = (struct virtio_net_hdr_v1){0};
+		return DROP_NONE;
+	}
+	/* what cannot be parsed is decide()'s to refuse */
+	return frame_parse(frame, &l2) == DROP_NONE ? offload_check(frame, &l2) : DROP_NONE;
+}
+
 /* Decide about frame @i and note its outputs. Returns why it has none, or DROP_NONE. */
 static enum drop route(struct pipeline *pipeline, unsigned i)
 {
 	struct frame *frame = &pipeline->burst.frames[i];
-	struct frame_l2 l2;
 	struct decision decision;
 	uint32_t cursor = 0;
 	uint16_t port, tag;
 	enum drop fault = frame->fault;
 
-	if (fault != DROP_NONE)
-		return fault;
-	/* Checked first: decide() asks the header whether a long frame is to be segmented. */
-	fault = frame_parse(frame, &l2);
 	if (fault == DROP_NONE)
-		fault = offload_check(frame, &l2);
+		fault = check_offload(frame);
 	if (fault != DROP_NONE)
 		return fault;
 	decide(pipeline->policy, pipeline->fdb, frame, pipeline->in, pipeline->now, &decision);

@@ -20,8 +20,9 @@
 #include <unistd.h>
 
 #include "tests/lib/check.h"
+#include "tests/lib/clock.h"
 
-enum { PATIENCE_MS = 2000, TAG = 4, ADDRESSES = 12 };
+enum { TAG = 4, ADDRESSES = 12 };
 
 bool wire_enter(void)
 {
@@ -154,7 +155,7 @@ uint32_t wire_receive(int far, uint8_t *frame, uint32_t size, struct virtio_net_
 	struct pollfd arrival = {.fd = far, .events = POLLIN};
 	ssize_t got;
 
-	if (poll(&arrival, 1, PATIENCE_MS) != 1)
+	if (poll(&arrival, 1, CLOCK_PATIENCE_MS) != 1)
 		return 0;
 	got = recvmsg(far, &message, 0);
 	check(got > (ssize_t)(sizeof(hdr) + ADDRESSES), "recvmsg: %s", strerror(errno));

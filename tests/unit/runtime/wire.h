@@ -30,7 +30,7 @@ int wire_far(const char *name);
 void wire_send(int far, const struct virtio_net_hdr *hdr, const uint8_t *frame, uint32_t len);
 
 /*
- * The next frame that arrives within two seconds, with its tag where it was: its
+ * The next frame that arrives before patience ends, with its tag where it was: its
  * length, or 0. Its virtio-net header goes to @ret_hdr unless that is NULL.
  */
 uint32_t wire_receive(int far, uint8_t *frame, uint32_t size, struct virtio_net_hdr *ret_hdr);

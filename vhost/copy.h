@@ -12,9 +12,18 @@
 #include <stdint.h>
 #include <string.h>
 
-struct copy16 {
-	uint64_t words[2];
-};
+/* 16 bytes at any address: a vector register, where there are some. */
+typedef uint64_t copy_vector __attribute__((vector_size(16), aligned(1), may_alias));
+
+static inline copy_vector copy_load(const uint8_t *from)
+{
+	return *(const copy_vector *)from;
+}
+
+static inline void copy_store(uint8_t *to, copy_vector vector)
+{
+	*(copy_vector *)to = vector;
+}
 
 /* Up to 16 bytes, as two loads that overlap. */
 static inline void copy_to_16(uint8_t *to, const uint8_t *from, size_t len)
@@ -42,20 +51,41 @@ static inline void copy_to_16(uint8_t *to, const uint8_t *from, size_t len)
 	}
 }
 
-/* 17 to 128 bytes: @n pairs of 16 bytes, counted from both ends. */
-static inline __attribute__((always_inline)) void copy_pairs(uint8_t *to, const uint8_t *from,
-							     size_t len, unsigned n)
+/* 17 to 32 bytes, 33 to 64, 65 to 128: vectors counted from both ends, which meet in the middle. */
+static inline void copy_to_32(uint8_t *to, const uint8_t *from, size_t len)
 {
-	struct copy16 low[4], high[4];
+	copy_vector first = copy_load(from), last = copy_load(from + len - 16);
 
-	for (unsigned i = 0; i < n; i++) {
-		memcpy(&low[i], from + 16 * i, 16);
-		memcpy(&high[i], from + len - 16 * (i + 1), 16);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		memcpy(to + 16 * i, &low[i], 16);
-		memcpy(to + len - 16 * (i + 1), &high[i], 16);
-	}
+	copy_store(to, first);
+	copy_store(to + len - 16, last);
+}
+
+static inline void copy_to_64(uint8_t *to, const uint8_t *from, size_t len)
+{
+	copy_vector a = copy_load(from), b = copy_load(from + 16);
+	copy_vector y = copy_load(from + len - 32), z = copy_load(from + len - 16);
+
+	copy_store(to, a);
+	copy_store(to + 16, b);
+	copy_store(to + len - 32, y);
+	copy_store(to + len - 16, z);
+}
+
+static inline void copy_to_128(uint8_t *to, const uint8_t *from, size_t len)
+{
+	copy_vector a = copy_load(from), b = copy_load(from + 16);
+	copy_vector c = copy_load(from + 32), d = copy_load(from + 48);
+	copy_vector w = copy_load(from + len - 64), x = copy_load(from + len - 48);
+	copy_vector y = copy_load(from + len - 32), z = copy_load(from + len - 16);
+
+	copy_store(to, a);
+	copy_store(to + 16, b);
+	copy_store(to + 32, c);
+	copy_store(to + 48, d);
+	copy_store(to + len - 64, w);
+	copy_store(to + len - 48, x);
+	copy_store(to + len - 32, y);
+	copy_store(to + len - 16, z);
 }
 
 static inline void copy_bytes(void *to, const void *from, size_t len)
@@ -63,11 +93,11 @@ static inline void copy_bytes(void *to, const void *from, size_t len)
 	if (len > 128)
 		memmove(to, from, len);
 	else if (len > 64)
-		copy_pairs(to, from, len, 4);
+		copy_to_128(to, from, len);
 	else if (len > 32)
-		copy_pairs(to, from, len, 2);
+		copy_to_64(to, from, len);
 	else if (len > 16)
-		copy_pairs(to, from, len, 1);
+		copy_to_32(to, from, len);
 	else
 		copy_to_16(to, from, len);
 }

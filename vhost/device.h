@@ -83,7 +83,7 @@ void vring_update(struct vhost_device *device);
  */
 void vring_set_fd(struct vhost_device *device, int *slot, int fd);
 
-/* Stop a ring, or all: they are not touched any more, their indices stand still, kick and call fds are closed. */
+/* Stop a ring, or all: nobody touches it any more, its kick and call fds are closed. */
 void vring_stop(struct vhost_device *device, struct vhost_queue *queue);
 void vring_stop_all(struct vhost_device *device);
 

@@ -9,7 +9,11 @@
 int dirty_log_create(int fd, uint64_t offset, uint64_t size, atomic_bool *dead,
 		     struct dirty_log **ret_log)
 {
-	struct dirty_log *log = calloc(1, sizeof(*log));
+	struct dirty_log *log;
+
+	if (size > DIRTY_LOG_MAX)
+		return -EFBIG;
+	log = calloc(1, sizeof(*log));
 	if (!log)
 		return -ENOMEM;
 	int err = mapping_create(fd, offset, size, dead, &log->mapping);

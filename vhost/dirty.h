@@ -24,6 +24,7 @@
 enum {
 	DIRTY_PAGE = 4096,
 	DIRTY_CACHE = 32,
+	DIRTY_LOG_MAX = 1 << 30, /* bytes: 32 TiB of guest-physical addresses */
 };
 
 struct dirty_log {
@@ -38,7 +39,7 @@ struct dirty_cache {
 	} entries[DIRTY_CACHE];
 };
 
-/* As mapping_create(). */
+/* As mapping_create(), and -EFBIG. */
 int dirty_log_create(int fd, uint64_t offset, uint64_t size, atomic_bool *dead,
 		     struct dirty_log **ret_log) __attribute__((warn_unused_result));
 void dirty_log_destroy(struct dirty_log *log);

@@ -118,7 +118,10 @@ int mapping_create(int fd, uint64_t offset, uint64_t size, atomic_bool *dead,
 	struct mapping *mapping = calloc(1, sizeof(*mapping));
 	if (!mapping)
 		return -ENOMEM;
-	/* With a reservation: huge pages that are not there are missed here, not at the first access. */
+	/*
+	 * With a reservation: huge pages that are not there are missed here, not
+	 * at the first access.
+	 */
 	mapping->start =
 		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(offset - skip));
 	if (mapping->start == MAP_FAILED) {

@@ -11,10 +11,10 @@
 #include <string.h>
 
 /*
- * The most that one session may map. It is the address space, which all sessions
- * share, that a sparse file could eat.
+ * The most that one session may map: 1 TiB. It is the address space, which all
+ * sessions share, that a sparse file could eat.
  */
-static const uint64_t memory_max = UINT64_C(1) << 42;
+static const uint64_t memory_max = UINT64_C(1) << 40;
 
 static const char *region_fault(const struct proto_region *region)
 {

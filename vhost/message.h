@@ -18,8 +18,7 @@ struct message {
 	struct proto_header header;
 	union proto_payload payload;
 	unsigned n_fds;
-	int fds[PROTO_FDS_MAX +
-		1]; /* owned; -1 once taken. One more than allowed shows an excess */
+	int fds[PROTO_FDS_MAX + 1]; /* owned, or -1; one more than allowed shows an excess */
 };
 
 struct message_stream {

@@ -65,11 +65,8 @@ void queue_break(struct vhost_queue *queue, const struct ring *ring)
 		event_signal(ring->err_fd);
 }
 
-void queue_call(struct vhost_queue *queue, const struct ring *ring)
+void queue_call(const struct ring *ring)
 {
-	if (ring->call_fd < 0)
-		return;
-	queue_count(&queue->calls);
 	event_signal(ring->call_fd);
 }
 

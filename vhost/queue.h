@@ -9,8 +9,7 @@
  * belongs to whoever works the queue; the control thread reads it when the queue
  * was stopped and the workers passed a quiescent point.
  *
- * The layout of the ring (split.h) hides behind few functions: begin, waiting,
- * head, used, publish, arm. What a frame is, transmit.c and receive.c know.
+ * How a ring is laid out, split.h knows; what a frame is, transmit.c and receive.c.
  */
 #ifndef VHOST_QUEUE_H
 #define VHOST_QUEUE_H
@@ -25,12 +24,13 @@
 #include "vhost/vhost.h"
 
 enum {
-	QUEUE_LINE = 64,				 /* bytes that cores exchange */
-	QUEUE_SIZE_MAX = 32768,				 /* virtio 1.3, 2.7 */
-	QUEUE_HEADER = sizeof(struct virtio_net_hdr_v1), /* VERSION_1: always this long */
+	QUEUE_LINE = 64,	/* bytes that cores exchange */
+	QUEUE_SIZE_MAX = 32768, /* virtio 1.3, 2.7 */
+	QUEUE_HEADER = 12,	/* virtio 1.3, 5.1.6: with VERSION_1 always this long */
 };
+_Static_assert(QUEUE_HEADER == sizeof(struct virtio_net_hdr_v1), "the header is this long");
 
-/* A descriptor of the guest's (virtio 1.3, 2.7.5), readable by chain.c alone. */
+/* A descriptor of the guest's (virtio 1.3, 2.7.5); desc_load() reads it. */
 struct guest_desc {
 	struct guest64 addr;
 	struct guest64 rest; /* len, flags, next */
@@ -67,7 +67,10 @@ struct ring {
 	int err_fd;
 };
 
-/* What the front-end asked for: the control thread's. The ring runs when all of it fits together. */
+/*
+ * What the front-end asked for: the control thread's. The ring runs when all of
+ * it fits together.
+ */
 struct queue_ask {
 	bool started; /* SET_VRING_KICK came, and no GET_VRING_BASE since */
 	enum {
@@ -102,7 +105,7 @@ struct vhost_queue {
 	uint16_t next_used;  /* the next entry of the used ring to fill */
 	uint16_t published;  /* the used index as the guest knows it */
 	unsigned hint;	     /* the region where the last buffer lay */
-	bool called;	     /* the guest was called since the start: `published` says when */
+	bool called; /* the guest was asked about calls; the first burst makes one unasked */
 	atomic_bool broken;
 	atomic_uint_fast64_t bad_index;
 	atomic_uint_fast64_t bad_chain;
@@ -148,8 +151,8 @@ bool queue_resume(struct vhost_queue *queue, const struct ring *ring);
 /* The guest broke the rules that hold a ring together: work it no more. */
 void queue_break(struct vhost_queue *queue, const struct ring *ring);
 
-/* Notify the guest. */
-void queue_call(struct vhost_queue *queue, const struct ring *ring);
+/* Notify the guest, as split_publish() said. */
+void queue_call(const struct ring *ring);
 
 /* The guest's memory from @host on was written; to be called while ring->log is set. */
 void queue_mark_dirty(struct vhost_queue *queue, const struct ring *ring, const void *host,

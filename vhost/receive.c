@@ -85,7 +85,10 @@ static void cursor_write(struct cursor *to, const void *from, size_t len)
 	}
 }
 
-/* Read the chain at room->avail. -ENOBUFS: there is none; -EBADMSG: it was malformed and is skipped. */
+/*
+ * Read the chain at room->avail. -ENOBUFS: there is none; -EBADMSG: it was
+ * malformed and is skipped.
+ */
 static int room_add(struct vhost_queue *queue, const struct ring *ring, struct room *room)
 {
 	struct chain chain;
@@ -254,5 +257,5 @@ void vhost_queue_end(struct vhost_queue *queue)
 	queue_unlock(queue);
 	/* Not under the lock: a system call. The ring lasts until the worker's quiescent point. */
 	if (call)
-		queue_call(queue, ring);
+		queue_call(ring);
 }

@@ -356,7 +356,10 @@ static int set_vring_addr(struct vhost_device *device, struct message *in, struc
 	struct queue_ask *ask = &queue->ask;
 	bool moved = !ask->has_addr || !same_place(addr, &ask->addr);
 
-	/* A migration sends the same addresses again, to have the used ring logged, or not any more. */
+	/*
+	 * A migration sends the same addresses again, to have the used ring
+	 * logged, or not any more.
+	 */
 	if (moved && queue_ring(queue))
 		return device_fail(device, -EBUSY, "ring %u: runs", queue->index);
 	if (addr->flags & ~(uint32_t)PROTO_VRING_LOG)
@@ -490,7 +493,10 @@ static int set_vring_err(struct vhost_device *device, struct message *in, struct
 #define ALWAYS	     0
 #define F(name)	     DEVICE_BIT(PROTO_F_##name)
 
-/* number, name, payload: least and most, fds: least and most, protocol features, has an answer, function */
+/*
+ * number, name, payload: least and most, fds: least and most, protocol features,
+ * has an answer, function
+ */
 #define REQUESTS(X)                                                                                \
 	X(1, GET_FEATURES, NO, NO, 0, 0, ALWAYS, true, get_features)                               \
 	X(2, SET_FEATURES, U64, U64, 0, 0, ALWAYS, false, set_features)                            \

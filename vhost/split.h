@@ -120,7 +120,21 @@ static inline void split_show(struct vhost_queue *queue, const struct ring *ring
 		split_mark_field(queue, ring, &ring->used->idx);
 }
 
-/* Give the guest all used elements of the burst. True: it wants to be called for it. */
+/* Does the guest want to be called for what was just published? */
+static inline bool split_wants_call(struct vhost_queue *queue, const struct ring *ring,
+				    uint16_t now, uint16_t old)
+{
+	bool first = !queue->called;
+
+	queue->called = true;
+	if (ring->call_fd < 0)
+		return false;
+	if (ring->event_idx)
+		return first || split_event_passed(guest_load16(split_used_event(ring)), now, old);
+	return !(guest_load16(&ring->avail->flags) & SPLIT_AVAIL_NO_INTERRUPT);
+}
+
+/* Give the guest all used elements of the burst. True: then call it. */
 static inline bool split_publish(struct vhost_queue *queue, const struct ring *ring)
 {
 	uint16_t old = queue->published, now = queue->next_used;
@@ -131,14 +145,12 @@ static inline bool split_publish(struct vhost_queue *queue, const struct ring *r
 		split_mark_used(queue, ring);
 	queue->published = now;
 	split_show(queue, ring);
-
 	/* The guest asks for a call, then looks at the index once more: publish before looking. */
 	guest_fence();
-	bool first = !queue->called;
-	queue->called = true;
-	if (ring->event_idx)
-		return first || split_event_passed(guest_load16(split_used_event(ring)), now, old);
-	return !(guest_load16(&ring->avail->flags) & SPLIT_AVAIL_NO_INTERRUPT);
+	if (!split_wants_call(queue, ring, now, old))
+		return false;
+	queue_count(&queue->calls);
+	return true;
 }
 
 /* Ask for a kick with the next chain. True: there is one already. */

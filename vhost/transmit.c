@@ -20,7 +20,10 @@ struct pool {
 	unsigned n;
 };
 
-/* Move @len bytes from the front of the pieces to private memory, and drop those that are empty then. */
+/*
+ * Move @len bytes from the front of the pieces to private memory, and drop those
+ * that are empty then.
+ */
 static void pull(struct iovec **pieces, unsigned *n, void *to, size_t len)
 {
 	uint8_t *at = to;
@@ -174,6 +177,6 @@ void vhost_queue_give_back(struct vhost_queue *queue)
 	const struct ring *ring = queue->burst;
 
 	if (ring && split_publish(queue, ring))
-		queue_call(queue, ring);
+		queue_call(ring);
 	queue->burst = NULL;
 }

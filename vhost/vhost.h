@@ -52,13 +52,19 @@ struct vhost_ops {
 	 * without waiting for a kick.
 	 */
 	void (*queue_started)(void *user, unsigned index, struct vhost_queue *queue);
-	/* The queue stops: let no worker begin with it any more. The library then calls quiesce(). */
+	/*
+	 * The queue stops: let no worker begin with it any more. The library
+	 * then calls quiesce().
+	 */
 	void (*queue_stopping)(void *user, unsigned index, struct vhost_queue *queue);
 	/* The queue's kick fd was replaced while it runs; the old one is closed after quiesce(). */
 	void (*kick_changed)(void *user, unsigned index, struct vhost_queue *queue);
 	/* Return when every worker has passed a quiescent point since the call. */
 	void (*quiesce)(void *user);
-	/* The guest migrated here and cannot announce itself (SEND_RARP): @mac as sent, first byte in bits 47..40. */
+	/*
+	 * The guest migrated here and cannot announce itself (SEND_RARP): @mac
+	 * as sent, first byte in bits 47..40.
+	 */
 	void (*announce)(void *user, uint64_t mac);
 };
 
@@ -80,10 +86,16 @@ enum {
 	VHOST_ERROR_MAX = 160,
 };
 
-/* The virtio features that are offered, always the same (a guest must find them again after a restart). */
+/*
+ * The virtio features that are offered, always the same (a guest must find them
+ * again after a restart).
+ */
 uint64_t vhost_features_offered(void);
 
-/* Begin a session on the connected, non-blocking socket @fd, which becomes the device's in any case. */
+/*
+ * Begin a session on the connected, non-blocking socket @fd, which becomes the
+ * device's in any case.
+ */
 int vhost_device_create(const struct vhost_options *options, const struct vhost_ops *ops,
 			void *user, int fd, struct vhost_device **ret_device)
 	__attribute__((warn_unused_result));
@@ -103,7 +115,10 @@ bool vhost_device_wants_write(const struct vhost_device *device);
  */
 int vhost_device_serve(struct vhost_device *device) __attribute__((warn_unused_result));
 
-/* The last thing that went wrong, in words ("SET_MEM_TABLE: region 2: size 0"); "" if nothing did. */
+/*
+ * The last thing that went wrong, in words ("SET_MEM_TABLE: region 2: size 0");
+ * "" if nothing did.
+ */
 const char *vhost_device_error(const struct vhost_device *device);
 
 /* The virtio features that the guest accepted; 0 before. */

@@ -75,7 +75,10 @@ bool front_acked(struct front *front, uint32_t request, const void *payload, uin
 /* VERSION_1, protocol features, and these virtio features. */
 void front_negotiate(struct front *front, uint64_t features);
 
-/* The table of two regions that lie apart here, next to each other in the guest, halves of one file. */
+/*
+ * The table of two regions that lie apart here, next to each other in the guest,
+ * halves of one file.
+ */
 void front_table(struct front *front, struct proto_memory *ret_table, int *ret_fds);
 void front_set_memory(struct front *front);
 
@@ -94,7 +97,10 @@ void front_desc(struct front_ring *ring, unsigned at, uint64_t gpa, uint32_t len
 void front_make_available(struct front_ring *ring, uint16_t head);
 bool front_used(struct front_ring *ring, struct vring_used_elem *ret_element);
 
-/* The guest transmits @n small frames, descriptors 0 to n - 1 of ring 1; that ring's are taken and given back. */
+/*
+ * The guest transmits @n small frames, descriptors 0 to n - 1 of ring 1; that
+ * ring's are taken and given back.
+ */
 void front_send(struct front *front, unsigned n);
 unsigned front_take(struct front *front, unsigned max);
 

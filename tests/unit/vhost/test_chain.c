@@ -167,7 +167,10 @@ static void compare(const struct desc *table, unsigned size, const struct desc *
 	}
 }
 
-/* All values of interest of one descriptor's flags, next and buffer: @choice of CHOICES * (size + 1). */
+/*
+ * All values of interest of one descriptor's flags, next and buffer: @choice of
+ * CHOICES * (size + 1).
+ */
 enum { CHOICES = 8 * 3 };
 
 static struct desc desc_of(unsigned choice, unsigned size)
@@ -361,7 +364,10 @@ static void t4_long_chains(void **state)
 	}
 }
 
-/* T5: each byte of a buffer over the border lies in its own region, and not one byte behind the last. */
+/*
+ * T5: each byte of a buffer over the border lies in its own region, and not one
+ * byte behind the last.
+ */
 static void t5_borders(void **state)
 {
 	struct ring ring = {.desc = descs_at(RING_AT), .memory = memory, .size = 1};

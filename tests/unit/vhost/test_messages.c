@@ -181,7 +181,10 @@ static void features_are_needed(void **state)
 	}
 }
 
-/* T31, T26: a message that comes byte by byte is the same message; one that is cut off leaves nothing. */
+/*
+ * T31, T26: a message that comes byte by byte is the same message; one that is
+ * cut off leaves nothing.
+ */
 static void t31_cut_anywhere(void **state)
 {
 	const size_t size = sizeof(struct proto_header) + offsetof(struct proto_memory, regions[2]);

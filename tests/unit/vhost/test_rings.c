@@ -276,7 +276,10 @@ static void t15_impossible_indices(void **state)
 
 /* ---- receive ---- */
 
-/* T8: buffers of all small sizes, merged or not: what fits is whole, what does not leaves no trace. */
+/*
+ * T8: buffers of all small sizes, merged or not: what fits is whole, what does
+ * not leaves no trace.
+ */
 static void t8_buffers_of_all_sizes(void **state)
 {
 	uint8_t frame[100];
@@ -477,7 +480,10 @@ static void t32_overlapping_copy(void **state)
 
 /* ---- who is told when ---- */
 
-/* H8: was @event passed between @old and @now? Against counting, for all small distances, over the wrap. */
+/*
+ * H8: was @event passed between @old and @now? Against counting, for all small
+ * distances, over the wrap.
+ */
 static void h8_event_arithmetic(void **state)
 {
 	for (unsigned old = 65530; old < 65536 + 6; old++) {

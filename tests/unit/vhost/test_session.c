@@ -230,7 +230,10 @@ static void t38_enable_toggles(void **state)
 	front_close(&front);
 }
 
-/* GET_VRING_BASE: the ring is quiet when the answer comes, its fds are closed, it starts again where it was. */
+/*
+ * GET_VRING_BASE: the ring is quiet when the answer comes, its fds are closed,
+ * it starts again where it was.
+ */
 static void base_stops_a_ring(void **state)
 {
 	struct front front;

@@ -70,6 +70,22 @@ void wire_tap(const char *name, unsigned n_queues, int *ret_fds)
 	set_up(name);
 }
 
+/* Does the interface send? It drops what it gets until the kernel has seen that its peer is up. */
+static bool sends(const char *name)
+{
+	static const uint8_t probe[60] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5};
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_ifindex = (int)if_nametoindex(name),
+	};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	bool sent = sendto(fd, probe, sizeof(probe), 0, (struct sockaddr *)&address,
+			   sizeof(address)) == sizeof(probe);
+
+	close(fd);
+	return sent;
+}
+
 void wire_veth(const char *name, const char *peer)
 {
 	char command[128];
@@ -78,6 +94,8 @@ void wire_veth(const char *name, const char *peer)
 	check(system(command) == 0, "%s", command);
 	set_up(name);
 	set_up(peer);
+	check(clock_await(CLOCK_PATIENCE_MS, sends(name) && sends(peer)), "%s: %s", name,
+	      strerror(errno));
 }
 
 static void set_option(int fd, int option, int value)

@@ -18,7 +18,7 @@ bool wire_enter(void);
 /* A tap of @n_queues as the control process makes it, up; one fd a queue in @ret_fds. */
 void wire_tap(const char *name, unsigned n_queues, int *ret_fds);
 
-/* A veth pair, both ends up. */
+/* A veth pair, both ends up and sending. */
 void wire_veth(const char *name, const char *peer);
 
 /* A packet socket on @name as the control process makes it for a device port. */

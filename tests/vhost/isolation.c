@@ -226,9 +226,8 @@ static void describe_network(struct policy_builder *builder, uint16_t id, const 
 	check(policy_builder_network(builder, &spec) == 0, "network %s", name);
 }
 
-static void describe_port(struct policy_builder *builder, unsigned port)
+static void describe_port(struct policy_builder *builder, unsigned port, const struct kind *kind)
 {
-	const struct kind *kind = &kinds[port];
 	struct policy_trunk_entry trunk[4];
 	struct policy_port_spec spec = {
 		.ref = harness_ref((uint16_t)(FIRST + port)),
@@ -254,7 +253,8 @@ static void describe_port(struct policy_builder *builder, unsigned port)
 	check(policy_builder_port(builder, &spec) == 0, "port %s", kind->name);
 }
 
-static void publish(struct scene *scene)
+/* All networks and ports; of these, @moved is as @kind says and not as the table does. */
+static void publish_with(struct scene *scene, unsigned moved, const struct kind *kind)
 {
 	struct policy_builder *builder = scene_begin_policy(scene);
 
@@ -263,8 +263,13 @@ static void publish(struct scene *scene)
 	describe_network(builder, PRIVATE, "mallory/private", 1, POLICY_NET_ISOLATED);
 	describe_network(builder, LOCAL, "mallory/local", 1, 0);
 	for (unsigned port = 0; port < PORTS; port++)
-		describe_port(builder, port);
+		describe_port(builder, port, port == moved ? kind : &kinds[port]);
 	harness_publish(&scene->dp, builder);
+}
+
+static void publish(struct scene *scene)
+{
+	publish_with(scene, PORTS, NULL);
 }
 
 static void open_stage(struct scene *scene)
@@ -316,11 +321,40 @@ static void while_the_policy_is_exchanged(struct scene *scene)
 	close_stage(scene);
 }
 
+/*
+ * A guest that was known in one network stands in another from one moment to the
+ * next: what was learned must not lead a single frame there.
+ */
+static void a_port_that_moves(struct scene *scene)
+{
+	const unsigned from = 0, moved = 1, witness = 2; /* two in red, one in blue */
+	const struct kind elsewhere = {"access-red-2", BLUE};
+	uint8_t frame[120];
+
+	open_stage(scene);
+	for (unsigned round = 0; round < 20; round++) {
+		try_frame(from, (int)moved, &taggings[0]);
+		publish_with(scene, moved, &elsewhere);
+		build(frame, from, (int)moved, &taggings[0], round);
+		frontend_send(&guests[from], 0, NULL, frame, 100);
+		check(frontend_drain(&guests[from], 0, CLOCK_PATIENCE_MS), "stuck");
+		check(!guest_ring_pending(frontend_rx(&guests[moved], 0)) &&
+			      !guest_ring_pending(frontend_rx(&guests[witness], 0)),
+		      "round %u: a frame of red came to blue", round);
+		for (unsigned port = 0; port < PORTS; port++)
+			scene_discard(&guests[port]);
+		publish(scene);
+		try_frame(moved, ALL, &taggings[0]); /* known in red again */
+	}
+	close_stage(scene);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct runner_test tests[] = {
 		{.name = "every_port_every_tag_every_destination",
 		 every_port_every_tag_every_destination},
+		{.name = "a_port_that_moves", a_port_that_moves},
 		{.name = "while_the_policy_is_exchanged",
 		 while_the_policy_is_exchanged,
 		 .workers = 2},

@@ -481,7 +481,7 @@ static void t32_overlapping_copy(void **state)
 /* ---- who is told when ---- */
 
 /*
- * H8: was @event passed between @old and @now? Against counting, for all small
+ * H8: was an event passed between two indices? Against counting, for all small
  * distances, over the wrap.
  */
 static void h8_event_arithmetic(void **state)

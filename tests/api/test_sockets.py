@@ -16,8 +16,8 @@ tenants:
   acme:
     networks: {web: {}}
 """
-DIAL_S = 0.05  # a socket that appears is dialled within 50 ms...
-BUSY_S = 0.1   # ...of an idle machine: a shared one gets some more
+DIAL_S = 0.05   # a socket that appears is dialled within 50 ms, when the machine has time for it
+POLLED_S = 0.5  # and in any case sooner than by the retries of each second
 
 
 class Sockets:
@@ -164,8 +164,8 @@ class Sockets:
             connection.close()
             time.sleep(0.3)
         took.sort()
-        assert took[len(took) // 2] < DIAL_S, f"dialled after {took} s"
-        assert took[-2] < BUSY_S, f"dialled after {took} s"
+        assert took[1] < DIAL_S, f"dialled after {took} s"
+        assert took[-1] < POLLED_S, f"dialled after {took} s"
         self.switch.ctl("port", "delete", "acme/dial")
 
     def dials_into_nowhere(self):

@@ -160,7 +160,7 @@ class Survival:
             self.switch.kill_dataplane()
             took = time.monotonic() - began
             stream.flow()
-        assert took < 2, f"{took:.1f} s without a data plane"
+        assert took < 5, f"{took:.1f} s without a data plane"
         lost = len(stream.missing())
         assert lost < PER_SECOND * took, f"{lost} frames lost"
         expect(self.a.ping("10.0.0.2"), 3, "ping")

@@ -43,7 +43,9 @@ DOMAIN = """
       <model type='virtio'/>
     </interface>
     <serial type='file'><source path='{directory}/console'/></serial>
-    <serial type='unix'><source mode='connect' path='{directory}/channel'/></serial>
+    <channel type='unix'>
+      <source mode='connect' path='{directory}/channel'/><target type='virtio' name='sluice'/>
+    </channel>
   </devices>
   {override}
 </domain>

@@ -1,8 +1,7 @@
 """What a guest boots: Debian's own kernel, and an initramfs made of Debian's own busybox.
 
 The initramfs holds busybox, the modules that a virtio-net guest needs, iperf3 with its libraries,
-and an init that opens a command channel on the second serial port (see guest.py for its other
-end). It is made once and kept in the build directory until one of its parts changes.
+and an init that takes commands from a virtio-serial port (see guest.py for its other end). It is made once and kept in the build directory until one of its parts changes.
 """
 
 import glob
@@ -18,9 +17,10 @@ import tempfile
 from .process import call
 from .report import Skip
 
-MODULES = ("virtio_pci", "virtio_net", "8021q")
+MODULES = ("virtio_pci", "virtio_net", "virtio_console", "8021q")
 PROGRAMS = ("/usr/bin/iperf3",)
 
+# A port that nobody holds at the other end reads as ended: so it is for a moment in a migration.
 # Commands come as lines `ID BASE64`, answers go as lines `ID STATUS BASE64`.
 INIT = """#!/bin/sh
 export PATH=/bin:/usr/bin HOME=/
@@ -30,16 +30,19 @@ mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 while read -r module; do insmod $module; done </modules.order
 ip link set lo up
-exec </dev/ttyS1 >/dev/ttyS1
-stty raw -echo
-echo ready
-while read -r id command; do
+until port=$(ls /dev/vport*p1 2>/dev/null); do usleep 10000; done
+exec 3<>$port
+echo ready >&3
+while :; do
+    if ! read -r id command <&3; then
+        usleep 20000
+        continue
+    fi
     echo "$command" | base64 -d >/tmp/command.$id
-    sh /tmp/command.$id >/tmp/output.$id 2>&1 </dev/null
-    echo "$id $? $(base64 -w 0 /tmp/output.$id)"
+    sh /tmp/command.$id >/tmp/output.$id 2>&1 </dev/null 3<&-
+    echo "$id $? $(base64 -w 0 /tmp/output.$id)" >&3
     rm -f /tmp/command.$id /tmp/output.$id
 done
-poweroff -f
 """
 
 

@@ -156,10 +156,13 @@ class Survival:
         """Another one starts at once; taps stay where they were moved to, with what they queue."""
         with Stream(*self.wires) as stream:
             stream.flow()
+            before = self.switch.port("acme/a")["rx_packets"]
             began = time.monotonic()
             self.switch.kill_dataplane()
             took = time.monotonic() - began
+            after = self.switch.port("acme/a")["rx_packets"]
             stream.flow()
+        assert after < before, f"counters begin at zero: {before} packets before, {after} after"
         assert took < 5, f"{took:.1f} s without a data plane"
         lost = len(stream.missing())
         assert lost < PER_SECOND * took, f"{lost} frames lost"

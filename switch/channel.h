@@ -8,12 +8,16 @@
  * checked with SO_PEERCRED: root or the data plane's own starter.
  *
  * The control process asks, the data plane answers each request with one REPLY
- * of the same seq, in order, after the effect. EVENTs come unasked. Everything
- * a message holds is checked by the receiver: neither side trusts the other.
+ * of the same seq, in order, after the effect. EVENTs come unasked and tell what
+ * was not asked for: a port that DETACH or POLICY took its device from has none.
+ * Everything a message holds is checked by the receiver: neither side trusts the
+ * other.
  *
  *   request        fds                      effect
- *   HELLO          -                        REPLY carries the fds: policy (if any), counters, state
- *   POLICY         1: the sealed memfd      checked, published, old one freed; ports that left it die
+ *   HELLO          -                        comes first; REPLY carries the fds: policy (if any),
+ *                                           counters, state
+ *   POLICY         1: the sealed memfd      checked, published, old one freed; ports that left it die;
+ *                                           -ESTALE unless its generation is higher
  *   ATTACH         vhost-user: 1 connected  the port takes its device; -EBUSY if it has one
  *                  tap: 1 a queue pair
  *                  device: 1 packet socket

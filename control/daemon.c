@@ -20,7 +20,7 @@ enum {
 	SOCKET_MODE_OPEN = 0666, /* when tenants have users: caller.h decides */
 };
 
-const char *const daemon_taken[] = {"control.sock", "dp.sock", "dp.pid", "lock", NULL};
+const char *const daemon_taken[] = {"control.sock", "dp.sock", "dp.pid", NULL};
 
 /* Say what went wrong, all of it. */
 static void complain(const char *what, struct problems *problems, const char *why)

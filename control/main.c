@@ -173,30 +173,28 @@ static int lock(int fd)
 /* Make the run directory, and lock it: one control process to a directory. The lock is never closed. */
 static int run_dir_take(const char *dir, char **ret_absolute)
 {
-	char *absolute, *lock_path;
-	int fd;
+	int error, fd;
 
-	if (mkdir(dir, 0755) && errno != EEXIST) {
-		fprintf(stderr, "sluiced: run directory %s: %s\n", dir, strerror(errno));
-		return -errno;
-	}
-	absolute = realpath(dir, NULL);
-	if (!absolute || asprintf(&lock_path, "%s/lock", absolute) < 0) {
-		fprintf(stderr, "sluiced: run directory %s: %s\n", dir, strerror(errno));
-		return -ENOENT;
-	}
-	fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || lock(fd)) {
-		int error = errno;
-
-		fprintf(stderr, "sluiced: %s: %s\n", lock_path,
+	if (mkdir(dir, 0755) && errno != EEXIST)
+		goto say_errno;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		goto say_errno;
+	if (lock(fd)) {
+		error = errno;
+		fprintf(stderr, "sluiced: %s: %s\n", dir,
 			error == EWOULDBLOCK ? "another sluiced runs in this directory"
 					     : strerror(error));
+		close(fd);
 		return -error;
 	}
-	free(lock_path);
-	*ret_absolute = absolute;
-	return 0;
+	*ret_absolute = realpath(dir, NULL);
+	if (*ret_absolute)
+		return 0;
+say_errno:
+	error = errno;
+	fprintf(stderr, "sluiced: run directory %s: %s\n", dir, strerror(error));
+	return -error;
 }
 
 /* Each port takes a few descriptors: as many as we are allowed. */

@@ -32,9 +32,8 @@ json_t *report_watch(struct api_call *call); /* from now on the client gets even
 
 /* ---- what the reports share ---- */
 
-/* The counters of @port since its data plane began; all zero if there are none. */
-void report_counters(const struct daemon *daemon, struct port_ref port,
-		     struct port_counters *ret_counters);
+/* The counters of @port since its data plane began, all zero if there are none; until the next call. */
+const struct port_counters *report_counters(const struct daemon *daemon, struct port_ref port);
 
 /* Packets of @counters that were lost, in both directions. */
 uint64_t report_lost(const struct port_counters *counters);

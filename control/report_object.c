@@ -174,15 +174,15 @@ static json_t *usage_make(const struct daemon *daemon, const struct model_tenant
 
 	for (uint32_t i = 0; i < running->model->n_ports; i++) {
 		const struct model_port *port = &running->model->ports[i];
-		struct port_counters counters;
+		const struct port_counters *counters;
 
 		if (port->tenant != tenant)
 			continue;
-		report_counters(daemon, ids_port(running->ids, port->name), &counters);
-		rx_packets += counters.rx_frames;
-		rx_bytes += counters.rx_bytes;
-		tx_packets += counters.tx_frames;
-		tx_bytes += counters.tx_bytes;
+		counters = report_counters(daemon, ids_port(running->ids, port->name));
+		rx_packets += counters->rx_frames;
+		rx_bytes += counters->rx_bytes;
+		tx_packets += counters->tx_frames;
+		tx_bytes += counters->tx_bytes;
 	}
 	object = json_object();
 	json_object_set_new(object, "tenant", json_string(tenant->name));
@@ -257,11 +257,9 @@ static json_t *port_make(const struct daemon *daemon, const struct model_port *p
 {
 	struct port_ref ref = ids_port(daemon->running.ids, port->name);
 	struct attachment_report attachment = port_attachment(daemon, port);
-	struct port_counters counters;
-	json_t *object;
+	const struct port_counters *counters = report_counters(daemon, ref);
+	json_t *object = json_object();
 
-	report_counters(daemon, ref, &counters);
-	object = json_object();
 	json_object_set_new(object, "name", json_string(port->name));
 	json_object_set_new(object, "tenant",
 			    port->tenant ? json_string(port->tenant->name) : json_null());
@@ -276,11 +274,11 @@ static json_t *port_make(const struct daemon *daemon, const struct model_port *p
 	json_object_set_new(object, "addresses", port_addresses(port));
 	json_object_set_new(object, "groups", json_array());
 	json_object_set_new(object, "queues", number(port->queues));
-	json_object_set_new(object, "rx_packets", number(counters.rx_frames));
-	json_object_set_new(object, "rx_bytes", number(counters.rx_bytes));
-	json_object_set_new(object, "tx_packets", number(counters.tx_frames));
-	json_object_set_new(object, "tx_bytes", number(counters.tx_bytes));
-	json_object_set_new(object, "drops", number(report_lost(&counters)));
+	json_object_set_new(object, "rx_packets", number(counters->rx_frames));
+	json_object_set_new(object, "rx_bytes", number(counters->rx_bytes));
+	json_object_set_new(object, "tx_packets", number(counters->tx_frames));
+	json_object_set_new(object, "tx_bytes", number(counters->tx_bytes));
+	json_object_set_new(object, "drops", number(report_lost(counters)));
 	return object;
 }
 
@@ -326,12 +324,10 @@ static json_t *ledger_make(const struct port_counters *counters)
 static json_t *port_show(const struct daemon *daemon, const struct model_port *port)
 {
 	struct attachment_report attachment = port_attachment(daemon, port);
-	struct port_counters counters;
 	struct learned learned;
 	json_t *object;
 
 	report_learned(daemon, &learned);
-	report_counters(daemon, ids_port(daemon->running.ids, port->name), &counters);
 	object = port_make(daemon, port, &learned);
 	json_object_set_new(object, "macs", port_macs(port));
 	json_object_set_new(object, "trunk", port_trunk(port));
@@ -348,7 +344,9 @@ static json_t *port_show(const struct daemon *daemon, const struct model_port *p
 	json_object_set_new(object, "queues_running", number(attachment.queue_pairs));
 	json_object_set_new(object, "state_since_s",
 			    number((loop_now() - attachment.since) / 1000));
-	json_object_set_new(object, "ledger", ledger_make(&counters));
+	json_object_set_new(
+		object, "ledger",
+		ledger_make(report_counters(daemon, ids_port(daemon->running.ids, port->name))));
 	return object;
 }
 

@@ -207,7 +207,7 @@ class Survival:
         expect(self.switch.process.wait(10), 0, "exit status")
         wait_until(lambda: not is_running(pid), 5, "the data plane is gone")
         left = {p.name for p in self.switch.run_dir.iterdir()}
-        expect(left, {"lock"}, "what is left in the run directory")
+        expect(left, set(), "what is left in the run directory")
         links = call("ip", "-br", "link").stdout
         assert not any(tap in links for tap in self.taps), links
 

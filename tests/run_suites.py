@@ -7,6 +7,10 @@ counts cases, not programs: a test of meson's protocol `tap` reports its cases o
 that may share the machine run two at a time, the others alone and after them. Everything that a
 test prints is kept in a log of its own. The exit status is 0 only if something passed and nothing
 failed.
+
+A machine may stand still for seconds while a test waits. So a program that failed is run once more,
+alone, after all others, and what it says then counts; the sum names it. A sanitizer's report is
+final, whenever it comes.
 """
 
 import argparse
@@ -37,6 +41,7 @@ SANITIZERS = {
 RANDOM_BITS = pathlib.Path("/proc/sys/vm/mmap_rnd_bits")
 FIXED_LAYOUT = (["setarch", "--addr-no-randomize"]
                 if RANDOM_BITS.exists() and int(RANDOM_BITS.read_text()) > 28 else [])
+SANITIZER_REPORT = re.compile(r"Sanitizer: |runtime error: ")
 COLOURS = {"ok": "32", "FAILED": "31", "skipped": "33"}
 
 
@@ -54,52 +59,77 @@ class Program:
         self.is_parallel = entry["is_parallel"]
         self.is_tap = entry["protocol"] == "tap"
         self.name = f"{label}/{suite}/{entry['name']}" if label else f"{suite}/{entry['name']}"
+        self.cases = []  # (verdict, case, remark) of the run that counts
+
+    def add(self, verdict, case="", remark=""):
+        self.cases.append((verdict, case, remark))
+        tell(verdict, f"{self.name}: {case}" if case else self.name, remark)
+
+    def failures(self):
+        return [case for verdict, case, _ in self.cases if verdict == "FAILED"]
 
 
 class Tally:
-    """What came of the cases, told as it happens and summed up at the end."""
+    """What came of the programs, summed up at the end."""
 
     def __init__(self, logs):
         self.logs = logs
-        self.lock = threading.Lock()
-        self.counts = {"ok": 0, "FAILED": 0, "skipped": 0}
-        self.skipped = []
-        self.failed = {}
-
-    def add(self, program, verdict, case, remark=""):
-        with self.lock:
-            self.counts[verdict] += 1
-            if verdict == "skipped":
-                self.skipped.append((program.name, case, remark))
-            if verdict == "FAILED":
-                self.failed.setdefault(program.name, []).append(case)
-            name = f"{program.name}: {case}" if case else program.name
-            tell(verdict, name, remark)
+        self.again = {}  # names of programs that were run twice, and what failed the first time
 
     def log_of(self, name):
         return self.logs / (name.replace("/", "-") + ".log")
 
-    def close(self):
+    def close(self, programs):
         """The failures with the ends of their logs, the skips with their reasons, the sum."""
-        for name, cases in self.failed.items():
-            log = self.log_of(name)
-            print(f"\n{name} failed: {', '.join(c for c in cases if c) or 'all of it'}\n  {log}")
-            for line in log.read_text(errors="replace").splitlines()[-LOG_TAIL:]:
-                print(f"  | {line}")
-        if self.skipped:
+        counts = {"ok": 0, "FAILED": 0, "skipped": 0}
+        for program in programs:
+            for verdict, _, _ in program.cases:
+                counts[verdict] += 1
+            if program.failures():
+                self.show_failures(program)
+        second = [p.name for p in programs if p.name in self.again and not p.failures()]
+        if second:
+            print("\npassed when run once more:")
+            for name in second:
+                print(f"  {name}: failed first: {self.again[name]}; {self.log_of(name + '-first')}")
+        skipped = [(p.name, case, remark) for p in programs
+                   for verdict, case, remark in p.cases if verdict == "skipped"]
+        if skipped:
             print("\nskipped, because of what this machine lacks:")
-            for name, case, remark in self.skipped:
+            for name, case, remark in skipped:
                 print(f"  {name}: {case}: {remark}" if case else f"  {name}: {remark}")
-        print(f"\n{self.counts['ok']} passed, {self.counts['FAILED']} failed, "
-              f"{self.counts['skipped']} skipped", flush=True)
-        return 0 if self.counts["ok"] and not self.counts["FAILED"] else 1
+        print(f"\n{counts['ok']} passed, {counts['FAILED']} failed, {counts['skipped']} skipped",
+              flush=True)
+        return 0 if counts["ok"] and not counts["FAILED"] else 1
+
+    def show_failures(self, program):
+        log = self.log_of(program.name)
+        named = ", ".join(case for case in program.failures() if case)
+        print(f"\n{program.name} failed: {named or 'all of it'}\n  {log}")
+        for line in log.read_text(errors="replace").splitlines()[-LOG_TAIL:]:
+            print(f"  | {line}")
+
+    def run_again(self, program):
+        """Once more if it failed, and not because a sanitizer found something."""
+        log = self.log_of(program.name)
+        if not program.failures() or SANITIZER_REPORT.search(log.read_text(errors="replace")):
+            return
+        self.again[program.name] = ", ".join(program.failures()) or "all of it"
+        log.rename(self.log_of(program.name + "-first"))
+        program.cases = []
+        tell("again", program.name, "it failed: " + self.again[program.name])
+        run(program, self)
+
+
+telling = threading.Lock()
 
 
 def tell(verdict, name, remark):
     shown = f"{verdict:8}"
-    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+    if verdict in COLOURS and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         shown = f"\033[{COLOURS[verdict]}m{shown}\033[0m"
-    print(f"{shown}{name}" + (f"  ({remark})" if remark else ""), flush=True)
+    with telling:
+        print(f"{shown}{name}" + (f"  ({remark})" if remark else ""), flush=True)
 
 
 def programs_of(plan):
@@ -127,25 +157,25 @@ def run(program, tally):
         timer = threading.Timer(program.limit_s, end_group, (process, late))
         if program.limit_s > 0:
             timer.start()
-        cases = read_cases(program, process.stdout, log, tally)
+        cases = read_cases(program, process.stdout, log)
         status = process.wait()
         timer.cancel()
     took = f"{time.monotonic() - began:.1f} s"
     if late.is_set():
-        tally.add(program, "FAILED", "", f"longer than {program.limit_s} s")
+        program.add("FAILED", "", f"longer than {program.limit_s} s")
     elif program.is_tap:
         if cases == 0:
-            tally.add(program, "FAILED", "", f"no case reported, exit status {status}")
-        elif status != 0 and program.name not in tally.failed:
-            tally.add(program, "FAILED", "", f"exit status {status}")
+            program.add("FAILED", "", f"no case reported, exit status {status}")
+        elif status != 0 and not program.failures():
+            program.add("FAILED", "", f"exit status {status}")
     elif status == SKIP_STATUS:
-        tally.add(program, "skipped", "", last_line(tally.log_of(program.name)))
+        program.add("skipped", "", last_line(tally.log_of(program.name)))
     else:
-        tally.add(program, "ok" if status == 0 else "FAILED", "",
+        program.add("ok" if status == 0 else "FAILED", "",
                   took if status == 0 else f"exit status {status}")
 
 
-def read_cases(program, stdout, log, tally):
+def read_cases(program, stdout, log):
     """Copy a program's output to its log; if it is TAP, count its cases. How many there were."""
     cases = 0
     planned = None
@@ -159,24 +189,24 @@ def read_cases(program, stdout, log, tally):
         if plan:
             planned = int(plan.group(1))
             if planned == 0:
-                tally.add(program, "skipped", "", plan.group(2) or "")
+                program.add("skipped", "", plan.group(2) or "")
                 return 1
         elif case:
             cases += 1
-            count_case(program, case, tally)
+            count_case(program, case)
     if planned is not None and planned != cases:
-        tally.add(program, "FAILED", "", f"{cases} of {planned} cases reported")
+        program.add("FAILED", "", f"{cases} of {planned} cases reported")
     return cases
 
 
-def count_case(program, case, tally):
+def count_case(program, case):
     remark = case.group("remark") or ""
     if case.group("no"):
-        tally.add(program, "FAILED", case.group("name"))
+        program.add("FAILED", case.group("name"))
     elif remark.upper().startswith("SKIP"):
-        tally.add(program, "skipped", case.group("name"), remark[4:].strip())
+        program.add("skipped", case.group("name"), remark[4:].strip())
     else:
-        tally.add(program, "ok", case.group("name"), remark)
+        program.add("ok", case.group("name"), remark)
 
 
 def end_group(process, late):
@@ -212,7 +242,9 @@ def main():
     for program in programs:
         if not program.is_parallel:
             run(program, tally)
-    sys.exit(tally.close())
+    for program in programs:
+        tally.run_again(program)
+    sys.exit(tally.close(programs))
 
 
 if __name__ == "__main__":

@@ -22,13 +22,14 @@ enum {
 
 const char *const daemon_taken[] = {"control.sock", "dp.sock", "dp.pid", NULL};
 
-/* Say what went wrong, all of it. */
+/* Say what went wrong: every problem there is; or, if there is none, @why. */
 static void complain(const char *what, struct problems *problems, const char *why)
 {
 	problems_sort(problems);
 	if (problems->total)
 		problems_print(problems, stderr);
-	fprintf(stderr, "sluiced: %s: %s\n", what, why);
+	else
+		fprintf(stderr, "sluiced: %s: %s\n", what, why);
 }
 
 /* ---- news ---- */

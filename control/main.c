@@ -249,27 +249,35 @@ static int signals_watch(struct sluiced *sluiced)
 	return loop_watch(sluiced->loop, &sluiced->signal_watch, fd, EPOLLIN);
 }
 
+static void signals_forget(struct sluiced *sluiced)
+{
+	loop_unwatch(&sluiced->signal_watch);
+	close(sluiced->signal_watch.fd);
+}
+
 static int serve(const struct daemon_options *options)
 {
 	struct sluiced sluiced = {0};
 	int error = loop_create(&sluiced.loop);
 
-	if (!error)
-		error = signals_watch(&sluiced);
-	if (error) {
-		fprintf(stderr, "sluiced: %s\n", strerror(-error));
+	if (error)
 		return error;
+	error = signals_watch(&sluiced);
+	if (error) {
+		fprintf(stderr, "sluiced: signals: %s\n", strerror(-error));
+		goto destroy_loop;
 	}
 	error = daemon_create(options, sluiced.loop, &sluiced.daemon);
 	if (error)
-		return error;
+		goto forget_signals;
 	fputs("ready\n", stderr);
 	notify_systemd("READY=1");
 	error = loop_run(sluiced.loop);
 	notify_systemd("STOPPING=1");
 	daemon_destroy(sluiced.daemon, sluiced.stop);
-	loop_unwatch(&sluiced.signal_watch);
-	close(sluiced.signal_watch.fd);
+forget_signals:
+	signals_forget(&sluiced);
+destroy_loop:
 	loop_destroy(sluiced.loop);
 	return error;
 }

@@ -8,6 +8,12 @@
 /* Throughput, or latency at a rate, between two ports. */
 int command_pair(int argc, char **argv);
 
+/* From a kick to the delivery at an idle switch, and what it costs to be idle. */
+int command_wake(int argc, char **argv);
+
+/* The bare wire: copies frames from ring to ring and decides nothing. */
+int command_wire(int argc, char **argv);
+
 enum { COMMAND_OK = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 };
 
 #endif

@@ -35,6 +35,11 @@ const char options_usage[] =
 	"    --cpu N             processor of the generator (the last one)\n"
 	"    --switch-cpu N      processor of the switch: windows are labelled by the distance\n"
 	"    --wait S            for the switch to appear (10)\n"
+	"  wake\n"
+	"    --count N           how often (200)\n"
+	"    --gap MS            how long the switch is left alone before each (20)\n"
+	"    --pid N             a process of the switch, whose idle load is measured too\n"
+	"  the report\n"
 	"    -o table|json       (table)\n";
 
 enum {
@@ -57,6 +62,9 @@ enum {
 	OPT_CPU,
 	OPT_SWITCH_CPU,
 	OPT_WAIT,
+	OPT_COUNT,
+	OPT_GAP,
+	OPT_PID,
 };
 
 static const struct option long_options[] = {
@@ -79,6 +87,9 @@ static const struct option long_options[] = {
 	{"cpu", required_argument, NULL, OPT_CPU},
 	{"switch-cpu", required_argument, NULL, OPT_SWITCH_CPU},
 	{"wait", required_argument, NULL, OPT_WAIT},
+	{"count", required_argument, NULL, OPT_COUNT},
+	{"gap", required_argument, NULL, OPT_GAP},
+	{"pid", required_argument, NULL, OPT_PID},
 	{"output", required_argument, NULL, 'o'},
 	{NULL, 0, NULL, 0},
 };
@@ -181,6 +192,13 @@ static bool parse_one(int option, const char *text, struct options *options)
 	case OPT_SECONDS: return parse_amount(text, &options->seconds);
 	case OPT_WARMUP: return parse_amount(text, &options->warmup_s);
 	case OPT_RATE: return parse_amount(text, &options->rate_pps);
+	case OPT_COUNT: return parse_number(text, 1, 1000000, &options->count);
+	case OPT_GAP: return parse_number(text, 1, 60000, &options->gap_ms);
+	case OPT_PID:
+		if (!parse_number(text, 1, 1 << 22, &number))
+			return false;
+		options->pid = (int)number;
+		return true;
 	case OPT_CPU:
 	case OPT_SWITCH_CPU:
 		if (!parse_number(text, 0, CPU_SETSIZE - 1, &number))
@@ -216,6 +234,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		.seconds = 0.25,
 		.windows = 8,
 		.warmup_s = 0.5,
+		.count = 200,
+		.gap_ms = 20,
 	};
 	int option, index = 0;
 

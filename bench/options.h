@@ -16,6 +16,9 @@ struct options {
 	unsigned windows;
 	double warmup_s;
 	double rate_pps; /* 0: all that it can */
+	unsigned count;	 /* wake: how often */
+	unsigned gap_ms; /* wake: how long the switch is left alone before */
+	int pid;	 /* wake: whose idle load; 0: nobody's */
 };
 
 /*

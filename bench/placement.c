@@ -79,7 +79,7 @@ static void *answer(void *argument)
 
 int placement_create(int cpu, struct placement_probe **ret_probe)
 {
-	const struct sched_param urgent = {.sched_priority = 1};
+	const struct sched_param urgent = {.sched_priority = sched_get_priority_max(SCHED_FIFO)};
 	struct placement_probe *probe = aligned_alloc(128, sizeof(*probe));
 	pthread_attr_t attributes;
 	cpu_set_t cpus;

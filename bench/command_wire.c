@@ -1,0 +1,214 @@
+/*
+ * command_wire - `sluice-bench wire A.sock B.sock`: the bare wire.
+ *
+ * What no switch can be faster than: each frame is copied once, from the buffer
+ * where one guest has it to a buffer of the other, and nothing is read or decided.
+ * It has the session, the checks of addresses and the rings of vhost/, so that the
+ * distance to a switch built on these is what deciding costs. A frame for which
+ * there is no buffer waits: a wire loses nothing.
+ *
+ * One thread does all: it polls the rings, and now and then looks at the sockets.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench/command.h"
+#include "bench/options.h"
+#include "vhost/chain.h"
+#include "vhost/copy.h"
+#include "vhost/split.h"
+
+enum { BURST = 64, SOCKET_PASSES = 1 << 14 };
+
+struct end {
+	const char *path;
+	int listener;
+	struct vhost_device *device;
+	struct vhost_queue *receive; /* of the guest; NULL: does not run */
+	struct vhost_queue *transmit;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	stopped = 1;
+}
+
+static struct vhost_queue **place_of(struct end *end, unsigned index)
+{
+	return index == 0 ? &end->receive : index == 1 ? &end->transmit : NULL;
+}
+
+static void queue_started(void *user, unsigned index, struct vhost_queue *queue)
+{
+	struct vhost_queue **place = place_of(user, index);
+
+	if (place)
+		*place = queue;
+	if (index == 1)
+		vhost_queue_disarm(queue);
+}
+
+static void queue_stopping(void *user, unsigned index, struct vhost_queue *queue)
+{
+	struct vhost_queue **place = place_of(user, index);
+
+	if (place)
+		*place = NULL;
+}
+
+static void ignore_kick(void *user, unsigned index, struct vhost_queue *queue)
+{
+}
+
+/* The thread that calls this is the only one: it is between two bursts. */
+static void quiesce(void *user)
+{
+}
+
+static void ignore_announcement(void *user, uint64_t mac)
+{
+}
+
+static const struct vhost_ops ops = {queue_started, queue_stopping, ignore_kick, quiesce,
+				     ignore_announcement};
+
+static void publish(struct vhost_queue *queue, const struct ring *ring)
+{
+	if (split_publish(queue, ring))
+		queue_call(ring);
+}
+
+/* Copy a frame; what does not fit is lost. */
+static uint32_t copy(const struct ring *to_ring, struct vhost_queue *to, uint16_t to_head,
+		     const uint8_t *from, uint32_t len)
+{
+	struct desc desc = desc_load(&to_ring->desc[to_head]);
+	uint8_t *host = desc_single(to_ring, &to->hint, desc, DESC_WRITE);
+	const uint16_t one = htole16(1);
+
+	if (!from || !host || len < QUEUE_HEADER || desc.len < len)
+		return 0;
+	copy_bytes(host, from, len);
+	memcpy(host + offsetof(struct virtio_net_hdr_v1, num_buffers), &one, sizeof(one));
+	return len;
+}
+
+static void carry(struct vhost_queue *from, struct vhost_queue *to)
+{
+	const struct ring *in = from ? queue_ring(from) : NULL, *out = to ? queue_ring(to) : NULL;
+	uint16_t heads[BURST], to_heads[BURST];
+	const uint8_t *hosts[BURST];
+	uint32_t lens[BURST];
+	unsigned n, room;
+
+	if (!in || !out || queue_is_broken(from) || queue_is_broken(to))
+		return;
+	n = split_waiting(from, in);
+	if (n == 0)
+		return;
+	room = split_waiting(to, out);
+	n = n < room ? n : room;
+	n = n < BURST ? n : BURST;
+	for (unsigned i = 0; i < n; i++) {
+		heads[i] = split_head(in, (uint16_t)(from->next_avail + i)) & (in->size - 1);
+		to_heads[i] = split_head(out, (uint16_t)(to->next_avail + i)) & (out->size - 1);
+		__builtin_prefetch(&in->desc[heads[i]]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct desc desc = desc_load(&in->desc[heads[i]]);
+
+		hosts[i] = desc_single(in, &from->hint, desc, 0);
+		lens[i] = desc.len;
+		__builtin_prefetch(hosts[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		split_use(out, (uint16_t)(to->next_used + i), to_heads[i],
+			  copy(out, to, to_heads[i], hosts[i], lens[i]));
+		split_use(in, (uint16_t)(from->next_used + i), heads[i], 0);
+	}
+	from->next_avail = (uint16_t)(from->next_avail + n);
+	from->next_used = (uint16_t)(from->next_used + n);
+	to->next_avail = (uint16_t)(to->next_avail + n);
+	to->next_used = (uint16_t)(to->next_used + n);
+	publish(to, out);
+	publish(from, in);
+}
+
+/* A guest that came, said something, or went. */
+static void serve(struct end *end)
+{
+	const struct vhost_options options = {.queue_pairs = 1, .mtu_max = 65535};
+	int fd;
+
+	if (end->device) {
+		if (vhost_device_serve(end->device) == 0)
+			return;
+		vhost_device_destroy(end->device);
+		end->device = NULL;
+		return;
+	}
+	fd = accept4(end->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0 && vhost_device_create(&options, &ops, end, fd, &end->device))
+		fprintf(stderr, "sluice-bench: %s: no memory for a session\n", end->path);
+}
+
+static void serve_all(struct end ends[2])
+{
+	struct pollfd fds[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		fds[i] = (struct pollfd){.fd = ends[i].device ? vhost_device_fd(ends[i].device)
+							      : ends[i].listener,
+					 .events = POLLIN};
+	if (poll(fds, 2, 0) <= 0)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (fds[i].revents)
+			serve(&ends[i]);
+}
+
+int command_wire(int argc, char **argv)
+{
+	struct options options;
+	struct end ends[2] = {{.listener = -1}, {.listener = -1}};
+	int status = COMMAND_OK;
+
+	if (options_parse(argc, argv, &options) != 2)
+		return COMMAND_USAGE;
+	if (placement_pin(options.cpu)) {
+		fprintf(stderr, "sluice-bench: processor %d: %s\n", options.cpu, strerror(errno));
+		return COMMAND_FAILED;
+	}
+	signal(SIGTERM, stop);
+	signal(SIGINT, stop);
+	for (unsigned i = 0; i < 2; i++) {
+		ends[i].path = argv[argc - 2 + (int)i];
+		ends[i].listener = guest_listen(ends[i].path);
+		if (ends[i].listener < 0) {
+			fprintf(stderr, "sluice-bench: %s: %s\n", ends[i].path,
+				strerror(-ends[i].listener));
+			status = COMMAND_FAILED;
+		}
+	}
+	for (unsigned pass = 0; !stopped && status == COMMAND_OK; pass++) {
+		if (pass % SOCKET_PASSES == 0)
+			serve_all(ends);
+		carry(ends[0].transmit, ends[1].receive);
+		carry(ends[1].transmit, ends[0].receive);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		vhost_device_destroy(ends[i].device);
+		if (ends[i].listener >= 0) {
+			close(ends[i].listener);
+			unlink(ends[i].path);
+		}
+	}
+	return status;
+}

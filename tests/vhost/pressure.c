@@ -146,6 +146,60 @@ static void t18_no_wakeup_is_lost(struct scene *scene)
 	victims_resume(&scene->victims);
 }
 
+/*
+ * Several workers put frames into one ring (H11): none is torn, none overtakes
+ * another of its sender, and what the ring could not hold was counted.
+ */
+static void several_senders(struct scene *scene)
+{
+	const uint16_t ports[] = {OFFENDER, WITNESS, TRUNK};
+	const struct frontend_options options = {.features = FRONTEND_PLAIN, .rx_buffer = 600};
+	const unsigned n = runner_amount(30000, 3000000);
+	uint32_t next[SCENE_PORT_END] = {0}, stream, number;
+	struct frontend senders[3], peer;
+	struct stream streams[3];
+	uint64_t received = 0;
+
+	scene_join(scene, &peer, PEER, &options);
+	for (unsigned i = 0; i < 3; i++) {
+		scene_join(scene, &senders[i], ports[i], &options);
+		streams[i] = (struct stream){
+			.from = &senders[i], .from_port = ports[i], .to_port = PEER};
+		stream_start(&streams[i]);
+	}
+	while (received < n) {
+		struct virtio_net_hdr_v1 hdr;
+		uint8_t frame[2048];
+		ssize_t len =
+			frontend_receive(&peer, 0, &hdr, frame, sizeof(frame), CLOCK_PATIENCE_MS);
+
+		check(len > 0, "nothing is received any more");
+		check(packet_read_stamp(frame, PACKET_ETH, (uint32_t)len, &stream, &number) &&
+			      stream < SCENE_PORT_END,
+		      "a frame of %zd bytes was changed on its way", len);
+		check(number >= next[stream], "frame %u of port %u after frame %u", number, stream,
+		      next[stream] - 1);
+		next[stream] = number + 1;
+		received++;
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		stream_stop(&streams[i]);
+		pair_await_return(&senders[i], "the last frames of a stream");
+		check(next[ports[i]] > 0, "nothing came from port %u", ports[i]);
+		scene_leave(scene, &senders[i], ports[i]);
+	}
+	for (struct virtio_net_hdr_v1 hdr; guest_ring_pending(frontend_rx(&peer, 0)); received++) {
+		uint8_t frame[2048];
+
+		check(frontend_take(&peer, 0, &hdr, frame, sizeof(frame)) > 0, "no frame");
+	}
+	check(harness_counters(&scene->dp, PEER)->tx_frames == received,
+	      "%llu frames were sent, %llu received",
+	      (unsigned long long)harness_counters(&scene->dp, PEER)->tx_frames,
+	      (unsigned long long)received);
+	scene_leave(scene, &peer, PEER);
+}
+
 /* ---- T33 ---- */
 
 /* Malformed chains as fast as one thread can make them available. */
@@ -272,6 +326,7 @@ int main(int argc, char **argv)
 		{.name = "t18_kick_storm", t18_kick_storm},
 		{.name = "t18_never_kicks", t18_never_kicks},
 		{.name = "t18_no_wakeup_is_lost", t18_no_wakeup_is_lost},
+		{.name = "several_senders", several_senders, .workers = 2},
 		{.name = "t33_malformed_at_full_speed", t33_malformed_at_full_speed},
 		{.name = "t34_nobody_receives", t34_nobody_receives},
 		{.name = "t35_smallest_segments", t35_smallest_segments},

@@ -34,7 +34,7 @@ DOMAIN = """
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>{kernel}</kernel>
     <initrd>{initrd}</initrd>
-    <cmdline>console=ttyS0 quiet</cmdline>
+    <cmdline>{command_line}</cmdline>
   </os>
   <devices>
     <interface type='vhostuser'>
@@ -115,7 +115,8 @@ class Domain(Guest):
         xml = self.dir / "domain.xml"
         xml.write_text(DOMAIN.format(
             kind="kvm" if self.kvm else "qemu", name=self.name, kernel=image.kernel()[0],
-            initrd=image.initramfs(self.bed.build_dir), mac=mac, socket=socket, mode=mode,
+            initrd=image.initramfs(self.bed.build_dir),
+            command_line=image.COMMAND_LINE, mac=mac, socket=socket, mode=mode,
             reconnect=RECONNECT if mode == "client" else "", directory=self.dir,
             override="" if self.kvm else NO_MSI))
         libvirt.virsh("create", xml)

@@ -18,7 +18,7 @@ from . import image
 from .process import call, spawn, stop, wait_until
 from .report import Skip
 
-BOOT_S = 60
+BOOT_S = 120
 
 
 class Guest:
@@ -52,7 +52,7 @@ class Guest:
             "-object", f"memory-backend-memfd,id=mem,size={size},share=on",
             "-accel", "kvm" if self.kvm else "tcg", "-cpu", "host" if self.kvm else "max",
             "-kernel", kernel, "-initrd", image.initramfs(self.bed.build_dir),
-            "-append", "console=ttyS0 panic=1 quiet mitigations=off",
+            "-append", image.COMMAND_LINE,
             "-serial", f"file:{self.dir}/console",
             "-chardev", f"socket,id=channel,path={self.dir}/channel",
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=channel",
@@ -247,7 +247,7 @@ def kvm_boots(build_dir, limit_s=8):
     process = spawn(
         ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-accel", "kvm", "-cpu", "host",
          "-m", "128M", "-kernel", kernel, "-initrd", image.initramfs(build_dir),
-         "-append", "console=ttyS0 quiet", "-chardev", "stdio,id=channel",
+         "-append", image.COMMAND_LINE, "-chardev", "stdio,id=channel",
          "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=channel"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:

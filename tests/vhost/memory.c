@@ -254,6 +254,7 @@ static void t20_impossible_tables(struct scene *scene)
 struct bad_fd {
 	const char *what;
 	int fd;
+	uint64_t size; /* of the region to be made of it */
 };
 
 static unsigned open_bad_fds(struct bad_fd *ret_fds)
@@ -263,19 +264,22 @@ static unsigned open_bad_fds(struct bad_fd *ret_fds)
 	char path[64];
 
 	check(pipe2(ends, O_CLOEXEC) == 0, "pipe: %s", strerror(errno));
-	ret_fds[n++] = (struct bad_fd){"a pipe", ends[0]};
-	ret_fds[n++] = (struct bad_fd){"a pipe's other end", ends[1]};
-	ret_fds[n++] = (struct bad_fd){"a directory", open("/", O_RDONLY | O_CLOEXEC)};
-	ret_fds[n++] = (struct bad_fd){"/dev/null", open("/dev/null", O_RDWR | O_CLOEXEC)};
-	ret_fds[n++] = (struct bad_fd){"an empty memfd", memfd_create("guest", MFD_CLOEXEC)};
+	ret_fds[n++] = (struct bad_fd){"a pipe", ends[0], 16 << 20};
+	ret_fds[n++] = (struct bad_fd){"a pipe's other end", ends[1], 16 << 20};
+	ret_fds[n++] = (struct bad_fd){"a directory", open("/", O_RDONLY | O_CLOEXEC), 16 << 20};
+	ret_fds[n++] =
+		(struct bad_fd){"/dev/null", open("/dev/null", O_RDWR | O_CLOEXEC), 16 << 20};
+	ret_fds[n++] =
+		(struct bad_fd){"an empty memfd", memfd_create("guest", MFD_CLOEXEC), 16 << 20};
 	memfd = memfd_create("guest", MFD_CLOEXEC);
 	check(memfd >= 0 && ftruncate(memfd, 64 << 20) == 0, "memfd: %s", strerror(errno));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
-	ret_fds[n++] = (struct bad_fd){"a read-only memfd", open(path, O_RDONLY | O_CLOEXEC)};
+	ret_fds[n++] =
+		(struct bad_fd){"a read-only memfd", open(path, O_RDONLY | O_CLOEXEC), 16 << 20};
 	close(memfd);
 	huge = memfd_create("guest", MFD_CLOEXEC | MFD_HUGETLB);
 	if (huge >= 0 && ftruncate(huge, 1LL << 40) == 0)
-		ret_fds[n++] = (struct bad_fd){"huge pages that do not exist", huge};
+		ret_fds[n++] = (struct bad_fd){"huge pages that do not exist", huge, 1ULL << 40};
 	else if (huge >= 0)
 		close(huge);
 	return n;
@@ -312,17 +316,18 @@ static void t21_impossible_regions(struct scene *scene)
 	}
 	for (unsigned i = 0; i < n_bad; i++) {
 		table = table_of(&pair.fe);
+		table.regions[0].size = bad_fds[i].size;
 		expect_table_refused(&pair, &table, &bad_fds[i].fd, 1, bad_fds[i].what);
 	}
 	scene_leave(scene, &pair.fe, OFFENDER);
 
 	scene_join(scene, &pair.fe, OFFENDER, &with_slots);
 	for (unsigned i = 0; i < n_bad; i++) {
-		struct vu_single_region slot = {
-			.region = {.gpa = 1ULL << 40, .size = 4096, .user_addr = 1ULL << 40}};
+		struct vu_single_region slot = {.region = {.gpa = 1ULL << 40,
+							   .size = bad_fds[i].size,
+							   .user_addr = 1ULL << 40}};
 		int result;
 
-		slot.region.size = 16 << 20;
 		result = frontend_do(&pair.fe, VU_ADD_MEM_REG, &slot, sizeof(slot), &bad_fds[i].fd,
 				     1);
 		scene_expect_refusal(scene, &pair.fe, OFFENDER, result, bad_fds[i].what);

@@ -33,7 +33,8 @@ TAP_CASE = re.compile(r"(?P<no>not )?ok\b *\d*(?: *- *|\s*)(?P<name>[^#]*?)\s*"
                       r"(?:#\s*(?P<remark>.*))?$")
 TAP_PLAN = re.compile(r"1\.\.(\d+)(?:\s*#\s*(?:skip|SKIP)\S*\s*(.*))?$")
 SANITIZERS = {
-    "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:print_summary=1",
+    # gcc 12 aligns the stack of detect_stack_use_after_return to 32 bytes, and no more
+    "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=0:print_summary=1",
     "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
 }

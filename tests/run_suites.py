@@ -78,7 +78,7 @@ class Tally:
         self.again = {}  # names of programs that were run twice, and what failed the first time
 
     def log_of(self, name):
-        return self.logs / (name.replace("/", "-") + ".log")
+        return self.logs / (re.sub(r"[/ ]", "-", name) + ".log")
 
     def close(self, programs):
         """The failures with the ends of their logs, the skips with their reasons, the sum."""
@@ -195,7 +195,7 @@ def read_cases(program, stdout, log):
         elif case:
             cases += 1
             count_case(program, case)
-    if planned is not None and planned != cases:
+    if planned is not None and 0 < cases != planned:
         program.add("FAILED", "", f"{cases} of {planned} cases reported")
     return cases
 

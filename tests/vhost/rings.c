@@ -193,6 +193,8 @@ static void t17_buffers_over_rings(struct scene *scene)
 		uint8_t frame[1000];
 
 		pair_restart_without_buffers(&pair);
+		/* The worker has met both rings: their start does not race with what follows. */
+		scene_pass(&pair.fe, OFFENDER, &pair.peer, PEER, 1);
 		for (unsigned i = 0; i < 32; i++)
 			guest_ring_add_crafted(frontend_rx(&pair.fe, 0), &desc, 1);
 		guest_ring_publish(frontend_rx(&pair.fe, 0));

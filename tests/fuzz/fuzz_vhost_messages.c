@@ -57,8 +57,9 @@ static void say_soundly(uint32_t request, struct sound *ret)
 		ret->size = 8 + sizeof(region);
 		ret->n_fds = 1;
 		break;
-	case VU_ADD_MEM_REG: ret->n_fds = 1; /* fallthrough */
+	case VU_ADD_MEM_REG:
 	case VU_REM_MEM_REG:
+		ret->n_fds = request == VU_ADD_MEM_REG;
 		ret->payload.single_region.region = region;
 		ret->size = sizeof(ret->payload.single_region);
 		break;

@@ -53,6 +53,23 @@ static void announce(void *user, uint64_t mac)
 	fuzz_demand(mac >> 48 == 0);
 }
 
+/* One memory for all inputs, zeroed for each: a new one would cost more than all the rest. */
+static void take_memory(struct fuzz_session *session)
+{
+	static uint8_t *memory;
+	static int fd;
+
+	if (!memory) {
+		fd = memfd_create("guest", MFD_CLOEXEC);
+		fuzz_demand(fd >= 0 && ftruncate(fd, SESSION_MEMORY) == 0);
+		memory = mmap(NULL, SESSION_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		fuzz_demand(memory != MAP_FAILED);
+	}
+	memset(memory, 0, SESSION_MEMORY);
+	session->memory = memory;
+	session->memory_fd = fd;
+}
+
 void fuzz_session_open(struct fuzz_session *session)
 {
 	static const struct vhost_options options = {.queue_pairs = SESSION_PAIRS, .mtu_max = 9000};
@@ -61,12 +78,8 @@ void fuzz_session_open(struct fuzz_session *session)
 	int sockets[2];
 
 	memset(session, 0, sizeof(*session));
+	take_memory(session);
 	first_free_fd = free_fd();
-	session->memory_fd = memfd_create("guest", MFD_CLOEXEC);
-	fuzz_demand(session->memory_fd >= 0 && ftruncate(session->memory_fd, SESSION_MEMORY) == 0);
-	session->memory = mmap(NULL, SESSION_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED,
-			       session->memory_fd, 0);
-	fuzz_demand(session->memory != MAP_FAILED);
 	fuzz_demand(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets) ==
 		    0);
 	session->socket = sockets[0];
@@ -79,8 +92,6 @@ void fuzz_session_close(struct fuzz_session *session)
 	vhost_device_destroy(session->device);
 	for (unsigned i = 0; i < SESSION_QUEUES; i++)
 		fuzz_demand(!session->queues[i]);
-	munmap(session->memory, SESSION_MEMORY);
-	close(session->memory_fd);
 	close(session->socket);
 	fuzz_demand(free_fd() == first_free_fd);
 }

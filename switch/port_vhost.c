@@ -110,7 +110,10 @@ static void *begin(struct port *base, struct uring *ring, uint32_t spread)
 static enum drop put(void *sink, unsigned place, const struct virtio_net_hdr_v1 *hdr,
 		     const struct iovec *src, unsigned n_src, uint32_t len)
 {
-	switch (vhost_queue_put(sink, hdr, src, n_src, len)) {
+	struct vhost_put frame = {.hdr = hdr, .src = src, .n_src = (uint16_t)n_src, .len = len};
+
+	vhost_queue_put(sink, &frame, 1);
+	switch (frame.error) {
 	case 0: return DROP_NONE;
 	case -ENOBUFS: return DROP_RING_FULL;
 	case -EMSGSIZE: return DROP_BUFFER_SMALL;

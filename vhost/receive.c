@@ -214,17 +214,16 @@ void vhost_queue_begin(struct vhost_queue *queue)
 		split_waiting(queue, ring);
 }
 
-int vhost_queue_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *src_hdr,
-		    const struct iovec *src, unsigned n_src, uint32_t len)
+static int put_frame(struct vhost_queue *queue, const struct ring *ring,
+		     const struct vhost_put *put)
 {
-	const struct ring *ring = queue->burst;
-	struct virtio_net_hdr_v1 hdr = *src_hdr;
+	struct virtio_net_hdr_v1 hdr = *put->hdr;
 
 	if (!ring || queue_is_broken(queue))
 		return -EIO;
-	if (len > VHOST_FRAME_MAX)
+	if (put->len > VHOST_FRAME_MAX)
 		return -EMSGSIZE;
-	uint32_t need = QUEUE_HEADER + len;
+	uint32_t need = QUEUE_HEADER + put->len;
 	if (queue->next_avail == queue->avail_seen && split_waiting(queue, ring) == 0)
 		return queue_is_broken(queue) ? -EIO : -ENOBUFS;
 
@@ -236,16 +235,22 @@ int vhost_queue_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *s
 	struct desc desc = desc_load(&ring->desc[head]);
 	uint8_t *host = desc_single(ring, &queue->hint, desc, DESC_WRITE);
 	if (!host || desc.len < need)
-		return put_room(queue, ring, hdr, src, n_src, len);
+		return put_room(queue, ring, hdr, put->src, put->n_src, put->len);
 
 	hdr.num_buffers = htole16(1);
-	write_frame(host, &hdr, src, n_src, len);
+	write_frame(host, &hdr, put->src, put->n_src, put->len);
 	if (__builtin_expect(ring->log != NULL, 0))
 		queue_mark_dirty(queue, ring, host, need);
 	split_use(ring, queue->next_used, head, need);
 	queue->next_avail++;
 	queue->next_used++;
 	return 0;
+}
+
+void vhost_queue_put(struct vhost_queue *queue, struct vhost_put *puts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		puts[i].error = (int16_t)put_frame(queue, queue->burst, &puts[i]);
 }
 
 void vhost_queue_end(struct vhost_queue *queue)

@@ -83,6 +83,7 @@ enum {
 	VHOST_QUEUE_PAIRS_MAX = 32,
 	VHOST_CHAIN_PIECES_MAX = 256, /* buffers of one chain; a longer one is malformed */
 	VHOST_FRAME_MAX = 65535 + 18, /* bytes of one frame without the virtio-net header */
+	VHOST_PUT_MAX = 64,	      /* frames of one vhost_queue_put() */
 	VHOST_ERROR_MAX = 160,
 };
 
@@ -184,19 +185,30 @@ unsigned vhost_queue_take(struct vhost_queue *queue, struct vhost_frame *frames,
 			  uint16_t head_max, struct iovec *pool, unsigned n_pool);
 void vhost_queue_give_back(struct vhost_queue *queue);
 
+/* One frame for a receive queue. */
+struct vhost_put {
+	const struct virtio_net_hdr_v1 *hdr;
+	const struct iovec *src; /* n_src pieces, @len bytes in all */
+	uint32_t len;		 /* bytes behind the header */
+	uint16_t n_src;
+	/*
+	 * What became of it: 0, -ENOBUFS (no buffer free), -EMSGSIZE (buffer too
+	 * small and they do not merge, or the frame is longer than VHOST_FRAME_MAX),
+	 * -EIO (ring broken).
+	 */
+	int16_t error;
+};
+
 /*
  * Put frames into a receive queue: begin, put..., end. begin takes the ring for
- * this worker (others wait; hold it for one burst only). put copies @hdr and
- * @n_src pieces of @src (@len bytes in all) into the guest's next buffers:
- * 0, -ENOBUFS (no buffer free), -EMSGSIZE (buffer too small and they do not
- * merge), -EIO (ring broken). Pieces may lie in another guest's memory, or
- * overlap this one's. num_buffers is filled in here. end publishes all of it at
- * once, and notifies the guest if it asked for that.
+ * this worker (others wait; hold it for one burst only). put copies @n frames, at
+ * most VHOST_PUT_MAX, in order into the guest's next buffers and writes each one's
+ * error. Pieces may lie in another guest's memory, or overlap this one's.
+ * num_buffers is filled in here. end publishes all of it at once, and notifies the
+ * guest if it asked for that.
  */
 void vhost_queue_begin(struct vhost_queue *queue);
-int vhost_queue_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr,
-		    const struct iovec *src, unsigned n_src, uint32_t len)
-	__attribute__((warn_unused_result));
+void vhost_queue_put(struct vhost_queue *queue, struct vhost_put *puts, unsigned n);
 void vhost_queue_end(struct vhost_queue *queue);
 
 /*

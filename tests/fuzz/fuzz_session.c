@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BURST = 32, HEAD = 128, POOL = 512, FRAME = 3000, FDS_ROOM = 16 };
+enum { BURST = 32, HEAD = 128, POOL = 512, FRAME = 3000, PUTS = 4, FDS_ROOM = 16 };
 
 static int first_free_fd;
 
@@ -209,18 +209,25 @@ static void put(struct fuzz_session *session, struct vhost_queue *queue)
 {
 	static uint8_t frame[FRAME];
 	const struct virtio_net_hdr_v1 hdr = {0};
+	struct iovec pieces[PUTS][2];
+	struct vhost_put puts[PUTS];
 
-	vhost_queue_begin(queue);
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < PUTS; i++) {
 		uint32_t len =
 			14 + (session->seed = session->seed * 1103515245 + 12345) % (FRAME - 14);
 		uint32_t head = len < HEAD ? len : HEAD;
-		const struct iovec pieces[] = {{frame, head}, {frame + head, len - head}};
-		int error = vhost_queue_put(queue, &hdr, pieces, len > head ? 2 : 1, len);
+		pieces[i][0] = (struct iovec){frame, head};
+		pieces[i][1] = (struct iovec){frame + head, len - head};
 
-		fuzz_demand(error == 0 || error == -ENOBUFS || error == -EMSGSIZE || error == -EIO);
+		puts[i] = (struct vhost_put){
+			.hdr = &hdr, .src = pieces[i], .n_src = len > head ? 2 : 1, .len = len};
 	}
+	vhost_queue_begin(queue);
+	vhost_queue_put(queue, puts, PUTS);
 	vhost_queue_end(queue);
+	for (unsigned i = 0; i < PUTS; i++)
+		fuzz_demand(puts[i].error == 0 || puts[i].error == -ENOBUFS ||
+			    puts[i].error == -EMSGSIZE || puts[i].error == -EIO);
 }
 
 void fuzz_session_work(struct fuzz_session *session)

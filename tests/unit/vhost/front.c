@@ -353,6 +353,15 @@ unsigned front_take(struct front *front, unsigned max)
 	return n;
 }
 
+int front_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr,
+	      const struct iovec *src, unsigned n_src, uint32_t len)
+{
+	struct vhost_put put = {.hdr = hdr, .src = src, .n_src = (uint16_t)n_src, .len = len};
+
+	vhost_queue_put(queue, &put, 1);
+	return put.error;
+}
+
 unsigned front_count_fds(void)
 {
 	DIR *fds = opendir("/proc/self/fd");

@@ -104,6 +104,10 @@ bool front_used(struct front_ring *ring, struct vring_used_elem *ret_element);
 void front_send(struct front *front, unsigned n);
 unsigned front_take(struct front *front, unsigned max);
 
+/* vhost_queue_put() of one frame: what became of it. */
+int front_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr,
+	      const struct iovec *src, unsigned n_src, uint32_t len);
+
 /* The fds of this process. */
 unsigned front_count_fds(void);
 

@@ -54,7 +54,7 @@ static int put(struct front_ring *ring, const void *frame, uint32_t len)
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .num_buffers = 77};
 	struct iovec src = {(void *)(uintptr_t)frame, len};
 
-	return vhost_queue_put(ring->queue, &hdr, &src, 1, len);
+	return front_put(ring->queue, &hdr, &src, 1, len);
 }
 
 static int put_one(struct front_ring *ring, const void *frame, uint32_t len)
@@ -427,8 +427,8 @@ static void large_frames_are_whole(void **state)
 		}
 		const struct virtio_net_hdr_v1 hdr = {0};
 		vhost_queue_begin(rx->queue);
-		assert_int_equal(vhost_queue_put(rx->queue, &hdr, src, n_src, VHOST_FRAME_MAX), 0);
-		assert_int_equal(vhost_queue_put(rx->queue, &hdr, src, n_src, VHOST_FRAME_MAX + 1),
+		assert_int_equal(front_put(rx->queue, &hdr, src, n_src, VHOST_FRAME_MAX), 0);
+		assert_int_equal(front_put(rx->queue, &hdr, src, n_src, VHOST_FRAME_MAX + 1),
 				 -EMSGSIZE);
 		vhost_queue_end(rx->queue);
 		assert_int_equal(rx->used->idx, n);
@@ -465,8 +465,8 @@ static void t32_overlapping_copy(void **state)
 		front_make_available(rx, 0);
 		assert_int_equal(take(tx, 1, 0), 1);
 		vhost_queue_begin(rx->queue);
-		assert_int_equal(vhost_queue_put(rx->queue, &frames[0].hdr, frames[0].tail,
-						 frames[0].n_tail, frames[0].len),
+		assert_int_equal(front_put(rx->queue, &frames[0].hdr, frames[0].tail,
+					   frames[0].n_tail, frames[0].len),
 				 0);
 		vhost_queue_end(rx->queue);
 		vhost_queue_give_back(tx->queue);

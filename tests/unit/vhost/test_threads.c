@@ -143,7 +143,7 @@ static void put_some(struct worker *worker, struct vhost_queue *queue)
 
 		for (unsigned k = 0; k < sizeof(words) / sizeof(words[0]); k++)
 			words[k] = (struct word){worker->index, worker->sent};
-		if (vhost_queue_put(queue, &hdr, src, 2, len) < 0)
+		if (front_put(queue, &hdr, src, 2, len) < 0)
 			break;
 		worker->sent++;
 	}

@@ -161,6 +161,8 @@ void decide(const struct policy *policy, const struct fdb *fdb, const struct fra
 		goto out;
 
 	decision.stage = STAGE_GUARD;
+	if (policy_ports(policy)[in.id].flags & POLICY_PORT_READS_FLOW)
+		decision.reads = DECIDE_READS_ALL;
 	decision.drop = guard_check(policy, in.id, decision.network, frame, &decision.l2);
 	if (decision.drop != DROP_NONE)
 		goto out;

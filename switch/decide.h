@@ -41,6 +41,19 @@ enum fate {
 	FATE_FLOOD,   /* to every port that decide_flood_next() names */
 };
 
+/*
+ * What a decision depended on besides the policy and what is learned: how much
+ * of a frame another one must have in common with it to be decided alike.
+ */
+enum decide_reads {
+	/* its port, MACs, tag, ethertype, and whether it is too long for its network */
+	DECIDE_READS_L2,
+	/* and addresses, protocol, ports: of TCP or UDP in one piece, headers whole */
+	DECIDE_READS_FLOW,
+	/* anything: no two frames are alike */
+	DECIDE_READS_ALL,
+};
+
 /* How the destination was found. */
 enum lookup {
 	LOOKUP_NONE,
@@ -55,6 +68,7 @@ struct decision {
 	enum decide_stage stage;
 	enum drop drop;
 	enum lookup lookup;
+	enum decide_reads reads;
 	uint16_t network; /* id, once placed */
 	uint16_t in;	  /* port id */
 	uint16_t output;  /* FATE_UNICAST: port id */

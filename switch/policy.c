@@ -67,6 +67,13 @@ struct permit policy_permits(const struct policy *policy, uint16_t network, uint
 	return (struct permit){DROP_NONE, tag};
 }
 
+bool policy_reads_flow(const struct policy *policy, uint16_t port)
+{
+	const struct policy_port *p = &policy_ports(policy)[port];
+
+	return p->flags & POLICY_PORT_SPOOF_GUARD && (p->n_addresses4 || p->n_addresses6);
+}
+
 uint16_t policy_static_port(const struct policy *policy, uint16_t network, mac48 mac)
 {
 	const struct policy_static *statics = policy_at(policy, policy->statics);

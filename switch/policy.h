@@ -56,6 +56,14 @@ enum policy_role {
 enum policy_port_flags {
 	POLICY_PORT_UPLINK = 1 << 0,	  /* of no tenant */
 	POLICY_PORT_SPOOF_GUARD = 1 << 1, /* bound MACs and addresses are enforced */
+	/*
+	 * What becomes of its frames may depend on more than their Ethernet header
+	 * (DECIDE_READS_FLOW, DECIDE_READS_ALL). The builder finds out.
+	 */
+	POLICY_PORT_READS_FLOW = 1 << 2,
+	POLICY_PORT_DHCP_GUARD = 1 << 3,   /* answers no DHCP or DHCPv6 client */
+	POLICY_PORT_ROUTER_GUARD = 1 << 4, /* sends no router advertisement, no redirect */
+	POLICY_PORT_BPDU = 1 << 5,	   /* its spanning tree frames pass */
 };
 
 enum policy_network_flags {
@@ -181,6 +189,9 @@ struct permit {
  */
 struct permit policy_permits(const struct policy *policy, uint16_t network, uint16_t in,
 			     uint16_t out);
+
+/* Must live port @port have POLICY_PORT_READS_FLOW? */
+bool policy_reads_flow(const struct policy *policy, uint16_t port);
 
 /* The port id that @mac is bound to in @network, or 0. */
 uint16_t policy_static_port(const struct policy *policy, uint16_t network, mac48 mac);

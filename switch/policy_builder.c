@@ -106,6 +106,8 @@ int policy_builder_port(struct policy_builder *builder, const struct policy_port
 {
 	struct policy_port_spec port = *spec;
 
+	if (spec->flags & POLICY_PORT_READS_FLOW)
+		return -EINVAL; /* nobody's to say */
 	if (spec->ref.id == 0 || spec->ref.id >= LIMIT_PORTS || port_ref_is_none(spec->ref) ||
 	    builder->ports[spec->ref.id].name)
 		return -EINVAL;
@@ -459,6 +461,16 @@ static void lay_out_statics(const struct policy_builder *builder, struct blob *b
 	}
 }
 
+static void mark_readers(struct blob *blob)
+{
+	for (uint32_t i = 0; i < blob_policy(blob)->n_ports; i++) {
+		struct policy_port *port = blob_port(blob, i);
+
+		if (port->generation && policy_reads_flow(blob_policy(blob), (uint16_t)i))
+			port->flags |= POLICY_PORT_READS_FLOW;
+	}
+}
+
 int policy_builder_finish(struct policy_builder *builder, struct policy **ret_policy)
 {
 	struct blob blob = {0};
@@ -477,6 +489,8 @@ int policy_builder_finish(struct policy_builder *builder, struct policy **ret_po
 		lay_out_members(&blob);
 	if (!blob.error)
 		lay_out_statics(builder, &blob);
+	if (!blob.error)
+		mark_readers(&blob);
 	if (!blob.error) {
 		blob_policy(&blob)->size = blob.size;
 		if (policy_check(blob.bytes, blob.size, &why) != 0)

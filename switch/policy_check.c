@@ -21,7 +21,7 @@
 #include "switch/policy.h"
 
 enum {
-	PORT_FLAGS = POLICY_PORT_UPLINK | POLICY_PORT_SPOOF_GUARD,
+	PORT_FLAGS = POLICY_PORT_UPLINK | POLICY_PORT_SPOOF_GUARD | POLICY_PORT_READS_FLOW,
 	NETWORK_FLAGS = POLICY_NET_NO_LEARNING | POLICY_NET_NO_UNKNOWN | POLICY_NET_ISOLATED,
 	NAME_MAX_LETTERS = 2 * LIMIT_NAME + 1, /* "tenant/port" */
 };
@@ -335,8 +335,22 @@ static const char *check_statics(const struct policy *policy)
 	return NULL;
 }
 
+/* A wrong flag would have one frame decided by what another one was. */
+static const char *check_readers(const struct policy *policy)
+{
+	for (uint32_t i = 0; i < policy->n_ports; i++) {
+		const struct policy_port *port = &policy_ports(policy)[i];
+
+		if (port->generation && policy_reads_flow(policy, (uint16_t)i) !=
+						!!(port->flags & POLICY_PORT_READS_FLOW))
+			return "a port reads more or less than its flags say";
+	}
+	return NULL;
+}
+
 static const char *(*const checks[])(const struct policy *policy) = {
 	check_head, check_tenants, check_networks, check_ports, check_members, check_statics,
+	check_readers,
 };
 
 int policy_check(const void *blob, size_t size, const char **ret_why)

@@ -269,6 +269,27 @@ static void giants(void **state)
 	dropped(STAGE_PLACE, DROP_GIANT);
 }
 
+/* What the flow cache may take one frame's fate for. */
+static void what_a_decision_read(void **state)
+{
+	static struct policy_prefix4 bound[] = {{0x0a000001, 0xffffffff}};
+	struct policy_network_spec networks[] = {sketch_network(RED, 10)};
+	struct policy_port_spec ports[] = {sketch_access(1, RED), sketch_access(2, RED)};
+
+	ask(1, MAC_BROADCAST, A, -1);
+	assert_int_equal(decision.reads, DECIDE_READS_L2);
+	assert_false(policy_ports(policy)[1].flags & POLICY_PORT_READS_FLOW);
+	ports[0].flags = POLICY_PORT_SPOOF_GUARD;
+	ports[0].addresses4 = bound;
+	ports[0].n_addresses4 = 1;
+	free(policy);
+	policy = SKETCH_POLICY(networks, ports);
+	ask(1, MAC_BROADCAST, A, -1);
+	assert_int_equal(decision.reads, DECIDE_READS_ALL);
+	assert_true(policy_ports(policy)[1].flags & POLICY_PORT_READS_FLOW);
+	assert_false(policy_ports(policy)[2].flags & POLICY_PORT_READS_FLOW);
+}
+
 /* Pure: the same answer twice, and not a byte of what it reads is written. */
 static void deciding_changes_nothing(void **state)
 {
@@ -304,6 +325,7 @@ int main(void)
 		CASE(every_vlan_of_every_mode),
 		CASE(broken_headers_stop_at_the_first_stage),
 		CASE(giants),
+		CASE(what_a_decision_read),
 		CASE(deciding_changes_nothing),
 	};
 

@@ -197,6 +197,14 @@ static void statics(void **state)
 		  i++) p->hash_seed++);
 }
 
+static void readers(void **state)
+{
+	BENT("a port reads more or less than its flags say",
+	     port(p, 1)->flags |= POLICY_PORT_READS_FLOW);
+	BENT("a port reads more or less than its flags say",
+	     port(p, 1)->flags |= POLICY_PORT_SPOOF_GUARD);
+}
+
 /* Use it as the data plane would: every question, with ids in and out of range. */
 static void ask_everything(const struct policy *policy)
 {
@@ -258,6 +266,7 @@ int main(void)
 		cmocka_unit_test(trunk_tables),
 		cmocka_unit_test(members),
 		cmocka_unit_test(statics),
+		cmocka_unit_test(readers),
 		cmocka_unit_test(what_passes_can_be_used),
 	};
 

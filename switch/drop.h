@@ -35,6 +35,10 @@
 	X(SPOOFED_MAC,		"spoofed-mac",		"the source MAC is not one bound to the port, or is bound to another; see `macs` and `spoof-guard`") \
 	X(SPOOFED_ADDRESS,	"spoofed-address",	"the IP, ARP or ND source is not an address bound to the port; see `addresses` and `spoof-guard`") \
 	X(RESERVED_GROUP,	"reserved-group",	"sent to a link-local group (01:80:c2:00:00:0x), which a bridge never forwards") \
+	X(BPDU,			"bpdu",			"a spanning tree frame from a port that is no bridge; set `bpdu: allow` if it is one") \
+	X(DHCP_SERVER,		"dhcp-server",		"sent as a DHCP server would; set `dhcp-server: allow` if the port is one") \
+	X(ROUTER,		"router",		"a router advertisement or redirect; set `router-advertisements: allow` if the port is a router") \
+	X(HIDDEN_HEADER,	"hidden-header",	"IP that hides what it carries from the server guards: malformed, wrapped in LLC/SNAP, or its chain of headers is cut or too long; see `dhcp-server` and `router-advertisements`") \
 	/* decide: where does it go? */ \
 	X(NO_RECEIVER,		"no-receiver",		"no other port of the network could take it") \
 	X(UNKNOWN_UNICAST,	"unknown-unicast",	"the destination is not known and the network does not flood unknown unicast") \

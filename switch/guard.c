@@ -5,13 +5,14 @@
  * first byte to its last or not at all, and what is compared is compared whole
  * (a mask that did not cover the ND target cost others CVE-2023-5366).
  */
-#include <netinet/in.h>
 #include <stddef.h>
 
 #include "switch/guard.h"
 
 /* IEEE 802.1Q, table 8-1: 01:80:c2:00:00:00 to 0f, never forwarded by a bridge. */
 #define RESERVED_GROUPS ((mac48)0x0180c2000000ULL)
+#define BRIDGE_GROUP	RESERVED_GROUPS		   /* spanning trees of all kinds */
+#define PVST_GROUP	((mac48)0x01000ccccccdULL) /* Cisco's, one tree for each VLAN */
 
 enum {
 	ARP_SIZE = 28,	/* RFC 826, for Ethernet and IPv4 */
@@ -26,9 +27,6 @@ enum {
 	ND_SIZE = 24, /* neighbour solicitations and advertisements, without options */
 	ND_OPTION_SOURCE = 1,
 	ND_OPTION_TARGET = 2,
-
-	DHCP_SERVER = 67,
-	DHCP_CLIENT = 68,
 };
 
 struct address6 {
@@ -81,8 +79,8 @@ static bool is_unspecified(struct address6 address)
 static bool is_dhcp_client(const struct frame *frame, const struct frame_ip *ip)
 {
 	return ip->protocol == IPPROTO_UDP && ip->first && ip->l4 + 4 <= frame->head_len &&
-	       frame_load16(frame, ip->l4) == DHCP_CLIENT &&
-	       frame_load16(frame, ip->l4 + 2U) == DHCP_SERVER;
+	       frame_load16(frame, ip->l4) == GUARD_DHCP_CLIENT &&
+	       frame_load16(frame, ip->l4 + 2U) == GUARD_DHCP_SERVER;
 }
 
 static bool may_send_ipv4(const struct policy *policy, const struct policy_port *port,
@@ -210,6 +208,68 @@ static bool addresses_are_own(const struct policy *policy, const struct policy_p
 	return !is_snap(frame, l2);
 }
 
+/* RFC 1042 and IEEE 802.1H: an Ethernet type behind LLC/SNAP, which some receivers look at. */
+static bool is_wrapped_ethernet(const struct frame *frame, const struct frame_l2 *l2)
+{
+	unsigned oui = frame_l2_size(l2) + 3U;
+
+	if (!is_snap(frame, l2) || oui + 5 > frame->head_len)
+		return false;
+	return frame->head[oui] == 0 && frame->head[oui + 1] == 0 &&
+	       (frame->head[oui + 2] == 0 || frame->head[oui + 2] == 0xf8);
+}
+
+static bool is_from_dhcp_server(const struct frame *frame, const struct frame_ip *ip)
+{
+	uint16_t from = frame_load16(frame, ip->l4), to = frame_load16(frame, ip->l4 + 2U);
+
+	if (ip->version == 4)
+		return from == GUARD_DHCP_SERVER || to == GUARD_DHCP_CLIENT;
+	return from == GUARD_DHCP6_SERVER || to == GUARD_DHCP6_CLIENT;
+}
+
+static bool is_from_router(const struct frame *frame, const struct frame_ip *ip)
+{
+	uint8_t type = frame->head[ip->l4];
+
+	if (ip->version == 4)
+		return type == GUARD_ICMP_ROUTER || type == GUARD_ICMP_REDIRECT;
+	return type == GUARD_ICMP6_ROUTER || type == GUARD_ICMP6_REDIRECT;
+}
+
+/* The last paragraph of guard.h's table. */
+static enum drop check_server(const struct policy_port *port, const struct frame *frame,
+			      const struct frame_l2 *l2)
+{
+	bool dhcp = port->flags & POLICY_PORT_DHCP_GUARD;
+	bool router = port->flags & POLICY_PORT_ROUTER_GUARD;
+	struct frame_ip ip;
+	bool is_udp, is_icmp;
+
+	if (!dhcp && !router)
+		return DROP_NONE;
+	if (is_wrapped_ethernet(frame, l2))
+		return DROP_HIDDEN_HEADER;
+	if (l2->ethertype != ETHERTYPE_IPV4 && l2->ethertype != ETHERTYPE_IPV6)
+		return DROP_NONE;
+	if (!frame_parse_ip(frame, l2, &ip))
+		return DROP_HIDDEN_HEADER;
+	is_udp = ip.protocol == IPPROTO_UDP;
+	is_icmp = ip.protocol == (ip.version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	if (!ip.first || !((dhcp && is_udp) || (router && is_icmp)))
+		return DROP_NONE;
+	if (ip.l4 + 4 > frame->head_len)
+		return DROP_HIDDEN_HEADER;
+	if (is_udp)
+		return is_from_dhcp_server(frame, &ip) ? DROP_DHCP_SERVER : DROP_NONE;
+	return is_from_router(frame, &ip) ? DROP_ROUTER : DROP_NONE;
+}
+
+static bool is_bpdu(const struct frame_l2 *l2)
+{
+	return l2->dst == BRIDGE_GROUP || l2->dst == PVST_GROUP;
+}
+
 enum drop guard_check(const struct policy *policy, uint16_t in, uint16_t network,
 		      const struct frame *frame, const struct frame_l2 *l2)
 {
@@ -218,17 +278,21 @@ enum drop guard_check(const struct policy *policy, uint16_t in, uint16_t network
 
 	if (l2->src == 0 || mac_is_group(l2->src))
 		return DROP_BAD_SOURCE;
-	if ((l2->dst & ~(mac48)0xf) == RESERVED_GROUPS)
+	if (is_bpdu(l2)) {
+		if (!(port->flags & POLICY_PORT_BPDU))
+			return DROP_BPDU;
+	} else if ((l2->dst & ~(mac48)0xf) == RESERVED_GROUPS) {
 		return DROP_RESERVED_GROUP;
+	}
 	bound_to = policy_static_port(policy, network, l2->src);
 	if (bound_to && bound_to != in)
 		return DROP_SPOOFED_MAC;
-	if (!(port->flags & POLICY_PORT_SPOOF_GUARD))
-		return DROP_NONE;
-	if (port->n_macs && bound_to != in)
-		return DROP_SPOOFED_MAC;
-	if ((port->n_addresses4 || port->n_addresses6) &&
-	    !addresses_are_own(policy, port, frame, l2))
-		return DROP_SPOOFED_ADDRESS;
-	return DROP_NONE;
+	if (port->flags & POLICY_PORT_SPOOF_GUARD) {
+		if (port->n_macs && bound_to != in)
+			return DROP_SPOOFED_MAC;
+		if ((port->n_addresses4 || port->n_addresses6) &&
+		    !addresses_are_own(policy, port, frame, l2))
+			return DROP_SPOOFED_ADDRESS;
+	}
+	return check_server(port, frame, l2);
 }

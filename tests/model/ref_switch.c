@@ -79,12 +79,18 @@ static enum drop guard(const struct ref_switch *ref, const struct ref_frame *fra
 
 	if (frame->src == 0 || frame->src >> 40 & 1)
 		return DROP_BAD_SOURCE;
-	if (frame->dst >= 0x0180c2000000 && frame->dst <= 0x0180c200000f)
+	if (frame->dst == 0x0180c2000000 && !port->is_bridge)
+		return DROP_BPDU;
+	if (frame->dst > 0x0180c2000000 && frame->dst <= 0x0180c200000f)
 		return DROP_RESERVED_GROUP;
 	if (bound && bound != frame->port)
 		return DROP_SPOOFED_MAC;
 	if (port->guarded && port->n_macs && bound != frame->port)
 		return DROP_SPOOFED_MAC;
+	if (frame->talk == REF_DHCP_SERVER && !port->is_server)
+		return DROP_DHCP_SERVER;
+	if (frame->talk == REF_ROUTER && !port->is_router)
+		return DROP_ROUTER;
 	return DROP_NONE;
 }
 

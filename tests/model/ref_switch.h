@@ -28,6 +28,7 @@ struct ref_network {
 
 struct ref_port {
 	bool live, trunk, guarded, down;
+	bool is_server, is_router, is_bridge; /* may speak as one */
 	uint16_t generation, native;
 	uint16_t tags[REF_NETWORKS]; /* trunk: by network, 0: not carried by a tag */
 	enum policy_role role;
@@ -55,9 +56,20 @@ struct ref_switch {
 	unsigned moves[REF_PORTS], evictions[REF_PORTS];
 };
 
+/* What a frame is about. */
+enum ref_talk {
+	REF_PLAIN, /* nothing that the switch knows */
+	REF_DHCP_CLIENT,
+	REF_DHCP_SERVER,
+	REF_ROUTER_SOLICIT,
+	REF_ROUTER, /* an advertisement */
+	REF_TALKS,
+};
+
 struct ref_frame {
 	uint16_t port;
 	mac48 src, dst;
+	enum ref_talk talk;
 	unsigned n_tags;
 	uint16_t tpids[2], tcis[2]; /* outermost first */
 	uint32_t len;		    /* bytes, tags included */

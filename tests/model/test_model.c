@@ -11,6 +11,7 @@
  *
  * The clock moves by what fdb counts as one stamp, so that both agree on when.
  */
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 enum {
 	OPERATIONS = 300,
 	BURST = 8,
+	TALK_BYTES = 44, /* of the longest headers that draw_talk() makes */
 	STEP_MS = 1024,
 	FREE_MACS = 10,
 #ifdef SLUICE_SANITIZED
@@ -143,6 +145,9 @@ static void make_port(uint16_t id)
 	port->generation++;
 	port->down = false;
 	port->guarded = !once_in(3);
+	port->is_server = once_in(2);
+	port->is_router = once_in(2);
+	port->is_bridge = once_in(2);
 	port->role = (enum policy_role)any(4);
 	port->community = (uint16_t)(port->role == POLICY_COMMUNITY ? 1 + any(2) : 0);
 	port->quota = once_in(3) ? any(4) : 100;
@@ -194,7 +199,10 @@ static void publish(void)
 				pairs[id][spec->n_trunk++] =
 					(struct policy_trunk_entry){n, port->tags[n]};
 		}
-		spec->flags = port->guarded ? POLICY_PORT_SPOOF_GUARD : 0;
+		spec->flags = (uint16_t)((port->guarded ? POLICY_PORT_SPOOF_GUARD : 0) |
+					 (port->is_server ? 0 : POLICY_PORT_DHCP_GUARD) |
+					 (port->is_router ? 0 : POLICY_PORT_ROUTER_GUARD) |
+					 (port->is_bridge ? POLICY_PORT_BPDU : 0));
 		spec->role = port->role;
 		spec->community = port->community;
 		spec->macs_max = port->quota;
@@ -267,15 +275,40 @@ static void describe_frame(uint16_t port, struct ref_frame *frame)
 	frame->len = 14 + 4 * frame->n_tags + any(300);
 	if (once_in(8))
 		frame->len = mtu_edge[any(4)];
-	if (once_in(12))
+	if (once_in(12)) {
 		frame->len = 1 + any(22);
+	} else if (once_in(2)) {
+		frame->talk = (enum ref_talk)any(REF_TALKS);
+		frame->len += TALK_BYTES;
+	}
+}
+
+/* The headers of what @frame talks of, the Ethernet header included. */
+static void draw_talk(const struct ref_frame *frame, struct sketch *ret)
+{
+	static const struct sketch_ip6 router = {0xfe80000000000000, 1},
+				       all = {0xff02000000000000, 1};
+	bool dhcp = frame->talk == REF_DHCP_CLIENT || frame->talk == REF_DHCP_SERVER;
+	bool asks = frame->talk == REF_DHCP_CLIENT;
+
+	if (frame->talk == REF_PLAIN) {
+		sketch_ethernet(ret, frame->dst, frame->src, 0x88b5);
+	} else if (dhcp) {
+		sketch_ethernet(ret, frame->dst, frame->src, ETHERTYPE_IPV4);
+		sketch_ipv4(ret, IPPROTO_UDP, 0x0a000001, 0xffffffff);
+		sketch_udp(ret, asks ? 68 : 67, asks ? 67 : 68);
+	} else {
+		sketch_ethernet(ret, frame->dst, frame->src, ETHERTYPE_IPV6);
+		sketch_ipv6(ret, IPPROTO_ICMPV6, router, all);
+		sketch_put32(ret, (frame->talk == REF_ROUTER ? 134u : 133u) << 24);
+	}
 }
 
 /* The bytes of @frame without its tags, which may be fewer than its length says. */
 static void draw_frame(const struct ref_frame *frame, struct sketch *ret_untagged,
 		       struct sketch *ret_frame)
 {
-	sketch_ethernet(ret_untagged, frame->dst, frame->src, 0x88b5);
+	draw_talk(frame, ret_untagged);
 	sketch_payload(ret_untagged, frame->len);
 	*ret_frame = *ret_untagged;
 	for (unsigned i = frame->n_tags; i > 0; i--)

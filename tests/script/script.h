@@ -10,7 +10,8 @@
  *	port NAME access NETWORK [OPTION...]
  *	port NAME trunk [native NETWORK] [NETWORK[=VLAN]... | all] [OPTION...]
  *		options: macs HOST,... addresses PREFIX,... unguarded uplink quota N
- *		promiscuous isolated community N room N down fails accepts none|csum,tso4,tso6,ecn
+ *		promiscuous isolated community N may dhcp|router|bpdu room N down fails
+ *		accepts none|csum,tso4,tso6,ecn
  *	host NAME MAC
  *		A network that is a number needs no line: it is VLAN number N. The
  *		same line again changes the network or port.
@@ -22,6 +23,7 @@
  *		tag VID[/PCP], stag VID, qtag VID	outermost first
  *		ip A > B, arp A ? B, type HEX		what it carries
  *		udp N > N, tcp N > N, solicit IP, advert IP, with lladdr HOST
+ *		icmp TYPE, icmp6 TYPE
  *		len N (of the frame), payload N, cut N, times N
  *		partial (checksum left to others), tso N, csum START OFFSET, gso TYPE
  *	expect PORT[:VID[/PCP]][*N]...		exactly these, everything else silent

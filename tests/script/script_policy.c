@@ -150,6 +150,22 @@ static bool for_each_item(struct script *script, struct script_port *port,
 	return true;
 }
 
+/* may dhcp|router|bpdu: what only servers, routers and bridges do */
+static bool say_may(struct script *script, struct script_port *port)
+{
+	const char *word = script_next(script);
+
+	if (strcmp(word, "dhcp") == 0)
+		port->spec.flags &= (uint16_t)~POLICY_PORT_DHCP_GUARD;
+	else if (strcmp(word, "router") == 0)
+		port->spec.flags &= (uint16_t)~POLICY_PORT_ROUTER_GUARD;
+	else if (strcmp(word, "bpdu") == 0)
+		port->spec.flags |= POLICY_PORT_BPDU;
+	else
+		return script_fail(script, "'%s' is nothing that a port may do", word);
+	return true;
+}
+
 static bool say_option(struct script *script, struct script_port *port)
 {
 	const char *word = script_next(script);
@@ -159,6 +175,8 @@ static bool say_option(struct script *script, struct script_port *port)
 		return for_each_item(script, port, add_mac);
 	if (strcmp(word, "addresses") == 0)
 		return for_each_item(script, port, add_prefix);
+	if (strcmp(word, "may") == 0)
+		return say_may(script, port);
 	if (strcmp(word, "accepts") == 0) {
 		port->accepts = 0;
 		return for_each_item(script, port, set_accepts);
@@ -166,7 +184,7 @@ static bool say_option(struct script *script, struct script_port *port)
 	if (strcmp(word, "unguarded") == 0)
 		port->spec.flags &= (uint16_t)~POLICY_PORT_SPOOF_GUARD;
 	else if (strcmp(word, "uplink") == 0)
-		port->spec.flags |= POLICY_PORT_UPLINK;
+		port->spec.flags = POLICY_PORT_UPLINK | (port->spec.flags & POLICY_PORT_SPOOF_GUARD);
 	else if (strcmp(word, "promiscuous") == 0)
 		port->spec.role = POLICY_PROMISCUOUS;
 	else if (strcmp(word, "isolated") == 0)
@@ -193,7 +211,7 @@ static bool is_option(const char *word)
 {
 	static const char *const options[] = {"macs",	  "addresses", "accepts", "unguarded",
 					      "uplink",	  "quota",     "room",	  "promiscuous",
-					      "isolated", "community", "down",	  "fails"};
+					      "isolated", "community", "down",	  "fails",	  "may"};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (strcmp(word, options[i]) == 0)
@@ -234,7 +252,8 @@ static uint16_t make_port(struct script *script, const char *name)
 	script->ports[id] = (struct script_port){.room = LAB_ROOM, .accepts = PORT_ACCEPTS_ALL};
 	script->ports[id].spec = sketch_access(id, 0);
 	script->ports[id].spec.ref.generation = generation ? generation : 1;
-	script->ports[id].spec.flags = POLICY_PORT_SPOOF_GUARD;
+	script->ports[id].spec.flags =
+		POLICY_PORT_SPOOF_GUARD | POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD;
 	return id && set_name(script, script->ports[id].name, name) ? id : 0;
 }
 

@@ -77,6 +77,20 @@ static bool say_ports(struct script *script, bool tcp)
 	return true;
 }
 
+static bool say_icmp(struct script *script, uint8_t protocol)
+{
+	struct sketch *packet = &script->sent.packet;
+	uint32_t type;
+
+	if (!script_next_number(script, &type))
+		return false;
+	packet->bytes[packet->l3 + (packet->bytes[packet->l3] >> 4 == 4 ? 9 : 6)] = protocol;
+	packet->protocol = protocol;
+	sketch_put32(packet, type << 24);
+	sketch_put32(packet, 0);
+	return true;
+}
+
 static bool say_neighbour(struct script *script, uint8_t type)
 {
 	struct sketch *packet = &script->sent.packet;
@@ -119,6 +133,10 @@ static bool say_ip(struct script *script)
 		return say_ports(script, false);
 	if (script_accept(script, "tcp"))
 		return say_ports(script, true);
+	if (script_accept(script, "icmp"))
+		return say_icmp(script, IPPROTO_ICMP);
+	if (script_accept(script, "icmp6"))
+		return say_icmp(script, IPPROTO_ICMPV6);
 	if (script_accept(script, "solicit"))
 		return say_neighbour(script, NEIGHBOUR_SOLICIT);
 	if (script_accept(script, "advert"))

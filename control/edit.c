@@ -19,6 +19,7 @@ static const struct {
 } kinds[EDIT__KINDS] = {
 	[EDIT_TENANT] = {"tenant", "tenants", false},
 	[EDIT_NETWORK] = {"network", "networks", true},
+	[EDIT_SET] = {"address-set", "sets", true},
 	[EDIT_GROUP] = {"group", "groups", true},
 	[EDIT_ACL] = {"acl", "acls", true},
 	[EDIT_PORT] = {"port", "ports", true},
@@ -309,7 +310,7 @@ int edit_set(const json_t *base, enum edit_kind kind, const char *name, const js
 	return object ? with_object(base, &parsed, object, ret) : -ENOMEM;
 }
 
-/* Does the tenant own networks, groups, ACLs or ports? */
+/* Does the tenant own anything? */
 static bool owns_objects(const json_t *tenant)
 {
 	for (int kind = 0; kind < EDIT__KINDS; kind++)
@@ -334,7 +335,7 @@ int edit_delete(const json_t *base, enum edit_kind kind, const char *name,
 	if (kind == EDIT_TENANT && owns_objects(present)) {
 		error = refuse(problems, PROBLEM_NOT_EMPTY, &parsed, "still owns objects",
 			       -ENOTEMPTY);
-		problems_hint(problems, "delete its ports and networks first");
+		problems_hint(problems, "delete its ports, networks, sets, groups and ACLs first");
 		return error;
 	}
 	return with_object(base, &parsed, NULL, ret);

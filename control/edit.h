@@ -7,7 +7,7 @@
  * nobody may edit a tree in place.
  *
  * An object is named by its kind and name: {"tenant", "acme"}, {"network",
- * "acme/web"}, {"group" and "acl" alike}, {"port", "acme/vm1"}, {"uplink",
+ * "acme/web"}, {"address-set", "group" and "acl" alike}, {"port", "acme/vm1"}, {"uplink",
  * "fabric"}, {"mirror", "ids"}.
  */
 #ifndef CONTROL_EDIT_H
@@ -21,6 +21,7 @@
 enum edit_kind {
 	EDIT_TENANT,
 	EDIT_NETWORK,
+	EDIT_SET,
 	EDIT_GROUP,
 	EDIT_ACL,
 	EDIT_PORT,
@@ -50,7 +51,7 @@ int edit_merge(const json_t *base, struct document *change) __attribute__((warn_
 
 /*
  * One object. @fields is what the document has under the object's name: a mapping, or for
- * groups and acls a list.
+ * sets, groups and acls a list.
  *   add     -EEXIST if it is there; adding to a tenant that is not there: -ENOENT
  *   set     -ENOENT if it is not there. Fields of mappings are merged (RFC 7396: null takes a
  *           field away, mappings are merged within); lists and texts are replaced.

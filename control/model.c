@@ -1,7 +1,7 @@
 /*
  * model - see model.h. Building runs in passes, since names may be used before
- * they are described: tenants, then their networks, then all ports, then what
- * concerns several objects.
+ * they are described: tenants, then their networks, then their address sets, groups
+ * and ACLs, then all ports, then what concerns several objects.
  */
 #include "control/model.h"
 
@@ -40,6 +40,8 @@ static void read_document(struct reading *reading)
 		model_read_tenants(reading, tenants);
 	if (tenants && !reading->no_memory)
 		model_read_networks(reading, tenants);
+	if (tenants && !reading->no_memory)
+		model_read_rules(reading, tenants);
 	if (!reading->no_memory)
 		model_read_ports(reading, tenants, uplinks, &drafts);
 	if (mirrors && !reading->no_memory)
@@ -107,6 +109,8 @@ void model_destroy(struct model *model)
 /* Every object begins with its name, so one comparison serves all arrays. */
 _Static_assert(offsetof(struct model_tenant, name) == 0 &&
 		       offsetof(struct model_network, name) == 0 &&
+		       offsetof(struct model_set, name) == 0 &&
+		       offsetof(struct model_rules, name) == 0 &&
 		       offsetof(struct model_port, name) == 0,
 	       "an object begins with its name");
 
@@ -115,25 +119,40 @@ static int compare_name(const void *name, const void *object)
 	return strcmp(name, *(const char *const *)object);
 }
 
+/* The object @name of @count at @objects, of @size bytes each. */
+static const void *find(const char *name, const void *objects, uint32_t count, size_t size)
+{
+	return count ? bsearch(name, objects, count, size, compare_name) : NULL;
+}
+
 const struct model_tenant *model_tenant(const struct model *model, const char *name)
 {
-	return model->n_tenants ? bsearch(name, model->tenants, model->n_tenants,
-					  sizeof(model->tenants[0]), compare_name)
-				: NULL;
+	return find(name, model->tenants, model->n_tenants, sizeof(model->tenants[0]));
 }
 
 const struct model_network *model_network(const struct model *model, const char *name)
 {
-	return model->n_networks ? bsearch(name, model->networks, model->n_networks,
-					   sizeof(model->networks[0]), compare_name)
-				 : NULL;
+	return find(name, model->networks, model->n_networks, sizeof(model->networks[0]));
+}
+
+const struct model_set *model_set(const struct model *model, const char *name)
+{
+	return find(name, model->sets, model->n_sets, sizeof(model->sets[0]));
+}
+
+const struct model_rules *model_group(const struct model *model, const char *name)
+{
+	return find(name, model->groups, model->n_groups, sizeof(model->groups[0]));
+}
+
+const struct model_rules *model_acl(const struct model *model, const char *name)
+{
+	return find(name, model->acls, model->n_acls, sizeof(model->acls[0]));
 }
 
 const struct model_port *model_port(const struct model *model, const char *name)
 {
-	return model->n_ports ? bsearch(name, model->ports, model->n_ports, sizeof(model->ports[0]),
-					compare_name)
-			      : NULL;
+	return find(name, model->ports, model->n_ports, sizeof(model->ports[0]));
 }
 
 uint32_t model_port_mtu(const struct model_port *port)

@@ -21,6 +21,7 @@
 
 #include "control/document.h"
 #include "control/problem.h"
+#include "control/rule.h"
 #include "switch/policy.h"
 
 /* What holds for a network that does not say otherwise. */
@@ -46,6 +47,7 @@ struct model_tenant {
 	uint32_t n_users;
 	uint32_t n_ports;	/* how much of the quota is used */
 	uint32_t n_networks;
+	uint32_t n_rules;
 };
 
 struct model_network {
@@ -59,6 +61,36 @@ struct model_network {
 	uint32_t age_ms;
 	uint32_t macs_max;
 	uint32_t n_ports;	/* that carry it, uplinks included */
+};
+
+/* `sets`: addresses that rules name as one. */
+struct model_set {
+	const char *name;
+	const struct model_tenant *tenant;
+	struct policy_prefix4 *addresses4;	/* ascending */
+	uint32_t n_addresses4;
+	struct policy_prefix6 *addresses6;	/* ascending */
+	uint32_t n_addresses6;
+};
+
+/* One rule of a group or an ACL. */
+struct model_rule {
+	union {
+		const struct rule_group *group;
+		const struct rule_acl *acl;
+	};
+	const struct model_rules *peer_group;	/* that it names, or NULL */
+	const struct model_set *peer_set;	/* likewise */
+	struct place written;			/* file NULL: not known */
+};
+
+/* A group (its rules have no order) or an ACL (the first that matches decides). */
+struct model_rules {
+	const char *name;
+	const struct model_tenant *tenant;
+	struct model_rule *rules;		/* as written */
+	uint32_t n_rules;
+	uint32_t n_ports;			/* that use it */
 };
 
 enum model_device {
@@ -102,6 +134,12 @@ struct model_port {
 	uint32_t n_addresses6;
 	bool spoof_guard;
 
+	/* what it may say and hear */
+	const struct model_rules **groups;	/* in order of their names */
+	uint32_t n_groups;
+	const struct model_rules *acl_in;	/* of frames from it, or NULL */
+	const struct model_rules *acl_out;	/* of frames for it, or NULL */
+
 	/* in isolated networks */
 	enum policy_role role;
 	const char *community;			/* POLICY_COMMUNITY: its name, within the tenant */
@@ -112,6 +150,12 @@ struct model {
 	uint32_t n_tenants;
 	struct model_network *networks;		/* of all tenants */
 	uint32_t n_networks;
+	struct model_set *sets;			/* of all tenants, as the next two */
+	uint32_t n_sets;
+	struct model_rules *groups;
+	uint32_t n_groups;
+	struct model_rules *acls;
+	uint32_t n_acls;
 	struct model_port *ports;		/* of all tenants, and the uplinks */
 	uint32_t n_ports;
 	struct arena *arena;			/* holds all of the above */
@@ -135,6 +179,9 @@ void model_destroy(struct model *model); /* NULL is fine */
 /* The object of that name, or NULL. */
 const struct model_tenant *model_tenant(const struct model *model, const char *name);
 const struct model_network *model_network(const struct model *model, const char *name);
+const struct model_set *model_set(const struct model *model, const char *name);
+const struct model_rules *model_group(const struct model *model, const char *name);
+const struct model_rules *model_acl(const struct model *model, const char *name);
 const struct model_port *model_port(const struct model *model, const char *name);
 
 /* The largest mtu of the networks that @port carries; LIMIT_MTU_DEFAULT if none. */

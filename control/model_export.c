@@ -159,25 +159,54 @@ static void set_networks(struct export *export, json_t *object, const struct mod
 	set(export, object, "trunk", trunk);
 }
 
-static void set_bindings(struct export *export, json_t *object, const struct model_port *port)
+static json_t *export_addresses(struct export *export, const struct policy_prefix4 *addresses4,
+				uint32_t n_addresses4, const struct policy_prefix6 *addresses6,
+				uint32_t n_addresses6)
 {
 	char text[ADDRESS_PREFIX_TEXT];
-	json_t *macs = json_array(), *addresses = json_array();
+	json_t *addresses = json_array();
+
+	for (uint32_t i = 0; i < n_addresses4; i++)
+		append(export, addresses,
+		       json_string(address_format_prefix4(&addresses4[i], text)));
+	for (uint32_t i = 0; i < n_addresses6; i++)
+		append(export, addresses,
+		       json_string(address_format_prefix6(&addresses6[i], text)));
+	return addresses;
+}
+
+static void set_bindings(struct export *export, json_t *object, const struct model_port *port)
+{
+	char text[ADDRESS_MAC_TEXT];
+	json_t *macs = json_array();
 
 	for (uint32_t i = 0; i < port->n_macs; i++)
 		append(export, macs, json_string(address_format_mac(port->macs[i], text)));
-	for (uint32_t i = 0; i < port->n_addresses4; i++)
-		append(export, addresses,
-		       json_string(address_format_prefix4(&port->addresses4[i], text)));
-	for (uint32_t i = 0; i < port->n_addresses6; i++)
-		append(export, addresses,
-		       json_string(address_format_prefix6(&port->addresses6[i], text)));
 	if (port->n_macs)
 		set(export, object, "macs", json_incref(macs));
-	if (port->n_addresses4 || port->n_addresses6)
-		set(export, object, "addresses", json_incref(addresses));
 	json_decref(macs);
-	json_decref(addresses);
+	if (port->n_addresses4 || port->n_addresses6)
+		set(export, object, "addresses",
+		    export_addresses(export, port->addresses4, port->n_addresses4, port->addresses6,
+				     port->n_addresses6));
+}
+
+static void set_filters(struct export *export, json_t *object, const struct model_port *port)
+{
+	json_t *groups = json_array(), *acl = json_object();
+
+	for (uint32_t i = 0; i < port->n_groups; i++)
+		append(export, groups, json_string(local_name(port->groups[i]->name)));
+	if (port->acl_in)
+		set(export, acl, "in", json_string(local_name(port->acl_in->name)));
+	if (port->acl_out)
+		set(export, acl, "out", json_string(local_name(port->acl_out->name)));
+	if (port->n_groups)
+		set(export, object, "groups", json_incref(groups));
+	if (json_object_size(acl))
+		set(export, object, "acl", json_incref(acl));
+	json_decref(groups);
+	json_decref(acl);
 }
 
 static void set_role(struct export *export, json_t *object, const struct model_port *port)
@@ -209,8 +238,50 @@ static json_t *export_port(struct export *export, const struct model_port *port)
 	set_bindings(export, object, port);
 	if (port->tenant && !port->spoof_guard)
 		set(export, object, "spoof-guard", json_false());
+	set_filters(export, object, port);
 	set_role(export, object, port);
 	return object;
+}
+
+static json_t *export_rules(struct export *export, const struct model_rules *list, bool is_acl)
+{
+	json_t *lines = json_array();
+	char line[RULE_LINE];
+
+	for (uint32_t i = 0; i < list->n_rules; i++) {
+		if (is_acl)
+			rule_format_acl(list->rules[i].acl, line);
+		else
+			rule_format_group(list->rules[i].group, line);
+		append(export, lines, json_string(line));
+	}
+	return lines;
+}
+
+/* The mapping of the tenant's objects of a kind. */
+static json_t *section_of(struct export *export, json_t *tenants, const struct model_tenant *tenant,
+			  const char *kind)
+{
+	return section(export, json_object_get(tenants, tenant->name), kind);
+}
+
+static void export_filters(struct export *export, const struct model *model, json_t *tenants)
+{
+	for (uint32_t i = 0; i < model->n_sets; i++) {
+		const struct model_set *each = &model->sets[i];
+
+		set(export, section_of(export, tenants, each->tenant, "sets"),
+		    local_name(each->name),
+		    export_addresses(export, each->addresses4, each->n_addresses4, each->addresses6,
+				     each->n_addresses6));
+	}
+	for (uint32_t i = 0; i < model->n_groups; i++)
+		set(export, section_of(export, tenants, model->groups[i].tenant, "groups"),
+		    local_name(model->groups[i].name),
+		    export_rules(export, &model->groups[i], false));
+	for (uint32_t i = 0; i < model->n_acls; i++)
+		set(export, section_of(export, tenants, model->acls[i].tenant, "acls"),
+		    local_name(model->acls[i].name), export_rules(export, &model->acls[i], true));
 }
 
 static void export_tenants(struct export *export, const struct model *model, json_t *document)
@@ -227,6 +298,7 @@ static void export_tenants(struct export *export, const struct model *model, jso
 		set(export, section(export, tenant, "networks"), local_name(network->name),
 		    export_network(export, network));
 	}
+	export_filters(export, model, tenants);
 	for (uint32_t i = 0; i < model->n_ports; i++) {
 		const struct model_port *port = &model->ports[i];
 		json_t *tenant;

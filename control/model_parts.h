@@ -27,6 +27,18 @@ void model_read_networks(struct reading *reading, const struct node *tenants);
 void model_read_ports(struct reading *reading, const struct node *tenants,
 		      const struct node *uplinks, struct port_draft **ret_drafts);
 
+/* model_rule.c: one rule, with its peer still to be found. False with a problem. */
+bool model_read_rule(struct reading *reading, const struct node *node, bool is_acl,
+		     struct model_rule *ret_rule);
+
+/*
+ * model_rules.c: fill the model's sets, groups and ACLs; what a port names of
+ * them, for the table of keys.
+ */
+void model_read_rules(struct reading *reading, const struct node *tenants);
+void model_read_port_groups(struct reading *reading, const struct node *node, void *draft);
+void model_read_port_acl(struct reading *reading, const struct node *node, void *draft);
+
 /* model_wire.c: read `trunk` and `map`, find two networks with one tag. */
 void model_read_trunk(struct reading *reading, const struct node *node, struct port_draft *draft);
 void model_read_uplink_trunk(struct reading *reading, struct port_draft *draft);
@@ -43,11 +55,8 @@ void model_check(struct reading *reading, const struct node *tenants,
 		 const struct port_draft *drafts);
 
 /* model_future.c: read what is not built yet, and refuse it. For the tables of keys. */
-void model_read_groups(struct reading *reading, const struct node *node, void *tenant);
-void model_read_acls(struct reading *reading, const struct node *node, void *tenant);
+void model_refuse_not_yet(struct reading *reading, const struct node *node, const char *what);
 void model_read_mirrors(struct reading *reading, const struct node *node);
-void model_read_port_groups(struct reading *reading, const struct node *node, void *draft);
-void model_read_port_acl(struct reading *reading, const struct node *node, void *draft);
 void model_read_rate(struct reading *reading, const struct node *node, void *draft);
 void model_read_storm(struct reading *reading, const struct node *node, void *draft);
 void model_read_guard(struct reading *reading, const struct node *node, void *draft);

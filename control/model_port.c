@@ -278,70 +278,13 @@ static void read_macs(struct reading *reading, const struct node *node, void *ob
 		qsort(port->macs, port->n_macs, sizeof(mac48), compare_macs);
 }
 
-static int compare_prefixes4(const void *a, const void *b)
-{
-	const struct policy_prefix4 *left = a, *right = b;
-
-	if (left->address != right->address)
-		return left->address < right->address ? -1 : 1;
-	return (left->mask > right->mask) - (left->mask < right->mask);
-}
-
-static int compare_prefixes6(const void *a, const void *b)
-{
-	const struct policy_prefix6 *left = a, *right = b;
-
-	for (int i = 0; i < 2; i++)
-		if (left->address[i] != right->address[i])
-			return left->address[i] < right->address[i] ? -1 : 1;
-	for (int i = 0; i < 2; i++)
-		if (left->mask[i] != right->mask[i])
-			return left->mask[i] < right->mask[i] ? -1 : 1;
-	return 0;
-}
-
-/* Add @prefix to the port's; false: it is there already. */
-static bool add_prefix(struct model_port *port, const struct address_prefix *prefix)
-{
-	if (prefix->family == AF_INET) {
-		for (uint32_t i = 0; i < port->n_addresses4; i++)
-			if (!compare_prefixes4(&port->addresses4[i], &prefix->v4))
-				return false;
-		port->addresses4[port->n_addresses4++] = prefix->v4;
-	} else {
-		for (uint32_t i = 0; i < port->n_addresses6; i++)
-			if (!compare_prefixes6(&port->addresses6[i], &prefix->v6))
-				return false;
-		port->addresses6[port->n_addresses6++] = prefix->v6;
-	}
-	return true;
-}
-
 static void read_addresses(struct reading *reading, const struct node *node, void *object)
 {
 	struct model_port *port = &((struct port_draft *)object)->port;
-	size_t count;
 
-	if (!reading_is_list(reading, node) || !list_fits(reading, node, LIMIT_BOUND_ADDRESSES))
-		return;
-	count = json_array_size(node->value);
-	port->addresses4 = reading_alloc(reading, count, sizeof(port->addresses4[0]));
-	port->addresses6 = reading_alloc(reading, count, sizeof(port->addresses6[0]));
-	if (!port->addresses4 || !port->addresses6)
-		return;
-	for (size_t i = 0; i < count; i++) {
-		const struct node *element = reading_element(reading, node, i);
-		struct address_prefix prefix;
-
-		if (!element || !reading_prefix(reading, element, &prefix) ||
-		    add_prefix(port, &prefix))
-			continue;
-		reading_problem(reading, element, PROBLEM_BAD_VALUE,
-				"the address is in the list already");
-		problems_hint(reading->problems, "remove one of them");
-	}
-	qsort(port->addresses4, port->n_addresses4, sizeof(port->addresses4[0]), compare_prefixes4);
-	qsort(port->addresses6, port->n_addresses6, sizeof(port->addresses6[0]), compare_prefixes6);
+	if (reading_is_list(reading, node) && list_fits(reading, node, LIMIT_BOUND_ADDRESSES))
+		reading_prefixes(reading, node, &port->addresses4, &port->n_addresses4,
+				 &port->addresses6, &port->n_addresses6);
 }
 
 static void read_spoof_guard(struct reading *reading, const struct node *node, void *draft)

@@ -105,7 +105,7 @@ static void read_users(struct reading *reading, const struct node *node, void *o
 		qsort(tenant->users, tenant->n_users, sizeof(char *), compare_names);
 }
 
-/* Networks and ports are read in passes of their own. */
+/* What a tenant owns is read in passes of its own. */
 static void read_later(struct reading *reading, const struct node *node, void *tenant)
 {
 	reading_is_mapping(reading, node);
@@ -115,8 +115,9 @@ static const struct reading_key tenant_keys[] = {
 	{"quota", read_quota},
 	{"users", read_users},
 	{"networks", read_later},
-	{"groups", model_read_groups},
-	{"acls", model_read_acls},
+	{"sets", read_later},
+	{"groups", read_later},
+	{"acls", read_later},
 	{"ports", read_later},
 	{NULL, NULL},
 };

@@ -28,7 +28,7 @@ void node_path(const struct node *node, char *ret_path, size_t size)
 
 bool node_is_section(const struct node *node)
 {
-	static const char *const owned[] = {"networks", "groups", "acls", "ports"};
+	static const char *const owned[] = {"networks", "sets", "groups", "acls", "ports"};
 	const struct node *steps[3];
 	unsigned depth = 0;
 

@@ -23,7 +23,7 @@ void node_path(const struct node *node, char *ret_path, size_t size);
 
 /*
  * Is it one of the mappings that only gather named objects: the root, `tenants`, a
- * tenant, its `networks`, `groups`, `acls` and `ports`, `uplinks`, `mirrors`?
+ * tenant, its `networks`, `sets`, `groups`, `acls` and `ports`, `uplinks`, `mirrors`?
  */
 bool node_is_section(const struct node *node);
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -338,6 +339,96 @@ bool reading_prefix(struct reading *reading, const struct node *node, struct add
 		problems_hint(reading->problems, "as in 10.0.0.1, 10.0.0.0/24, fd00::1, fd00::/64");
 	}
 	return false;
+}
+
+/* A prefix of a list, and where in it. */
+struct listed_prefix {
+	struct address_prefix prefix;
+	size_t index;
+};
+
+static int compare_words(const uint64_t *a, const uint64_t *b)
+{
+	for (int i = 0; i < 2; i++)
+		if (a[i] != b[i])
+			return a[i] < b[i] ? -1 : 1;
+	return 0;
+}
+
+static int compare_prefixes(const struct address_prefix *a, const struct address_prefix *b)
+{
+	int order;
+
+	if (a->family != b->family)
+		return a->family == AF_INET ? -1 : 1;
+	if (a->family == AF_INET) {
+		if (a->v4.address != b->v4.address)
+			return a->v4.address < b->v4.address ? -1 : 1;
+		return (a->v4.mask > b->v4.mask) - (a->v4.mask < b->v4.mask);
+	}
+	order = compare_words(a->v6.address, b->v6.address);
+	return order ? order : compare_words(a->v6.mask, b->v6.mask);
+}
+
+static int compare_listed(const void *a, const void *b)
+{
+	const struct listed_prefix *left = a, *right = b;
+	int order = compare_prefixes(&left->prefix, &right->prefix);
+
+	return order ? order : (left->index > right->index) - (left->index < right->index);
+}
+
+/* The prefixes of the list in @ret_listed, in order; how many could be read. */
+static size_t list_prefixes(struct reading *reading, const struct node *node,
+			    struct listed_prefix *ret_listed)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(node->value); i++) {
+		const struct node *element = reading_element(reading, node, i);
+
+		ret_listed[count].index = i;
+		if (element && reading_prefix(reading, element, &ret_listed[count].prefix))
+			count++;
+	}
+	qsort(ret_listed, count, sizeof(ret_listed[0]), compare_listed);
+	return count;
+}
+
+void reading_prefixes(struct reading *reading, const struct node *node,
+		      struct policy_prefix4 **ret_prefixes4, uint32_t *ret_count4,
+		      struct policy_prefix6 **ret_prefixes6, uint32_t *ret_count6)
+{
+	size_t count = json_array_size(node->value);
+	struct listed_prefix *listed = reading_scratch(reading, count, sizeof(*listed));
+	struct policy_prefix4 *prefixes4 = reading_alloc(reading, count, sizeof(*prefixes4));
+	struct policy_prefix6 *prefixes6 = reading_alloc(reading, count, sizeof(*prefixes6));
+	uint32_t count4 = 0, count6 = 0;
+
+	if (!listed || !prefixes4 || !prefixes6)
+		return;
+	count = list_prefixes(reading, node, listed);
+	for (size_t i = 0; i < count; i++) {
+		const struct address_prefix *prefix = &listed[i].prefix;
+
+		if (i && !compare_prefixes(&listed[i - 1].prefix, prefix)) {
+			const struct node *twice = reading_element(reading, node, listed[i].index);
+
+			if (!twice)
+				return;
+			reading_problem(reading, twice, PROBLEM_BAD_VALUE,
+					"the address is in the list already");
+			problems_hint(reading->problems, "remove one of them");
+		} else if (prefix->family == AF_INET) {
+			prefixes4[count4++] = prefix->v4;
+		} else {
+			prefixes6[count6++] = prefix->v6;
+		}
+	}
+	*ret_prefixes4 = prefixes4;
+	*ret_count4 = count4;
+	*ret_prefixes6 = prefixes6;
+	*ret_count6 = count6;
 }
 
 bool reading_key_is_name(struct reading *reading, const struct node *node)

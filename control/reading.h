@@ -27,6 +27,8 @@ struct reading {
 	struct arena *scratch;
 	struct model *model;
 	bool no_memory;
+	size_t n_rules;	       /* of the whole switch, so far */
+	size_t n_set_prefixes; /* likewise */
 };
 
 /* Note a problem at the value of @node, or at its key. problems_hint() may follow. */
@@ -82,6 +84,11 @@ bool reading_duration(struct reading *reading, const struct node *node, uint32_t
 		      uint32_t max_ms, uint32_t *ret_ms);
 bool reading_mac(struct reading *reading, const struct node *node, mac48 *ret);
 bool reading_prefix(struct reading *reading, const struct node *node, struct address_prefix *ret);
+
+/* The list of addresses and prefixes at @node, in the model: ascending, each once. */
+void reading_prefixes(struct reading *reading, const struct node *node,
+		      struct policy_prefix4 **ret_prefixes4, uint32_t *ret_count4,
+		      struct policy_prefix6 **ret_prefixes6, uint32_t *ret_count6);
 
 /* Is the key of @node a name, or @text of its value? */
 bool reading_key_is_name(struct reading *reading, const struct node *node);

@@ -13,6 +13,7 @@
 
 #include "control/name.h"
 #include "control/quantity.h"
+#include "control/rule_words.h"
 
 struct scan {
 	const char *text;
@@ -75,12 +76,7 @@ static int begin(struct scan *scan)
 	return 0;
 }
 
-struct word_number {
-	const char *word;
-	int number;
-};
-
-static const struct word_number protocols[] = {
+const struct rule_word_number rule_protocols[] = {
 	{"any", RULE_ANY},
 	{"tcp", IPPROTO_TCP},
 	{"udp", IPPROTO_UDP},
@@ -91,7 +87,7 @@ static const struct word_number protocols[] = {
 };
 
 /* RFC 792, RFC 1256 */
-static const struct word_number icmp_types[] = {
+const struct rule_word_number rule_icmp_types[] = {
 	{"echo-reply", 0},
 	{"destination-unreachable", 3},
 	{"redirect", 5},
@@ -106,7 +102,7 @@ static const struct word_number icmp_types[] = {
 };
 
 /* RFC 4443, RFC 4861, RFC 3810 */
-static const struct word_number icmpv6_types[] = {
+const struct rule_word_number rule_icmpv6_types[] = {
 	{"destination-unreachable", 1},
 	{"packet-too-big", 2},
 	{"time-exceeded", 3},
@@ -124,7 +120,7 @@ static const struct word_number icmpv6_types[] = {
 	{NULL, 0},
 };
 
-static const struct word_number ethertypes[] = {
+const struct rule_word_number rule_ethertypes[] = {
 	{"ip", 0x0800},
 	{"arp", 0x0806},
 	{"ipv6", 0x86dd},
@@ -132,7 +128,7 @@ static const struct word_number ethertypes[] = {
 };
 
 /* The present word as one of @words, or as a number of at most 255. */
-static bool word_or_byte(const struct scan *scan, const struct word_number *words, int *ret)
+static bool word_or_byte(const struct scan *scan, const struct rule_word_number *words, int *ret)
 {
 	uint64_t number;
 
@@ -150,7 +146,7 @@ static bool word_or_byte(const struct scan *scan, const struct word_number *word
 
 static int parse_protocol(struct scan *scan, int *ret)
 {
-	if (!word_or_byte(scan, protocols, ret))
+	if (!word_or_byte(scan, rule_protocols, ret))
 		return refuse_word(scan,
 				   "a protocol comes here: any, tcp, udp, sctp, icmp, icmpv6, "
 				   "or a number from 0 to 255");
@@ -178,6 +174,31 @@ static bool parse_port_range(char *text, struct rule_port_range *ret)
 	return true;
 }
 
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct rule_port_range *left = a, *right = b;
+
+	return left->first != right->first ? left->first - right->first : left->last - right->last;
+}
+
+/* In order, and joined where they meet: one spelling for one set of ports. */
+static void order_ports(struct rule_ports *ports)
+{
+	unsigned count = 0;
+
+	qsort(ports->ranges, ports->count, sizeof(ports->ranges[0]), compare_ranges);
+	for (unsigned i = 0; i < ports->count; i++) {
+		struct rule_port_range range = ports->ranges[i];
+		struct rule_port_range *last = count ? &ports->ranges[count - 1] : NULL;
+
+		if (!last || range.first > last->last + 1)
+			ports->ranges[count++] = range;
+		else if (range.last > last->last)
+			last->last = range.last;
+	}
+	ports->count = count;
+}
+
 static int parse_ports(struct scan *scan, int protocol, struct rule_ports *ret)
 {
 	char list[RULE_TEXT], *rest = list, *element;
@@ -194,13 +215,14 @@ static int parse_ports(struct scan *scan, int protocol, struct rule_ports *ret)
 			return refuse_word(scan, "ports come here, from 1 to 65535, as in 80, "
 						 "80,443 or 8000-8999");
 	}
+	order_ports(ret);
 	advance(scan);
 	return 0;
 }
 
 static int parse_icmp_type(struct scan *scan, int protocol, int *ret)
 {
-	if (!word_or_byte(scan, protocol == IPPROTO_ICMP ? icmp_types : icmpv6_types, ret))
+	if (!word_or_byte(scan, protocol == IPPROTO_ICMP ? rule_icmp_types : rule_icmpv6_types, ret))
 		return refuse_word(scan,
 				   "an ICMP type comes here, by name (echo-request) or number");
 	advance(scan);
@@ -326,7 +348,7 @@ static int parse_ethertype(struct scan *scan, int *ret)
 	unsigned long number;
 	char *end;
 
-	for (const struct word_number *known = ethertypes; known->word; known++)
+	for (const struct rule_word_number *known = rule_ethertypes; known->word; known++)
 		if (is_word(scan, known->word))
 			*ret = known->number;
 	if (*ret == RULE_ANY && !strncmp(scan->word, "0x", 2)) {

@@ -14,6 +14,9 @@
  *
  * The parts of an ACL rule behind PROTO may come in any order, once each.
  *
+ * Ranges of a list of ports need not be in order; they are put in order, and
+ * joined where they meet.
+ *
  * A text that is not in the language gives a fault: where in it, and what would
  * be right. Pure functions; nothing allocates.
  */
@@ -27,6 +30,7 @@ enum {
 	RULE_ANY = -1,		/* a protocol, an ICMP type or an EtherType that was not said */
 	RULE_PORT_RANGES = 16,	/* in one list of ports */
 	RULE_TEXT = 512,	/* bytes of a rule's text */
+	RULE_LINE = 640,	/* bytes of the longest rule that rule_format_*() write */
 };
 
 struct rule_ports {
@@ -88,5 +92,9 @@ int rule_parse_group(const char *text, struct rule_group *ret, struct rule_fault
 	__attribute__((warn_unused_result));
 int rule_parse_acl(const char *text, struct rule_acl *ret, struct rule_fault *ret_fault)
 	__attribute__((warn_unused_result));
+
+/* The rule as a line, spelled in one way; parsing it gives an equal rule. */
+void rule_format_group(const struct rule_group *rule, char ret_line[RULE_LINE]);
+void rule_format_acl(const struct rule_acl *rule, char ret_line[RULE_LINE]);
 
 #endif

@@ -16,11 +16,15 @@ enum {
 	LIMIT_BOUND_MACS = 64,	    /* `macs:` of one port */
 	LIMIT_BOUND_ADDRESSES = 64, /* `addresses:` of one port, IPv4 and IPv6 each */
 	LIMIT_STATICS = 1 << 18,    /* bound MACs, once for each network of their port */
+	LIMIT_GROUPS = 1024, /* security groups of all tenants; ACLs, address sets alike */
+	LIMIT_PORT_GROUPS = 8,	    /* `groups:` of one port */
+	LIMIT_RULES = 1 << 17,	    /* of all groups and ACLs */
+	LIMIT_SET_PREFIXES = 1 << 17, /* in all address sets */
 	LIMIT_NAME = 63,	    /* letters of a name, as DNS labels (RFC 1035, 2.3.4) */
 
 	/* Data plane */
 	LIMIT_WORKERS = 16,
-	LIMIT_BURST = 32,	     /* frames taken from a queue before another has its turn */
+	LIMIT_BURST = 64,	     /* frames taken from a queue before another has its turn */
 	LIMIT_FRAME = 65535 + 18,    /* bytes: one GSO frame, its Ethernet header and a tag */
 	LIMIT_FRAME_PIECES = 256,    /* buffers that one frame may be scattered over */
 	LIMIT_FDB_ENTRIES = 1 << 18, /* slots; kept at most half full */

@@ -111,7 +111,7 @@ static void ports_are_as_described(void **state)
 
 	assert_int_equal(p->mode, POLICY_ACCESS);
 	assert_int_equal(p->native, n);
-	assert_int_equal(p->flags, POLICY_PORT_SPOOF_GUARD);
+	assert_int_equal(p->flags, POLICY_PORT_SPOOF_GUARD | POLICY_PORT_READS_FLOW);
 	assert_int_equal(p->macs_max, 9);
 	assert_int_equal(p->n_macs, 1);
 	assert_int_equal(p->n_addresses4, 1);

@@ -329,7 +329,10 @@ static void bound_macs_have_a_limit_in_all(void **state)
 static void what_is_not_built_is_refused(void **state)
 {
 	EXPECT(PORT("{tap: t, groups: [web], acl: {in: x}, rate: {in: 1gbit, pps: 5kpps}, storm: 1kpps}"),
-	       "5:19 not-yet tenants.a.ports.p.groups", "5:34 not-yet tenants.a.ports.p.acl",
+	       "5:19 not-yet tenants.a.ports.p.groups",
+	       "5:28 no-such-name tenants.a.ports.p.groups[0] | tenants.a.groups",
+	       "5:34 not-yet tenants.a.ports.p.acl",
+	       "5:44 no-such-name tenants.a.ports.p.acl.in | tenants.a.acls",
 	       "5:48 not-yet tenants.a.ports.p.rate", "5:79 not-yet tenants.a.ports.p.storm");
 	EXPECT(PORT("{tap: t, dhcp-server: deny, router-advertisements: allow, bpdu: deny}"),
 	       "5:19 not-yet tenants.a.ports.p.dhcp-server",
@@ -399,6 +402,31 @@ static void all_problems_are_told_at_once_and_bounded(void **state)
 	problems_clear(&problems);
 	document_destroy(document);
 	free(text);
+}
+
+static void rules_name_what_their_tenant_has(void **state)
+{
+	EXPECT("tenants:\n  a:\n    sets: {office: [10.0.0.0/8, 10.0.0.0/8, x]}\n"
+	       "    groups:\n      web:\n        - allow in tcp from group:wbe\n"
+	       "        - allow in tcp from set:offce\n"
+	       "        - allow in tcp from set:theirs\n"
+	       "  b:\n    sets: {theirs: [10.0.0.1]}\n",
+	       "3:12 not-yet tenants.a.sets.office",
+	       "3:33 bad-value tenants.a.sets.office[1] | remove one",
+	       "3:45 bad-value tenants.a.sets.office[2]", "5:7 not-yet tenants.a.groups.web",
+	       "6:11 no-such-name tenants.a.groups.web[0] | \"web\"",
+	       "7:11 no-such-name tenants.a.groups.web[1] | \"office\"",
+	       "8:11 no-such-name tenants.a.groups.web[2] | tenants.a.sets",
+	       "10:12 not-yet tenants.b.sets.theirs");
+}
+
+static void rules_have_a_quota(void **state)
+{
+	EXPECT("tenants:\n  a:\n    quota: {rules: 2}\n    groups: {g: [allow in any, allow out any]}\n"
+	       "    acls: {l: [accept any], m: [accept any]}\n",
+	       "4:14 not-yet tenants.a.groups.g", "5:12 not-yet tenants.a.acls.l",
+	       "5:12 quota tenants.a.acls.l | raise quota.rules",
+	       "5:29 not-yet tenants.a.acls.m");
 }
 
 /* What comes through the API has paths, but no places. */
@@ -499,6 +527,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_built_is_refused),
 		cmocka_unit_test(what_is_not_built_is_checked_all_the_same),
 		cmocka_unit_test(rules_are_told_at_their_column),
+		cmocka_unit_test(rules_name_what_their_tenant_has),
+		cmocka_unit_test(rules_have_a_quota),
 		cmocka_unit_test(all_problems_are_told_at_once_and_bounded),
 		cmocka_unit_test(json_has_no_places),
 		cmocka_unit_test(no_type_is_trusted),

@@ -196,6 +196,43 @@ static void long_rules_are_refused(void **state)
 	}
 }
 
+/* A rule is written in one way, which reads back as the same. */
+static void rules_have_one_spelling(void **state)
+{
+	static const char *const lines[][2] = {
+		{"allow  in tcp 443,80,81-90 from any", "allow in tcp 80-90,443"},
+		{"allow out any to any", "allow out any"},
+		{"allow in 17 53", "allow in udp 53"},
+		{"allow in icmp 8 from 10.0.0.0/8", "allow in icmp echo-request from 10.0.0.0/8"},
+		{"allow in icmpv6 200", "allow in icmpv6 200"},
+		{"allow out tcp to group:db", "allow out tcp to group:db"},
+		{"allow in 47 from set:x", "allow in 47 from set:x"},
+		{"drop tcp log to any port 23", "drop tcp to any port 23 log"},
+		{"accept any from any", "accept any"},
+		{"accept any ethertype 0x88CC", "accept any ethertype 0x88cc"},
+		{"drop any ethertype 0x806 src-mac 02-00-00-00-00-0A",
+		 "drop any ethertype arp src-mac 02:00:00:00:00:0a"},
+		{"accept udp dst-mac ff:ff:ff:ff:ff:ff to FD00::0/64 port 5,4 from fd00::1 port 9",
+		 "accept udp from fd00::1 port 9 to fd00::/64 port 4-5 dst-mac ff:ff:ff:ff:ff:ff"},
+	};
+	char line[RULE_LINE];
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		for (int again = 0; again < 2; again++) {
+			if (!strncmp(lines[i][0], "allow", 5)) {
+				struct rule_group rule = group(lines[i][again]);
+
+				rule_format_group(&rule, line);
+			} else {
+				struct rule_acl rule = acl(lines[i][again]);
+
+				rule_format_acl(&rule, line);
+			}
+			assert_string_equal(line, lines[i][1]);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +240,7 @@ int main(void)
 		cmocka_unit_test(groups_know_icmp),
 		cmocka_unit_test(groups_have_peers),
 		cmocka_unit_test(acls_match),
+		cmocka_unit_test(rules_have_one_spelling),
 		cmocka_unit_test(group_faults_are_at_their_word),
 		cmocka_unit_test(acl_faults_are_at_their_word),
 		cmocka_unit_test(long_rules_are_refused),

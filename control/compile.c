@@ -58,6 +58,15 @@ static uint16_t community_number(const struct model *model, const struct model_p
 	return (uint16_t)(first + 1);
 }
 
+static uint16_t port_flags(const struct model_port *port)
+{
+	return (uint16_t)((port->tenant ? 0 : POLICY_PORT_UPLINK) |
+			  (port->spoof_guard ? POLICY_PORT_SPOOF_GUARD : 0) |
+			  (port->dhcp_server ? 0 : POLICY_PORT_DHCP_GUARD) |
+			  (port->router ? 0 : POLICY_PORT_ROUTER_GUARD) |
+			  (port->bpdu ? POLICY_PORT_BPDU : 0));
+}
+
 static int compile_port(struct policy_builder *builder, const struct ids *ids,
 			const struct model *model, const struct model_port *port)
 {
@@ -68,8 +77,7 @@ static int compile_port(struct policy_builder *builder, const struct ids *ids,
 		.mode = port->mode,
 		.role = port->role,
 		.community = community_number(model, port),
-		.flags = (uint16_t)((port->tenant ? 0 : POLICY_PORT_UPLINK) |
-				    (port->spoof_guard ? POLICY_PORT_SPOOF_GUARD : 0)),
+		.flags = port_flags(port),
 		.tenant = port->tenant ? ids_tenant(ids, port->tenant->name) : 0,
 		.native = port->native ? ids_network(ids, port->native->name) : 0,
 		.trunk = trunk,

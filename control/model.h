@@ -132,6 +132,9 @@ struct model_port {
 	uint32_t n_addresses4;
 	struct policy_prefix6 *addresses6;	/* ascending */
 	uint32_t n_addresses6;
+	bool dhcp_server;			/* may answer DHCP clients */
+	bool router;				/* may advertise itself as one */
+	bool bpdu;				/* may send spanning tree frames */
 	bool spoof_guard;
 
 	/* what it may say and hear */

@@ -221,6 +221,17 @@ static void set_role(struct export *export, json_t *object, const struct model_p
 	}
 }
 
+/* What a guest may not do unless it is said. */
+static void set_leaves(struct export *export, json_t *object, const struct model_port *port)
+{
+	if (port->tenant && port->dhcp_server)
+		set(export, object, "dhcp-server", json_string("allow"));
+	if (port->tenant && port->router)
+		set(export, object, "router-advertisements", json_string("allow"));
+	if (port->bpdu)
+		set(export, object, "bpdu", json_string("allow"));
+}
+
 static json_t *export_port(struct export *export, const struct model_port *port)
 {
 	json_t *object = json_object();
@@ -238,6 +249,7 @@ static json_t *export_port(struct export *export, const struct model_port *port)
 	set_bindings(export, object, port);
 	if (port->tenant && !port->spoof_guard)
 		set(export, object, "spoof-guard", json_false());
+	set_leaves(export, object, port);
 	set_filters(export, object, port);
 	set_role(export, object, port);
 	return object;

@@ -74,15 +74,6 @@ void model_read_storm(struct reading *reading, const struct node *node, void *dr
 	model_refuse_not_yet(reading, node, "storm limits");
 }
 
-void model_read_guard(struct reading *reading, const struct node *node, void *draft)
-{
-	static const char *const words[] = {"deny", "allow", NULL};
-	unsigned word;
-
-	reading_word(reading, node, words, &word);
-	model_refuse_not_yet(reading, node, "guards against guests' servers and bridges");
-}
-
 void model_read_qinq(struct reading *reading, const struct node *node, void *draft)
 {
 	read_reference(reading, node, draft);

@@ -59,7 +59,6 @@ void model_refuse_not_yet(struct reading *reading, const struct node *node, cons
 void model_read_mirrors(struct reading *reading, const struct node *node);
 void model_read_rate(struct reading *reading, const struct node *node, void *draft);
 void model_read_storm(struct reading *reading, const struct node *node, void *draft);
-void model_read_guard(struct reading *reading, const struct node *node, void *draft);
 void model_read_qinq(struct reading *reading, const struct node *node, void *draft);
 void model_read_pcap(struct reading *reading, const struct node *node, void *draft);
 

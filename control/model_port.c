@@ -292,6 +292,31 @@ static void read_spoof_guard(struct reading *reading, const struct node *node, v
 	reading_flag(reading, node, &((struct port_draft *)draft)->port.spoof_guard);
 }
 
+/* `deny` or `allow`: what only servers, routers and bridges do. */
+static void read_leave(struct reading *reading, const struct node *node, bool *ret)
+{
+	static const char *const words[] = {"deny", "allow", NULL};
+	unsigned word;
+
+	if (reading_word(reading, node, words, &word))
+		*ret = word == 1;
+}
+
+static void read_dhcp_server(struct reading *reading, const struct node *node, void *draft)
+{
+	read_leave(reading, node, &((struct port_draft *)draft)->port.dhcp_server);
+}
+
+static void read_router(struct reading *reading, const struct node *node, void *draft)
+{
+	read_leave(reading, node, &((struct port_draft *)draft)->port.router);
+}
+
+static void read_bpdu(struct reading *reading, const struct node *node, void *draft)
+{
+	read_leave(reading, node, &((struct port_draft *)draft)->port.bpdu);
+}
+
 static void set_role(struct reading *reading, const struct node *node, struct port_draft *draft,
 		     enum policy_role role)
 {
@@ -354,9 +379,9 @@ static const struct reading_key port_keys[] = {
 	{"acl", model_read_port_acl},
 	{"rate", model_read_rate},
 	{"storm", model_read_storm},
-	{"dhcp-server", model_read_guard},
-	{"router-advertisements", model_read_guard},
-	{"bpdu", model_read_guard},
+	{"dhcp-server", read_dhcp_server},
+	{"router-advertisements", read_router},
+	{"bpdu", read_bpdu},
 	{NULL, NULL},
 };
 
@@ -414,6 +439,8 @@ static void read_port(struct reading *reading, const struct node *node, struct m
 		.mode = tenant ? POLICY_ACCESS : POLICY_TRUNK,
 		.queues = 1,
 		.spoof_guard = tenant != NULL,
+		.dhcp_server = tenant == NULL,
+		.router = tenant == NULL,
 	};
 	if (!draft->port.name) {
 		reading->no_memory = true;

@@ -254,6 +254,7 @@ class CommandLine:
             ("acme/vm1", "arp who-has 10.0.0.2 tell 10.0.0.1", 0, "group address"),
             ("acme/vm1", "icmp 10.0.0.9 > 10.0.0.2", 1, "spoofed-address"),
             ("acme/vm1", "icmp 10.0.0.1 > 10.0.0.2 src-mac 52:54:00:00:00:99", 1, "spoofed-mac"),
+            ("acme/vm1", "udp 10.0.0.1:67 > 10.0.0.2:68", 1, "dhcp-server"),
             ("acme/vm1", "icmp 10.0.0.1 > 10.0.0.2 vlan 100", 1, "tag-on-access"),
             ("acme/vm2", "icmp 10.0.0.2 > 10.0.0.1", 1, "port-down"),
             ("acme/fw", "icmp 10.1.0.1 > 10.1.0.2 vlan 101", 1, "no-receiver"),

@@ -77,7 +77,7 @@ static const char example[] =
 	"      r: {tap: r, network: i, community: x}\n"
 	"      s: {tap: s, network: i, community: y}\n"
 	"      t: {tap: t, network: i, community: x}\n"
-	"      o: {tap: o}\n"
+	"      o: {tap: o, dhcp-server: allow, router-advertisements: allow, bpdu: allow}\n"
 	"  b: {networks: {n: {vlan: 6}}}\n"
 	"uplinks: {u: {device: u, trunk: all, map: {a/n: 50}}}\n";
 
@@ -108,10 +108,11 @@ static void ports_are_as_described(void **state)
 	const struct policy_port *p = port_of(&compiled, "a/p"), *q = port_of(&compiled, "a/q");
 	const struct policy_port *u = port_of(&compiled, "u");
 	uint16_t n = ids_network(compiled.ids, "a/n");
+	const int guards = POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD;
 
 	assert_int_equal(p->mode, POLICY_ACCESS);
 	assert_int_equal(p->native, n);
-	assert_int_equal(p->flags, POLICY_PORT_SPOOF_GUARD | POLICY_PORT_READS_FLOW);
+	assert_int_equal(p->flags, POLICY_PORT_SPOOF_GUARD | POLICY_PORT_READS_FLOW | guards);
 	assert_int_equal(p->macs_max, 9);
 	assert_int_equal(p->n_macs, 1);
 	assert_int_equal(p->n_addresses4, 1);
@@ -120,7 +121,9 @@ static void ports_are_as_described(void **state)
 			 ids_port(compiled.ids, "a/p").id);
 	assert_int_equal(q->mode, POLICY_TRUNK);
 	assert_int_equal(q->role, POLICY_PROMISCUOUS);
-	assert_int_equal(q->flags, 0);
+	assert_int_equal(q->flags, guards);
+	assert_int_equal(port_of(&compiled, "a/o")->flags,
+			 POLICY_PORT_SPOOF_GUARD | POLICY_PORT_BPDU);
 	assert_int_equal(port_of(&compiled, "a/r")->role, POLICY_COMMUNITY);
 	assert_int_equal(port_of(&compiled, "a/r")->community,
 			 port_of(&compiled, "a/t")->community);

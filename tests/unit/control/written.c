@@ -203,6 +203,7 @@ static void random_role(uint64_t *seed, json_t *port, const json_t *network)
 
 static json_t *random_port(uint64_t *seed, const json_t *networks, uint32_t tenant, uint32_t number)
 {
+	static const char *const leaves[] = {"dhcp-server", "router-advertisements", "bpdu"};
 	json_t *port = json_object();
 	char network[8];
 
@@ -229,6 +230,10 @@ static json_t *random_port(uint64_t *seed, const json_t *networks, uint32_t tena
 					      "fd00::/64"));
 	if (chance(seed, 20))
 		json_object_set_new(port, "spoof-guard", json_false());
+	for (unsigned i = 0; i < 3; i++)
+		if (chance(seed, 20))
+			json_object_set_new(port, leaves[i],
+					    json_string(chance(seed, 50) ? "allow" : "deny"));
 	return port;
 }
 

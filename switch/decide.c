@@ -21,8 +21,6 @@
  * else has the tag of its trunk (8.6.4, 8.8.2), with the priority bits it
  * came with.
  */
-#include <endian.h>
-
 #include "switch/decide.h"
 #include "switch/guard.h"
 
@@ -63,17 +61,6 @@ static enum drop place_trunk(const struct policy *policy, const struct policy_po
 	return DROP_NONE;
 }
 
-/*
- * Bytes of the longest frame that comes of this one: of its segments, if it is
- * to be segmented. offload_check() has made sure of the numbers.
- */
-static uint32_t wire_len(const struct frame *frame)
-{
-	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE)
-		return frame->len;
-	return (uint32_t)le16toh(frame->hdr.hdr_len) + le16toh(frame->hdr.gso_size);
-}
-
 static enum drop place(const struct policy *policy, struct port_ref in, const struct frame *frame,
 		       const struct frame_l2 *l2, uint16_t *ret_network)
 {
@@ -91,7 +78,7 @@ static enum drop place(const struct policy *policy, struct port_ref in, const st
 		return drop;
 	*ret_network = network;
 	if (frame->len > LIMIT_FRAME ||
-	    wire_len(frame) > policy_networks(policy)[network].mtu + frame_l2_size(l2))
+	    frame_wire_len(frame) > policy_networks(policy)[network].mtu + frame_l2_size(l2))
 		return DROP_GIANT;
 	return DROP_NONE;
 }

@@ -1,15 +1,16 @@
 /*
  * deliver - edits, completes and puts frames; see deliver.h.
  *
- * A frame as a destination gets it is a list of pieces: first a few private
- * bytes if the tag changes (both addresses and the new tag), then what of the
- * snapshot stays, then the tail in the sender's memory. The private bytes of
- * all frames of a burst live until the destination's end, because a device may
- * write them only then. A frame that needs completing is first brought together
- * in one private buffer: what is checksummed is what is sent (reference H2).
+ * Most frames go as they came: header and head stand in the snapshot as a ring
+ * wants them, the rest lies with the sender. If a tag changes, header and head
+ * are written anew beside the snapshot, which other destinations need as it is;
+ * that copy lives until the destination's end, because a device may write it
+ * only then. A frame that needs completing is first brought together in one
+ * private buffer: what is checksummed is what is sent (reference H2).
  */
 #include "switch/deliver.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,31 +20,31 @@
 
 enum {
 	ADDRESSES = 12, /* bytes of both addresses, before any tag */
-	TAGGED = ADDRESSES + FRAME_TAG,
-	PIECES = LIMIT_FRAME_PIECES + 2,
 	LINEAR = LIMIT_FRAME + FRAME_TAG,
 	TCI_VID = 0x0fff,
 };
 
+/* Header and head of a frame with another tag than it came with. */
+struct edited {
+	struct virtio_net_hdr_v1 hdr;
+	uint8_t head[FRAME_HEAD + FRAME_TAG];
+};
+_Static_assert(offsetof(struct edited, head) == sizeof(struct virtio_net_hdr_v1),
+	       "the head stands behind the header");
+
 struct deliver_scratch {
-	uint8_t addresses[LIMIT_BURST][TAGGED]; /* by frame */
-	struct iovec pieces[PIECES];
+	struct edited edited[LIMIT_BURST]; /* by frame */
+	struct port_put puts[LIMIT_BURST]; /* that the port was not given yet */
+	unsigned n_puts;
 	uint8_t linear[LINEAR];
 };
 
-/* A frame as one destination gets it. */
-struct edited {
-	struct virtio_net_hdr_v1 hdr;
-	const struct iovec *pieces; /* n_pieces of them */
-	unsigned n_pieces;
-	uint32_t len;
-};
-
-/* Where completed segments go. */
+/* A destination, while it gets its share. */
 struct outlet {
 	const struct port_ops *ops;
 	void *sink;
-	unsigned place;
+	unsigned place; /* of the frame that is completed */
+	enum drop *missed;
 };
 
 int deliver_create(struct deliver_scratch **ret_scratch)
@@ -52,6 +53,7 @@ int deliver_create(struct deliver_scratch **ret_scratch)
 
 	if (!scratch)
 		return -ENOMEM;
+	scratch->n_puts = 0;
 	*ret_scratch = scratch;
 	return 0;
 }
@@ -74,121 +76,157 @@ static void shift_offsets(struct virtio_net_hdr_v1 *hdr, int by)
 }
 
 /*
- * The addresses and the tag of a frame that gets one, into @addresses. Priority
- * and drop eligibility of the tag that it came with are kept (IEEE 802.1Q, 6.9.3
- * and 6.9.4); without one they are 0.
+ * Priority and drop eligibility of the tag that a frame came with are kept (IEEE
+ * 802.1Q, 6.9.3 and 6.9.4); without one they are 0.
  */
-static void push_tag(uint8_t *addresses, const uint8_t *head, bool strip, uint16_t vlan)
+static void write_tag(uint8_t *tag, const uint8_t *head, bool strip, uint16_t vlan)
 {
 	uint16_t tci = vlan;
 
 	if (strip)
 		tci |= (uint16_t)((head[ADDRESSES + 2] << 8 | head[ADDRESSES + 3]) & ~TCI_VID);
-	memcpy(addresses, head, ADDRESSES);
-	addresses[ADDRESSES] = ETHERTYPE_VLAN >> 8;
-	addresses[ADDRESSES + 1] = ETHERTYPE_VLAN & 0xff;
-	addresses[ADDRESSES + 2] = (uint8_t)(tci >> 8);
-	addresses[ADDRESSES + 3] = (uint8_t)tci;
+	tag[0] = ETHERTYPE_VLAN >> 8;
+	tag[1] = ETHERTYPE_VLAN & 0xff;
+	tag[2] = (uint8_t)(tci >> 8);
+	tag[3] = (uint8_t)tci;
 }
 
-/* Make @frame ready for a destination that wants it with @tag. */
-static void edit(struct deliver_scratch *scratch, const struct frame *frame, unsigned place,
-		 bool strip, uint16_t tag, struct edited *ret)
+/* Header and head of @frame for a destination that wants it with @tag, and what is put of it. */
+static void edit(struct edited *edited, const struct frame *frame, bool strip, uint16_t tag,
+		 struct port_put *put)
 {
-	struct iovec *pieces = scratch->pieces;
-	uint8_t *head = (uint8_t *)frame->head;
-	unsigned kept = 0; /* bytes of the snapshot that are replaced by private ones */
-	unsigned n = 0;
+	unsigned taken = strip ? ADDRESSES + FRAME_TAG : ADDRESSES;
+	unsigned kept = frame->head_len - taken;
+	uint8_t *at = edited->head + ADDRESSES;
+	int growth = (tag != POLICY_UNTAGGED ? FRAME_TAG : 0) - (strip ? FRAME_TAG : 0);
 
-	ret->hdr = frame->hdr;
-	ret->len = frame->len;
+	edited->hdr = frame->hdr;
+	shift_offsets(&edited->hdr, growth);
+	memcpy(edited->head, frame->head, ADDRESSES);
 	if (tag != POLICY_UNTAGGED) {
-		push_tag(scratch->addresses[place], head, strip, tag);
-		pieces[n++] = (struct iovec){scratch->addresses[place], TAGGED};
-		kept = strip ? TAGGED : ADDRESSES;
-	} else if (strip) {
-		pieces[n++] = (struct iovec){head, ADDRESSES};
-		kept = TAGGED;
+		write_tag(at, frame->head, strip, tag);
+		at += FRAME_TAG;
 	}
-	if (strip && tag == POLICY_UNTAGGED) {
-		shift_offsets(&ret->hdr, -FRAME_TAG);
-		ret->len -= FRAME_TAG;
-	} else if (!strip && tag != POLICY_UNTAGGED) {
-		shift_offsets(&ret->hdr, FRAME_TAG);
-		ret->len += FRAME_TAG;
-	}
-	pieces[n++] = (struct iovec){head + kept, frame->head_len - kept};
-	memcpy(pieces + n, frame->tail, frame->n_tail * sizeof(*pieces));
-	ret->pieces = pieces;
-	ret->n_pieces = n + frame->n_tail;
+	memcpy(at, frame->head + taken, kept);
+	put->hdr = &edited->hdr;
+	put->len = frame->len + (uint32_t)growth;
+	put->head_len = (uint16_t)(frame->head_len + growth);
+}
+
+/* Give the port what waits for it. */
+static void flush(struct deliver_scratch *scratch, const struct outlet *outlet)
+{
+	if (scratch->n_puts)
+		outlet->ops->put(outlet->sink, scratch->puts, scratch->n_puts, outlet->missed);
+	scratch->n_puts = 0;
 }
 
 static enum drop emit(void *user, const struct virtio_net_hdr_v1 *hdr, const struct iovec *pieces,
 		      unsigned n_pieces, uint32_t len)
 {
 	const struct outlet *outlet = user;
+	struct virtio_net_hdr_v1 own = *hdr;
+	const struct port_put put = {
+		.hdr = &own,
+		.tail = pieces,
+		.len = len,
+		.n_tail = (uint16_t)n_pieces,
+		.place = outlet->place,
+	};
 
-	return outlet->ops->put(outlet->sink, outlet->place, hdr, pieces, n_pieces, len);
+	own.num_buffers = htole16(1);
+	outlet->ops->put(outlet->sink, &put, 1, outlet->missed);
+	return outlet->missed[outlet->place];
 }
 
-/* Bring the pieces together and let software do what the destination cannot. */
-static enum drop complete(struct deliver_scratch *scratch, const struct edited *edited,
-			  uint32_t accepts, struct outlet *outlet)
+/* Bring the frame together and let software do what the destination cannot. */
+static void complete(struct deliver_scratch *scratch, const struct port_put *put, uint32_t accepts,
+		     struct outlet *outlet)
 {
 	uint8_t *at = scratch->linear;
+	enum drop drop = DROP_SEGMENT_ERROR;
 
-	if (edited->len > LINEAR)
-		return DROP_SEGMENT_ERROR;
-	for (unsigned i = 0; i < edited->n_pieces; i++) {
-		memcpy(at, edited->pieces[i].iov_base, edited->pieces[i].iov_len);
-		at += edited->pieces[i].iov_len;
+	outlet->place = put->place;
+	if (put->len <= LINEAR) {
+		memcpy(at, put->hdr + 1, put->head_len);
+		at += put->head_len;
+		for (unsigned i = 0; i < put->n_tail; i++) {
+			memcpy(at, put->tail[i].iov_base, put->tail[i].iov_len);
+			at += put->tail[i].iov_len;
+		}
+		drop = offload_complete(scratch->linear, put->len, put->hdr, accepts, emit, outlet);
 	}
-	return offload_complete(scratch->linear, edited->len, &edited->hdr, accepts, emit, outlet);
+	outlet->missed[put->place] = drop;
 }
 
 void deliver_nowhere(const struct deliver_share *share, struct deliver_result *ret_result)
 {
 	ret_result->completed = 0;
 	ret_result->bytes = 0;
-	for (uint32_t left = share->frames; left; left &= left - 1)
-		ret_result->missed[__builtin_ctz(left)] = DROP_PORT_DOWN;
+	ret_result->went = 0;
+	for (uint64_t left = share->frames; left; left &= left - 1)
+		ret_result->missed[__builtin_ctzll(left)] = DROP_PORT_DOWN;
 }
 
-void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, uint32_t strip,
+/* Say what became of the frames of @share, which were @lens bytes long. */
+static void sum_up(const struct deliver_share *share, const uint32_t *lens,
+		   struct deliver_result *result)
+{
+	result->bytes = 0;
+	result->went = 0;
+	for (uint64_t left = share->frames; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		if (result->missed[i] != DROP_NONE)
+			continue;
+		result->went |= UINT64_C(1) << i;
+		result->bytes += lens[i];
+	}
+}
+
+void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, uint64_t strip,
 		   struct port *port, const struct deliver_share *share, struct uring *ring,
 		   uint32_t spread, struct deliver_result *ret_result)
 {
-	struct outlet outlet = {.ops = port->ops, .sink = port->ops->begin(port, ring, spread)};
+	struct outlet outlet = {
+		.ops = port->ops,
+		.sink = port->ops->begin(port, ring, spread),
+		.missed = ret_result->missed,
+	};
 	uint32_t lens[LIMIT_BURST];
-	uint32_t accepts;
 
 	if (!outlet.sink) {
 		deliver_nowhere(share, ret_result);
 		return;
 	}
 	ret_result->completed = 0;
-	ret_result->bytes = 0;
-	accepts = port->accepts;
-	for (uint32_t left = share->frames; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctz(left);
-		struct edited edited;
+	for (uint64_t left = share->frames; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+		const struct frame *frame = &burst->frames[i];
+		struct port_put *put = &scratch->puts[scratch->n_puts];
+		bool tagged = strip >> i & 1;
 
-		edit(scratch, &burst->frames[i], i, strip >> i & 1, share->tags[i], &edited);
-		lens[i] = edited.len;
-		outlet.place = i;
-		if (offload_needs(&edited.hdr) & ~accepts) {
-			ret_result->missed[i] = complete(scratch, &edited, accepts, &outlet);
-			ret_result->completed |= 1u << i;
+		*put = (struct port_put){
+			.hdr = &frame->hdr,
+			.tail = frame->tail,
+			.len = frame->len,
+			.head_len = frame->head_len,
+			.n_tail = frame->n_tail,
+			.place = i,
+		};
+		if (tagged || share->tags[i] != POLICY_UNTAGGED)
+			edit(&scratch->edited[i], frame, tagged, share->tags[i], put);
+		lens[i] = put->len;
+		ret_result->missed[i] = DROP_NONE;
+		if (offload_is_asked(put->hdr) && offload_needs(put->hdr) & ~port->accepts) {
+			flush(scratch, &outlet);
+			complete(scratch, put, port->accepts, &outlet);
+			ret_result->completed |= UINT64_C(1) << i;
 		} else {
-			ret_result->missed[i] = emit(&outlet, &edited.hdr, edited.pieces,
-						     edited.n_pieces, edited.len);
+			scratch->n_puts++;
 		}
 	}
+	flush(scratch, &outlet);
 	port->ops->end(outlet.sink, ret_result->missed);
-	for (uint32_t left = share->frames; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctz(left);
-
-		if (ret_result->missed[i] == DROP_NONE)
-			ret_result->bytes += lens[i];
-	}
+	sum_up(share, lens, ret_result);
 }

@@ -22,14 +22,15 @@ void deliver_destroy(struct deliver_scratch *scratch); /* NULL is fine */
 
 /* What shall go to one destination. */
 struct deliver_share {
-	uint32_t frames;	    /* bit i: frame i of the burst */
+	uint64_t frames;	    /* bit i: frame i of the burst */
 	uint16_t tags[LIMIT_BURST]; /* POLICY_UNTAGGED or the VLAN to push, by frame */
 };
 
 /* How it went. */
 struct deliver_result {
 	enum drop missed[LIMIT_BURST]; /* of the frames in the share: DROP_NONE, or why not */
-	uint32_t completed;	       /* bit i: software had to finish frame i */
+	uint64_t went;		       /* bit i: frame i did */
+	uint64_t completed;	       /* bit i: software had to finish frame i */
 	uint64_t bytes;		       /* of the frames that went, with the destination's tags */
 };
 
@@ -37,7 +38,7 @@ struct deliver_result {
  * Put the frames of @share into @port. A tag that a frame came with comes off
  * first if its bit is set in @strip. @ring and @spread: see port.h, begin.
  */
-void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, uint32_t strip,
+void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, uint64_t strip,
 		   struct port *port, const struct deliver_share *share, struct uring *ring,
 		   uint32_t spread, struct deliver_result *ret_result);
 

@@ -224,6 +224,33 @@ struct port_ref fdb_lookup(const struct fdb *fdb, const struct policy *policy, u
 	return fdb_where_port(found.where);
 }
 
+bool fdb_witness(const struct fdb *fdb, const struct policy *policy, uint16_t network, mac48 mac,
+		 clock_ms now, struct fdb_witness *ret_witness)
+{
+	uint64_t key = policy_static_key(network, mac);
+	uint32_t at = fdb_bucket_of(fdb, key);
+	const struct fdb_bucket *bucket = &fdb->buckets[at];
+	clock_ms stamped;
+	struct fdb_found found;
+	uint32_t sequence;
+
+	if (!fdb_group_is_used(fdb, at))
+		return false;
+	sequence = read_begin(bucket);
+	if (!fdb_bucket_find(bucket, key, &found) || !read_was_whole(bucket, sequence) ||
+	    fdb_is_dead(policy, &found, now))
+		return false;
+	stamped = (clock_ms)found.seen << FDB_TICK_SHIFT;
+	*ret_witness = (struct fdb_witness){
+		.word = &bucket->sequence,
+		.value = sequence,
+		.port = fdb_where_port(found.where),
+		.stamp_due = stamped + ((clock_ms)FDB_STAMP_TICKS << FDB_TICK_SHIFT),
+		.dead = stamped + policy_networks(policy)[network].age_ms,
+	};
+	return true;
+}
+
 bool fdb_next(const struct fdb *fdb, uint32_t *cursor, struct fdb_entry *ret_entry)
 {
 	while (*cursor < fdb->n_buckets * FDB_WAYS) {

@@ -36,6 +36,7 @@
 #ifndef SWITCH_FDB_H
 #define SWITCH_FDB_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "switch/limits.h"
@@ -84,6 +85,22 @@ void fdb_close(const struct fdb *fdb);
  */
 struct port_ref fdb_lookup(const struct fdb *fdb, const struct policy *policy, uint16_t network,
 			   mac48 mac, clock_ms now);
+
+/*
+ * What somebody who remembers a lookup's answer must look at to know whether it
+ * still holds: *@word is @value as long as nothing in the entry's place changed.
+ */
+struct fdb_witness {
+	const _Atomic uint32_t *word;
+	uint32_t value;
+	struct port_ref port; /* where the address lives */
+	clock_ms stamp_due;   /* from then on fdb_learn() has something to write */
+	clock_ms dead;	      /* of age */
+};
+
+/* As fdb_lookup(), with a witness. False if the address is unknown, too old, or stale. */
+bool fdb_witness(const struct fdb *fdb, const struct policy *policy, uint16_t network, mac48 mac,
+		 clock_ms now, struct fdb_witness *ret_witness);
 
 /* Note that @mac (unicast, and past every guard) spoke on @port. */
 enum fdb_learned fdb_learn(struct fdb *fdb, const struct policy *policy, uint16_t network,

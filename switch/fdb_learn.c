@@ -13,8 +13,6 @@
 #include "switch/fdb_table.h"
 
 enum {
-	STAMP_TICKS = 8,  /* stamp an entry again after a second: stamping each frame would
-			     bounce its cache line between workers */
 	LOCK_TRIES = 128, /* of a worker; microseconds */
 };
 
@@ -283,7 +281,7 @@ enum fdb_learned fdb_learn(struct fdb *fdb, const struct policy *policy, uint16_
 	if (fdb_group_is_used(fdb, bucket) &&
 	    fdb_bucket_find(&fdb->buckets[bucket], lesson.key, &found) &&
 	    found.where == lesson.where &&
-	    (uint32_t)(now >> FDB_TICK_SHIFT) - found.seen < STAMP_TICKS)
+	    (uint32_t)(now >> FDB_TICK_SHIFT) - found.seen < FDB_STAMP_TICKS)
 		return FDB_KNOWN;
 	if (!try_lock(fdb->books, LOCK_TRIES))
 		return FDB_NO_ROOM;

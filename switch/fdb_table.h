@@ -33,6 +33,8 @@ enum {
 	FDB_GROUPS_MAX = LIMIT_FDB_ENTRIES / 2 / FDB_GROUP,
 	FDB_HEAD = 4096,    /* bytes before the first bucket */
 	FDB_TICK_SHIFT = 7, /* a tick is 128 ms: 32 bits last for 17 years of uptime */
+	/* stamp an entry again after a second: stamping each frame would bounce its cache line */
+	FDB_STAMP_TICKS = 8,
 	FDB_TRIES = 64,	    /* to read a bucket that a writer is at */
 };
 

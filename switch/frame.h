@@ -14,7 +14,9 @@
 #ifndef SWITCH_FRAME_H
 #define SWITCH_FRAME_H
 
+#include <endian.h>
 #include <linux/virtio_net.h>
+#include <stddef.h>
 #include <sys/uio.h>
 
 #include "switch/drop.h"
@@ -28,14 +30,29 @@ enum {
 };
 
 struct frame {
-	struct virtio_net_hdr_v1 hdr; /* checked by offload_check() before anything uses it */
-	uint32_t len;		      /* bytes of the Ethernet frame as received, without FCS */
-	uint16_t head_len;	      /* bytes in head: min(len, FRAME_HEAD) */
+	uint32_t len;	   /* bytes of the Ethernet frame as received, without FCS */
+	uint16_t head_len; /* bytes in head: min(len, FRAME_HEAD) */
 	uint16_t n_tail;
 	struct iovec *tail; /* bytes [head_len, len) of the frame, in the sender's memory */
 	enum drop fault;    /* set by the port that took it: not to be looked at, only counted */
+	/* As a guest's ring has them, one behind the other: the usual frame is one copy each way. */
+	struct virtio_net_hdr_v1 hdr; /* checked by offload_check() before anything uses it */
 	uint8_t head[FRAME_HEAD];
 };
+_Static_assert(offsetof(struct frame, head) ==
+		       offsetof(struct frame, hdr) + sizeof(struct virtio_net_hdr_v1),
+	       "the head stands behind the header");
+
+/*
+ * Bytes of the longest frame that comes of this one: of its segments, if it is
+ * to be segmented. offload_check() has made sure of the numbers.
+ */
+static inline uint32_t frame_wire_len(const struct frame *frame)
+{
+	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		return frame->len;
+	return (uint32_t)le16toh(frame->hdr.hdr_len) + le16toh(frame->hdr.gso_size);
+}
 
 /* The Ethernet header and at most one VLAN tag, as numbers. */
 struct frame_l2 {
@@ -78,6 +95,9 @@ struct frame_ip {
 	uint16_t l4;   /* not beyond the snapshot's end, but perhaps at it */
 	bool fragment; /* one of several */
 	bool first;    /* holds the beginning of the packet: l4 is a transport header */
+	uint16_t part; /* where that begins which fragments are parts of; l4 but for IPv6 */
+	uint16_t part_offset; /* bytes of the packet before this part */
+	uint32_t part_id;     /* what all fragments of the packet have (RFC 791, RFC 8200, 4.5) */
 };
 
 /*
@@ -86,6 +106,10 @@ struct frame_ip {
  * snapshot; @ret_ip is untouched then.
  */
 bool frame_parse_ip(const struct frame *frame, const struct frame_l2 *l2, struct frame_ip *ret_ip);
+
+/* The same for a header of IP @version (4 or 6) at @l3: one inside of an ICMP error. */
+bool frame_parse_ip_at(const struct frame *frame, unsigned version, uint16_t l3,
+		       struct frame_ip *ret_ip);
 
 /* Big-endian numbers of the snapshot; the bytes must lie inside of it. */
 static inline uint16_t frame_load16(const struct frame *frame, unsigned at)

@@ -96,7 +96,7 @@ static unsigned tso_header_size(const struct frame *frame, const struct frame_l2
 enum drop offload_check(struct frame *frame, const struct frame_l2 *l2)
 {
 	const struct virtio_net_hdr_v1 claim = frame->hdr;
-	struct virtio_net_hdr_v1 hdr = {0};
+	struct virtio_net_hdr_v1 hdr = OFFLOAD_NONE;
 	unsigned gso_type = claim.gso_type & ~(unsigned)VIRTIO_NET_HDR_GSO_ECN;
 	unsigned start = le16toh(claim.csum_start);
 	unsigned field = start + le16toh(claim.csum_offset);

@@ -8,6 +8,8 @@
 #ifndef SWITCH_OFFLOAD_H
 #define SWITCH_OFFLOAD_H
 
+#include <endian.h>
+
 #include "switch/frame.h"
 #include "switch/port.h"
 
@@ -15,12 +17,21 @@ enum {
 	OFFLOAD_MSS_MIN = 48, /* smallest gso_size: bounds the segments of one frame to 1366 */
 };
 
+/* The header of a frame that asks for nothing: in one buffer, for all that is known so far. */
+#define OFFLOAD_NONE ((struct virtio_net_hdr_v1){.num_buffers = htole16(1)})
+
+/* Does @hdr ask for anything? If not, its other members mean nothing (virtio 1.3, 5.1.6.2). */
+static inline bool offload_is_asked(const struct virtio_net_hdr_v1 *hdr)
+{
+	return hdr->flags || hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+}
+
 /*
  * Check and normalise frame->hdr: DROP_NONE, or DROP_BAD_OFFLOAD. After it,
  * NEEDS_CSUM means a start and an offset inside the frame, gso_type is NONE,
  * TCPV4 or TCPV6 (perhaps with ECN) with a hdr_len and a gso_size that fit (a
  * frame of one segment is none), DATA_VALID and unknown flags are cleared, and
- * num_buffers is 0. @l2 may be tagged: all offsets count from the first byte of
+ * num_buffers is 1. @l2 may be tagged: all offsets count from the first byte of
  * the frame as it was received. Whether the sender negotiated the offload is for
  * its port to know and to check.
  *

@@ -6,6 +6,11 @@
  * LIMIT_PORTS fixed places, so no burst can ask for more memory than there is,
  * and only the places of a burst's destinations are touched.
  *
+ * A burst is worked in stages: each frame is looked at once for what its header
+ * asks and for the key that stands for it, and the places where what was decided
+ * about that key may lie are fetched (flow.h); then all are decided, then all
+ * delivered. Frames without a key, or with a new one, go the long way.
+ *
  * The ledger (counters.h) is kept here and nowhere else. A frame has one fate:
  * delivered if at least one copy was, else dropped for the first reason that
  * was found; the copies are counted with their destinations.
@@ -17,11 +22,21 @@
 #include <string.h>
 
 #include "switch/deliver.h"
+#include "switch/flow.h"
+#include "switch/guard.h"
 #include "switch/offload.h"
+
+/* What stands for a frame between two stages. */
+struct asked {
+	bool keyed; /* the rest is set */
+	uint64_t hash;
+	struct flow_key key;
+};
 
 struct pipeline {
 	struct pipeline_options options;
 	struct deliver_scratch *scratch;
+	struct flow_table *flows;
 	struct burst burst;
 
 	/* the burst that runs */
@@ -30,34 +45,47 @@ struct pipeline {
 	struct port_ref in;
 	struct port_counters *row; /* of the sender */
 	clock_ms now;
-	uint32_t strip;			/* bit i: frame i loses the tag it came with */
+	bool deep;		/* more than the Ethernet header of the sender's frames is read */
+	uint64_t strip;		/* bit i: frame i loses the tag it came with */
+	uint64_t delivered;	/* bit i: somebody got frame i */
+	uint64_t replicated;	/* copies beyond the first, of all frames */
 	enum drop dropped[LIMIT_BURST]; /* why, as far as nobody got the frame */
-	uint32_t copies[LIMIT_BURST];	/* how many got the frame */
+	struct asked asked[LIMIT_BURST];
 	unsigned n_outputs;
 	uint16_t outputs[LIMIT_PORTS];		  /* ports whose share is not empty */
 	struct deliver_share shares[LIMIT_PORTS]; /* by port id; frames is 0 between bursts */
 };
-_Static_assert(LIMIT_BURST <= 32, "a burst fits the mask of a share");
+_Static_assert(LIMIT_BURST <= 64, "a burst fits the mask of a share");
 
 int pipeline_create(const struct pipeline_options *options, struct pipeline **ret_pipeline)
 {
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+	int error;
 
 	if (!pipeline)
 		return -ENOMEM;
 	pipeline->options = *options;
-	if (deliver_create(&pipeline->scratch)) {
-		free(pipeline);
-		return -ENOMEM;
-	}
+	error = deliver_create(&pipeline->scratch);
+	if (error)
+		goto free_pipeline;
+	error = flow_create(&pipeline->flows);
+	if (error)
+		goto destroy_scratch;
 	*ret_pipeline = pipeline;
 	return 0;
+
+destroy_scratch:
+	deliver_destroy(pipeline->scratch);
+free_pipeline:
+	free(pipeline);
+	return error;
 }
 
 void pipeline_destroy(struct pipeline *pipeline)
 {
 	if (!pipeline)
 		return;
+	flow_destroy(pipeline->flows);
 	deliver_destroy(pipeline->scratch);
 	free(pipeline);
 }
@@ -82,13 +110,18 @@ static struct port_counters *own_row(const struct pipeline *pipeline, struct por
 	return row;
 }
 
+static unsigned bits(uint64_t mask)
+{
+	return (unsigned)__builtin_popcountll(mask);
+}
+
 static void want(struct pipeline *pipeline, unsigned i, uint16_t port, uint16_t tag)
 {
 	struct deliver_share *share = &pipeline->shares[port];
 
 	if (!share->frames)
 		pipeline->outputs[pipeline->n_outputs++] = port;
-	share->frames |= 1u << i;
+	share->frames |= UINT64_C(1) << i;
 	share->tags[i] = tag;
 }
 
@@ -112,36 +145,57 @@ static enum drop check_offload(struct frame *frame)
 {
 	struct frame_l2 l2;
 
-	if (!frame->hdr.flags && frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE) {
-		/* nothing; the other members mean nothing then (virtio 1.3, 5.1.6.2) */
-		frame->hdr = (struct virtio_net_hdr_v1){0};
+	if (!offload_is_asked(&frame->hdr)) {
+		frame->hdr = OFFLOAD_NONE;
 		return DROP_NONE;
 	}
 	/* what cannot be parsed is decide()'s to refuse */
 	return frame_parse(frame, &l2) == DROP_NONE ? offload_check(frame, &l2) : DROP_NONE;
 }
 
-/* Decide about frame @i and note its outputs. Returns why it has none, or DROP_NONE. */
-static enum drop route(struct pipeline *pipeline, unsigned i)
+/* First stage for frame @i. Returns the reason to drop it already, or DROP_NONE. */
+static enum drop ask(struct pipeline *pipeline, const struct policy_port *port, unsigned i)
 {
 	struct frame *frame = &pipeline->burst.frames[i];
-	struct decision decision;
-	uint32_t cursor = 0;
-	uint16_t port, tag;
+	struct asked *asked = &pipeline->asked[i];
 	enum drop fault = frame->fault;
 
+	asked->keyed = false;
 	if (fault == DROP_NONE)
 		fault = check_offload(frame);
 	if (fault != DROP_NONE)
 		return fault;
+	if (!flow_key(frame, pipeline->in.id, pipeline->deep, &asked->key) ||
+	    guard_wants_look(port, frame))
+		return DROP_NONE;
+	asked->keyed = true;
+	asked->hash = flow_hash(pipeline->flows, &asked->key, pipeline->deep);
+	flow_prefetch(pipeline->flows, asked->hash);
+	return DROP_NONE;
+}
+
+/* Decide about frame @i and note its outputs. Returns why it has none, or DROP_NONE. */
+static enum drop route(struct pipeline *pipeline, unsigned i)
+{
+	const struct frame *frame = &pipeline->burst.frames[i];
+	const struct asked *asked = &pipeline->asked[i];
+	struct decision decision;
+	uint32_t cursor = 0;
+	uint16_t port, tag;
+
 	decide(pipeline->policy, pipeline->fdb, frame, pipeline->in, pipeline->now, &decision);
 	if (decision.learn)
 		learn(pipeline, &decision);
 	if (decision.strip)
-		pipeline->strip |= 1u << i;
+		pipeline->strip |= UINT64_C(1) << i;
 	switch (decision.fate) {
 	case FATE_DROP: return decision.drop;
-	case FATE_UNICAST: want(pipeline, i, decision.output, decision.tag); return DROP_NONE;
+	case FATE_UNICAST:
+		want(pipeline, i, decision.output, decision.tag);
+		if (asked->keyed)
+			flow_remember(pipeline->flows, pipeline->fdb, &asked->key, pipeline->deep,
+				      asked->hash, &decision, pipeline->now);
+		return DROP_NONE;
 	case FATE_FLOOD:
 		while (decide_flood_next(pipeline->policy, &decision, &cursor, &port, &tag))
 			want(pipeline, i, port, tag);
@@ -149,6 +203,25 @@ static enum drop route(struct pipeline *pipeline, unsigned i)
 		return DROP_NO_RECEIVER;
 	}
 	return DROP_NONE;
+}
+
+/* Send frame @i where frames of its key go. False: nobody knows yet, ask route(). */
+static bool route_as_before(struct pipeline *pipeline, unsigned i)
+{
+	const struct frame *frame = &pipeline->burst.frames[i];
+	const struct asked *asked = &pipeline->asked[i];
+	const struct flow *flow;
+
+	if (!asked->keyed)
+		return false;
+	flow = flow_find(pipeline->flows, &asked->key, pipeline->deep, asked->hash,
+			 frame_wire_len(frame), pipeline->now);
+	if (!flow)
+		return false;
+	if (flow_key_is_tagged(&asked->key))
+		pipeline->strip |= UINT64_C(1) << i;
+	want(pipeline, i, flow->output, flow->tag);
+	return true;
 }
 
 /* The port of @id that the policy speaks of, or NULL: no device, or one of an earlier port. */
@@ -166,28 +239,24 @@ static void settle_share(struct pipeline *pipeline, struct port_ref ref,
 			 const struct deliver_share *share, const struct deliver_result *result)
 {
 	struct port_counters *row = own_row(pipeline, ref);
-	unsigned sent = 0;
 
-	for (uint32_t left = share->frames; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctz(left);
+	for (uint64_t left = share->frames & ~result->went; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
 		enum drop missed = result->missed[i];
 
-		if (missed == DROP_NONE) {
-			sent++;
-			pipeline->copies[i]++;
-			continue;
-		}
 		counter_add(&row->missed[missed], 1);
 		atomic_store_explicit(&row->missed_last_ms[missed], pipeline->now,
 				      memory_order_relaxed);
 		if (pipeline->dropped[i] == DROP_NONE || pipeline->dropped[i] == DROP_NO_RECEIVER)
 			pipeline->dropped[i] = missed;
 	}
-	counter_add(&row->offered, (unsigned)__builtin_popcount(share->frames));
-	counter_add(&row->tx_frames, sent);
+	pipeline->replicated += bits(result->went & pipeline->delivered);
+	pipeline->delivered |= result->went;
+	counter_add(&row->offered, bits(share->frames));
+	counter_add(&row->tx_frames, bits(result->went));
 	counter_add(&row->tx_bytes, result->bytes);
 	if (result->completed)
-		counter_add(&row->segmented, (unsigned)__builtin_popcount(result->completed));
+		counter_add(&row->segmented, bits(result->completed));
 }
 
 static void deliver_all(struct pipeline *pipeline, uint32_t spread)
@@ -216,41 +285,48 @@ static void settle_burst(struct pipeline *pipeline)
 {
 	struct port_counters *row = pipeline->row;
 	const struct burst *burst = &pipeline->burst;
-	uint64_t bytes = 0, delivered = 0, replicated = 0;
+	uint64_t all = burst->count < 64 ? (UINT64_C(1) << burst->count) - 1 : UINT64_MAX;
+	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < burst->count; i++) {
-		enum drop reason = pipeline->dropped[i];
-
+	for (unsigned i = 0; i < burst->count; i++)
 		bytes += burst->frames[i].len;
-		if (pipeline->copies[i]) {
-			delivered++;
-			replicated += pipeline->copies[i] - 1;
-			continue;
-		}
+	for (uint64_t left = all & ~pipeline->delivered; left; left &= left - 1) {
+		enum drop reason = pipeline->dropped[__builtin_ctzll(left)];
+
 		counter_add(&row->dropped[reason], 1);
 		atomic_store_explicit(&row->dropped_last_ms[reason], pipeline->now,
 				      memory_order_relaxed);
 	}
 	counter_add(&row->rx_frames, burst->count);
 	counter_add(&row->rx_bytes, bytes);
-	counter_add(&row->delivered, delivered);
-	counter_add(&row->replicated, replicated);
+	counter_add(&row->delivered, bits(pipeline->delivered));
+	counter_add(&row->replicated, pipeline->replicated);
 }
 
 /* Decide about, deliver and count the frames that lie in the burst. */
 static void run_burst(struct pipeline *pipeline, const struct policy *policy, struct fdb *fdb,
 		      struct port_ref in, uint32_t spread, clock_ms now)
 {
+	static const struct policy_port nobody;
+	const struct policy_port *port = policy_port(policy, in);
+
+	if (!port)
+		port = &nobody;
 	pipeline->policy = policy;
 	pipeline->fdb = fdb;
 	pipeline->in = in;
 	pipeline->row = own_row(pipeline, in);
 	pipeline->now = now;
+	pipeline->deep = port->flags & POLICY_PORT_READS_FLOW;
 	pipeline->strip = 0;
-	for (unsigned i = 0; i < pipeline->burst.count; i++) {
-		pipeline->copies[i] = 0;
-		pipeline->dropped[i] = route(pipeline, i);
-	}
+	pipeline->delivered = 0;
+	pipeline->replicated = 0;
+	flow_begin(pipeline->flows, policy);
+	for (unsigned i = 0; i < pipeline->burst.count; i++)
+		pipeline->dropped[i] = ask(pipeline, port, i);
+	for (unsigned i = 0; i < pipeline->burst.count; i++)
+		if (pipeline->dropped[i] == DROP_NONE && !route_as_before(pipeline, i))
+			pipeline->dropped[i] = route(pipeline, i);
 	deliver_all(pipeline, spread);
 	settle_burst(pipeline);
 }

@@ -49,6 +49,22 @@ struct port_queue {
 	struct uring *ring; /* that worker's, NULL if there is none */
 };
 
+/* A frame on its way into a port. */
+struct port_put {
+	/* in private memory, num_buffers 1; the frame's first head_len bytes stand right behind it */
+	const struct virtio_net_hdr_v1 *hdr;
+	const struct iovec *tail; /* the rest of it, in the sender's memory */
+	uint32_t len;		  /* bytes of the whole frame */
+	uint16_t head_len;
+	uint16_t n_tail;
+	unsigned place; /* below LIMIT_BURST, names the frame; the segments of one share it */
+};
+
+static inline struct iovec port_put_head(const struct port_put *put)
+{
+	return (struct iovec){(void *)(put->hdr + 1), put->head_len};
+}
+
 /* How a port does, for those who watch it. */
 struct port_status {
 	bool up;	      /* frames flow */
@@ -71,19 +87,17 @@ struct port_ops {
 	 * or NULL: the port is down. @ring is the worker's (may be NULL); @spread
 	 * is the same for all frames of one source queue, to choose a queue by
 	 * without reordering a flow.
-	 * put takes a frame of @len bytes (@n_src pieces, in the sender's memory)
-	 * with @hdr, which fits what the port accepts: DROP_NONE, or why not.
-	 * @place, below LIMIT_BURST, names the frame; the segments of one share
-	 * it. end may report late what became of a frame: it stores the reason
-	 * at ret_failed[place], and touches no other place.
-	 * The header belongs to the caller again after put. The pieces stay
-	 * readable until end, but only of a port that accepts everything: what is
-	 * completed in software lies where the next frame will.
+	 * put takes @n frames, LIMIT_BURST at most, in their order, with headers
+	 * that fit what the port accepts. What became of a frame put or end tells:
+	 * each stores the reason why one did not go at ret_missed[place], and
+	 * touches no other place.
+	 * Header, head and tail stay readable until end, but only of a port that
+	 * accepts everything: what is completed in software lies where the next
+	 * frame will.
 	 */
 	void *(*begin)(struct port *port, struct uring *ring, uint32_t spread);
-	enum drop (*put)(void *sink, unsigned place, const struct virtio_net_hdr_v1 *hdr,
-			 const struct iovec *src, unsigned n_src, uint32_t len);
-	void (*end)(void *sink, enum drop *ret_failed);
+	void (*put)(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed);
+	void (*end)(void *sink, enum drop *ret_missed);
 
 	/* worker: before sleeping; true: frames are there already. And after waking. */
 	bool (*arm)(struct port_queue *queue);

@@ -121,16 +121,19 @@ static void *begin(struct port *base, struct uring *ring, uint32_t spread)
 	return ring;
 }
 
-static enum drop put(void *sink, unsigned place, const struct virtio_net_hdr_v1 *hdr,
-		     const struct iovec *src, unsigned n_src, uint32_t len)
+static void put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
 {
-	uring_put(sink, place, hdr, HEADER, src, n_src);
-	return DROP_NONE;
+	for (unsigned i = 0; i < n; i++) {
+		struct iovec head = port_put_head(&puts[i]);
+
+		uring_put(sink, puts[i].place, puts[i].hdr, HEADER, &head, puts[i].tail,
+			  puts[i].n_tail);
+	}
 }
 
-static void end(void *sink, enum drop *ret_failed)
+static void end(void *sink, enum drop *ret_missed)
 {
-	uring_end(sink, ret_failed);
+	uring_end(sink, ret_missed);
 }
 
 static bool arm(struct port_queue *queue)

@@ -107,21 +107,36 @@ static void *begin(struct port *base, struct uring *ring, uint32_t spread)
 	return queue;
 }
 
-static enum drop put(void *sink, unsigned place, const struct virtio_net_hdr_v1 *hdr,
-		     const struct iovec *src, unsigned n_src, uint32_t len)
+static enum drop missed(int error)
 {
-	struct vhost_put frame = {.hdr = hdr, .src = src, .n_src = (uint16_t)n_src, .len = len};
-
-	vhost_queue_put(sink, &frame, 1);
-	switch (frame.error) {
-	case 0: return DROP_NONE;
+	switch (error) {
 	case -ENOBUFS: return DROP_RING_FULL;
 	case -EMSGSIZE: return DROP_BUFFER_SMALL;
 	default: return DROP_RING_BROKEN;
 	}
 }
 
-static void end(void *sink, enum drop *ret_failed)
+static void put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct iovec pieces[LIMIT_FRAME_PIECES + 1];
+		struct vhost_put one = {
+			.hdr = puts[i].hdr,
+			.src = pieces,
+			.len = puts[i].len,
+			.n_src = (uint16_t)(puts[i].n_tail + 1),
+		};
+
+		pieces[0] = port_put_head(&puts[i]);
+		for (unsigned k = 0; k < puts[i].n_tail; k++)
+			pieces[k + 1] = puts[i].tail[k];
+		vhost_queue_put(sink, &one, 1);
+		if (one.error)
+			ret_missed[puts[i].place] = missed(one.error);
+	}
+}
+
+static void end(void *sink, enum drop *ret_missed)
 {
 	vhost_queue_end(sink);
 }

@@ -60,12 +60,12 @@ struct uring {
 	bool is_socket;
 	unsigned n_put; /* prepared, not yet submitted */
 	unsigned n_pieces;
-	uint32_t failed; /* bit mask of places */
+	uint64_t failed; /* bit mask of places */
 	struct msghdr outgoing[ENTRIES];
 	uint8_t headers[ENTRIES][URING_HEADER_MAX];
 	struct iovec pieces[PIECES];
 };
-_Static_assert(LIMIT_BURST <= 32, "a burst's places fit a mask");
+_Static_assert(LIMIT_BURST <= 64, "a burst's places fit a mask");
 
 static uint64_t tag_of(enum about about, unsigned number)
 {
@@ -200,7 +200,7 @@ static void complete(struct uring *ring, const struct io_uring_cqe *cqe)
 		return;
 	case ABOUT_PUT:
 		if (cqe->res < 0)
-			ring->failed |= 1u << number;
+			ring->failed |= UINT64_C(1) << number;
 		ring->pending--;
 		return;
 	}
@@ -398,13 +398,13 @@ static void write_out(struct uring *ring)
 }
 
 void uring_put(struct uring *ring, unsigned place, const void *header, uint32_t header_len,
-	       const struct iovec *src, unsigned n_src)
+	       const struct iovec *head, const struct iovec *tail, unsigned n_tail)
 {
 	struct io_uring_sqe *sqe;
 	struct iovec *pieces;
 	unsigned n = ring->n_put;
 
-	if (n == ENTRIES || ring->n_pieces + n_src + 1 > PIECES) {
+	if (n == ENTRIES || ring->n_pieces + n_tail + 2 > PIECES) {
 		write_out(ring);
 		n = 0;
 	}
@@ -412,18 +412,19 @@ void uring_put(struct uring *ring, unsigned place, const void *header, uint32_t 
 	pieces = ring->pieces + ring->n_pieces;
 	memcpy(ring->headers[n], header, header_len);
 	pieces[0] = (struct iovec){ring->headers[n], header_len};
-	memcpy(pieces + 1, src, n_src * sizeof(*src));
+	pieces[1] = *head;
+	memcpy(pieces + 2, tail, n_tail * sizeof(*tail));
 	if (ring->is_socket) {
-		ring->outgoing[n] = (struct msghdr){.msg_iov = pieces, .msg_iovlen = n_src + 1};
+		ring->outgoing[n] = (struct msghdr){.msg_iov = pieces, .msg_iovlen = n_tail + 2};
 		io_uring_prep_sendmsg(sqe, (int)ring->slot, &ring->outgoing[n],
 				      MSG_DONTWAIT | MSG_NOSIGNAL);
 	} else {
-		io_uring_prep_writev(sqe, (int)ring->slot, pieces, n_src + 1, 0);
+		io_uring_prep_writev(sqe, (int)ring->slot, pieces, n_tail + 2, 0);
 		sqe->rw_flags = ring->nowait ? RWF_NOWAIT : 0;
 	}
 	finish(sqe, tag_of(ABOUT_PUT, place));
 	ring->n_put = n + 1;
-	ring->n_pieces += n_src + 1;
+	ring->n_pieces += n_tail + 2;
 }
 
 void uring_end(struct uring *ring, enum drop *ret_failed)

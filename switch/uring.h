@@ -77,7 +77,7 @@ unsigned uring_take_socket(struct uring *ring, unsigned slot, struct uring_taken
  */
 void uring_begin(struct uring *ring, unsigned slot, bool is_socket);
 void uring_put(struct uring *ring, unsigned place, const void *header, uint32_t header_len,
-	       const struct iovec *src, unsigned n_src);
+	       const struct iovec *head, const struct iovec *tail, unsigned n_tail);
 void uring_end(struct uring *ring, enum drop *ret_failed);
 
 /* All rings of the data plane; a file has the same slot in each. */

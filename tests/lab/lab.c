@@ -74,38 +74,48 @@ static void *begin(struct port *port, struct uring *ring, uint32_t spread)
 	return device->down ? NULL : device;
 }
 
-static enum drop put(void *sink, unsigned place, const struct virtio_net_hdr_v1 *hdr,
-		     const struct iovec *src, unsigned n_src, uint32_t len)
+static void keep(struct lab_port *device, const struct port_put *put)
 {
-	struct lab_port *device = sink;
 	struct lab_frame *frame = &device->received[device->n_received];
-	uint32_t at = 0;
+	uint32_t at = put->head_len;
 
-	demand(place < LIMIT_BURST);
-	if (device->room == 0)
-		return DROP_RING_FULL;
+	demand(put->place < LIMIT_BURST);
 	demand(device->n_received < LAB_RECEIVED);
-	device->room--;
-	*frame = (struct lab_frame){.hdr = *hdr, .len = len, .bytes = malloc(len)};
+	demand(put->head_len <= put->len);
+	*frame = (struct lab_frame){.hdr = *put->hdr, .len = put->len, .bytes = malloc(put->len)};
 	demand(frame->bytes);
-	for (unsigned i = 0; i < n_src; i++) {
-		demand(src[i].iov_len <= len - at);
-		memcpy(frame->bytes + at, src[i].iov_base, src[i].iov_len);
-		at += (uint32_t)src[i].iov_len;
+	memcpy(frame->bytes, put->hdr + 1, put->head_len);
+	for (unsigned i = 0; i < put->n_tail; i++) {
+		demand(put->tail[i].iov_len <= put->len - at);
+		memcpy(frame->bytes + at, put->tail[i].iov_base, put->tail[i].iov_len);
+		at += (uint32_t)put->tail[i].iov_len;
 	}
-	demand(at == len);
-	device->places[device->n_received++] = place;
+	demand(at == put->len);
+	device->places[device->n_received++] = put->place;
 	device->n_put++;
-	return DROP_NONE;
 }
 
-static void end(void *sink, enum drop *ret_failed)
+static void put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
+{
+	struct lab_port *device = sink;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (device->room == 0) {
+			ret_missed[puts[i].place] = DROP_RING_FULL;
+			continue;
+		}
+		device->room--;
+		keep(device, &puts[i]);
+	}
+}
+
+static void end(void *sink, enum drop *ret_missed)
 {
 	struct lab_port *device = sink;
 
 	for (; device->fails_late && device->n_put; device->n_put--) {
 		device->n_received--;
-		ret_failed[device->places[device->n_received]] = DROP_DEVICE_ERROR;
+		ret_missed[device->places[device->n_received]] = DROP_DEVICE_ERROR;
 		free(device->received[device->n_received].bytes);
 	}
 }

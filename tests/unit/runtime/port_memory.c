@@ -3,6 +3,7 @@
  */
 #include "tests/unit/runtime/port_memory.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "tests/lib/check.h"
@@ -38,39 +39,50 @@ static void *begin(struct port *base, struct uring *ring, uint32_t spread)
 	return port;
 }
 
-static enum drop put(void *sink, unsigned place, const struct virtio_net_hdr_v1 *hdr,
-		     const struct iovec *src, unsigned n_src, uint32_t len)
+static void keep(struct memory_port *port, const struct port_put *put)
 {
-	struct memory_port *port = sink;
 	struct memory_seen *seen = &port->seen[port->n_seen];
-	uint32_t at = 0;
+	const uint8_t *head = (const uint8_t *)(put->hdr + 1);
+	uint32_t at = put->head_len;
 
-	check(port->open, "put without begin");
-	if (port->room == 0)
-		return DROP_RING_FULL;
-	port->room--;
 	check(port->n_seen < MEMORY_SEEN, "no test puts so many");
 	port->n_seen++;
-	seen->place = place;
-	seen->hdr = *hdr;
-	seen->len = len;
-	seen->first = src[0].iov_base;
-	seen->last = src[n_src - 1].iov_base;
-	for (unsigned i = 0; i < n_src; at += (uint32_t)src[i++].iov_len)
-		if (at + src[i].iov_len <= MEMORY_FRAME)
-			memcpy(seen->bytes + at, src[i].iov_base, src[i].iov_len);
-	check(at == len, "pieces of %u bytes, %u announced", at, len);
-	return DROP_NONE;
+	check(put->hdr->num_buffers == htole16(1), "%u buffers", put->hdr->num_buffers);
+	seen->place = put->place;
+	seen->hdr = *put->hdr;
+	seen->len = put->len;
+	seen->first = head;
+	seen->last = put->n_tail ? put->tail[put->n_tail - 1].iov_base : head;
+	memcpy(seen->bytes, head, put->head_len);
+	for (unsigned i = 0; i < put->n_tail; at += (uint32_t)put->tail[i++].iov_len)
+		if (at + put->tail[i].iov_len <= MEMORY_FRAME)
+			memcpy(seen->bytes + at, put->tail[i].iov_base, put->tail[i].iov_len);
+	check(at == put->len, "pieces of %u bytes, %u announced", at, put->len);
 }
 
-static void end(void *sink, enum drop *ret_failed)
+static void put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
+{
+	struct memory_port *port = sink;
+
+	check(port->open, "put without begin");
+	for (unsigned i = 0; i < n; i++) {
+		if (port->room == 0) {
+			ret_missed[puts[i].place] = DROP_RING_FULL;
+			continue;
+		}
+		port->room--;
+		keep(port, &puts[i]);
+	}
+}
+
+static void end(void *sink, enum drop *ret_missed)
 {
 	struct memory_port *port = sink;
 
 	check(port->open, "end without begin");
 	for (unsigned i = 0; i < port->n_seen; i++)
 		if (port->fails_late >> port->seen[i].place & 1)
-			ret_failed[port->seen[i].place] = DROP_DEVICE_ERROR;
+			ret_missed[port->seen[i].place] = DROP_DEVICE_ERROR;
 	port->open = false;
 	port->ends++;
 	n_open--;

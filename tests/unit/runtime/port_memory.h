@@ -38,7 +38,7 @@ struct memory_port {
 
 	bool down;	     /* begin says so */
 	unsigned room;	     /* puts until DROP_RING_FULL */
-	uint32_t fails_late; /* places that end reports as DROP_DEVICE_ERROR */
+	uint64_t fails_late; /* places that end reports as DROP_DEVICE_ERROR */
 };
 
 /* An empty port that accepts everything, in its slot of @table. */

@@ -186,7 +186,7 @@ static void what_is_written_arrives_from_all_its_pieces(void **state)
 	slot = add(ends[1]);
 	uring_begin(ring, slot, false);
 	for (unsigned place = 0; place < LIMIT_BURST / 4; place++)
-		uring_put(ring, place, "head", 4, pieces, 3);
+		uring_put(ring, place, "head", 4, pieces, pieces + 1, 2);
 	uring_end(ring, failed);
 	for (unsigned place = 0; place < LIMIT_BURST / 4; place++) {
 		assert_int_equal(failed[place], DROP_NONE);
@@ -203,7 +203,7 @@ static void what_is_written_arrives_from_all_its_pieces(void **state)
 	/* and a burst that does not fit is told, frame by frame */
 	close(ends[0]);
 	uring_begin(ring, slot, false);
-	uring_put(ring, 5, "head", 4, pieces, 3);
+	uring_put(ring, 5, "head", 4, pieces, pieces + 1, 2);
 	uring_end(ring, failed);
 	assert_int_equal(failed[5], DROP_DEVICE_ERROR);
 	assert_int_equal(failed[4], DROP_NONE);
@@ -225,7 +225,7 @@ static void sockets_write_and_read(void **state)
 	to = add(ends[1]);
 	uring_begin(ring, from, true);
 	for (unsigned place = 0; place < 8; place++)
-		uring_put(ring, place, "head", 4, &piece, 1);
+		uring_put(ring, place, "head", 4, &piece, NULL, 0);
 	uring_end(ring, failed);
 	for (unsigned seen = 0; seen < 8;) {
 		unsigned n;

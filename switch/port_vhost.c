@@ -60,14 +60,13 @@ static void take(struct port_queue *queue, struct burst *burst)
 	struct vhost_frame taken[LIMIT_BURST];
 
 	for (unsigned i = 0; i < LIMIT_BURST; i++)
-		taken[i].head = burst->frames[i].head;
+		taken[i].hdr = &burst->frames[i].hdr;
 	burst->count =
 		vhost_queue_take(port->transmit[queue->index], taken, LIMIT_BURST, FRAME_HEAD,
 				 burst->pool, sizeof(burst->pool) / sizeof(burst->pool[0]));
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct frame *frame = &burst->frames[i];
 
-		frame->hdr = taken[i].hdr;
 		frame->len = taken[i].len;
 		frame->head_len = taken[i].head_len;
 		frame->n_tail = taken[i].n_tail;
@@ -118,21 +117,24 @@ static enum drop missed(int error)
 
 static void put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
 {
-	for (unsigned i = 0; i < n; i++) {
-		struct iovec pieces[LIMIT_FRAME_PIECES + 1];
-		struct vhost_put one = {
-			.hdr = puts[i].hdr,
-			.src = pieces,
-			.len = puts[i].len,
-			.n_src = (uint16_t)(puts[i].n_tail + 1),
-		};
+	struct vhost_put batch[LIMIT_BURST];
 
-		pieces[0] = port_put_head(&puts[i]);
-		for (unsigned k = 0; k < puts[i].n_tail; k++)
-			pieces[k + 1] = puts[i].tail[k];
-		vhost_queue_put(sink, &one, 1);
-		if (one.error)
-			ret_missed[puts[i].place] = missed(one.error);
+	for (unsigned done = 0; done < n; done += LIMIT_BURST) {
+		unsigned count = n - done < LIMIT_BURST ? n - done : LIMIT_BURST;
+		const struct port_put *from = puts + done;
+
+		for (unsigned i = 0; i < count; i++)
+			batch[i] = (struct vhost_put){
+				.hdr = from[i].hdr,
+				.tail = from[i].tail,
+				.len = from[i].len,
+				.head_len = from[i].head_len,
+				.n_tail = from[i].n_tail,
+			};
+		vhost_queue_put(sink, batch, count);
+		for (unsigned i = 0; i < count; i++)
+			if (batch[i].error)
+				ret_missed[from[i].place] = missed(batch[i].error);
 	}
 }
 

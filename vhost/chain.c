@@ -28,9 +28,16 @@ static enum chain_fault chain_add(const struct ring *ring, unsigned *hint, struc
 	return CHAIN_OK;
 }
 
+/* Descriptors that follow each other: the ring's, or an indirect table. */
+struct table {
+	const struct guest_desc *descs;
+	unsigned size;
+	bool indirect;
+};
+
 /* The table that @desc points to: whole, in one piece, no longer than the queue (2.7.5.3.1). */
-static enum chain_fault chain_table(const struct ring *ring, unsigned *hint, struct desc desc,
-				    const struct guest_desc **ret_table, unsigned *ret_size)
+static enum chain_fault table_find(const struct ring *ring, unsigned *hint, struct desc desc,
+				   struct table *ret_table)
 {
 	uint64_t there;
 
@@ -41,44 +48,105 @@ static enum chain_fault chain_table(const struct ring *ring, unsigned *hint, str
 	uint8_t *host = memory_translate(ring->memory, hint, desc.addr, &there);
 	if (!host || there < desc.len)
 		return CHAIN_ADDRESS;
-	*ret_table = (const struct guest_desc *)host;
-	*ret_size = desc.len / (unsigned)sizeof(struct guest_desc);
+	*ret_table = (struct table){
+		.descs = (const struct guest_desc *)host,
+		.size = desc.len / (unsigned)sizeof(struct guest_desc),
+		.indirect = true,
+	};
 	return CHAIN_OK;
 }
 
-enum chain_fault chain_read(const struct ring *ring, unsigned *hint, struct desc first,
-			    unsigned flags, struct iovec *pieces, struct chain *ret_chain)
+static struct desc table_load(const struct ring *ring, const struct table *table, unsigned place)
 {
-	const struct guest_desc *table = ring->desc;
-	unsigned size = ring->size;
-	unsigned steps = 0; /* in this table: a chain that is longer than its table loops */
-	bool indirect = false;
-	struct desc desc = first;
-	struct chain chain = {0};
+	const struct guest_desc *desc = &table->descs[place];
 
-	for (;;) {
-		if (desc.flags & DESC_INDIRECT) {
-			if (indirect)
-				return CHAIN_MALFORMED; /* nested (2.7.5.3.1) */
-			indirect = true;
-			enum chain_fault fault = chain_table(ring, hint, desc, &table, &size);
-			if (fault)
-				return fault;
-			steps = 0;
-			desc = desc_load(&table[0]);
-			continue;
-		}
-		if ((desc.flags & DESC_WRITE) != flags)
-			return CHAIN_MALFORMED;
-		enum chain_fault fault = chain_add(ring, hint, desc, pieces, &chain);
+	return ring->packed ? packed_desc(guest_load64(&desc->addr), guest_load64(&desc->rest))
+			    : desc_load(desc);
+}
+
+/* Is @desc, at @place, the last one? In an indirect table of a packed ring NEXT says nothing (2.8.7). */
+static bool table_ends(const struct ring *ring, const struct table *table, struct desc desc,
+		       unsigned place)
+{
+	if (ring->packed && table->indirect)
+		return place + 1 == table->size;
+	return !(desc.flags & DESC_NEXT);
+}
+
+/* The place after that of @desc; not below table->size: there is none. */
+static unsigned table_next(const struct ring *ring, const struct table *table, struct desc desc,
+			   unsigned place)
+{
+	if (!ring->packed)
+		return desc.next;
+	return place + 1 == table->size ? 0 : place + 1;
+}
+
+/* What a chain is read with. */
+struct walk {
+	const struct ring *ring;
+	unsigned *hint;
+	unsigned flags;
+	struct iovec *pieces;
+	struct chain chain;
+};
+
+static enum chain_fault walk_table(struct walk *walk, const struct table *table, struct desc desc,
+				   unsigned place);
+
+/* Take what @desc stands for. */
+static enum chain_fault walk_desc(struct walk *walk, const struct table *table, struct desc desc)
+{
+	/* In an indirect table of a packed ring WRITE alone means something (2.8.7). */
+	if ((desc.flags & DESC_INDIRECT) && !(walk->ring->packed && table->indirect)) {
+		struct table inner;
+
+		if (table->indirect)
+			return CHAIN_MALFORMED; /* nested (2.7.5.3.1) */
+		enum chain_fault fault = table_find(walk->ring, walk->hint, desc, &inner);
 		if (fault)
 			return fault;
-		if (!(desc.flags & DESC_NEXT))
-			break;
-		if (++steps == size || steps == VHOST_CHAIN_PIECES_MAX || desc.next >= size)
-			return CHAIN_MALFORMED;
-		desc = desc_load(&table[desc.next]);
+		return walk_table(walk, &inner, table_load(walk->ring, &inner, 0), 0);
 	}
-	*ret_chain = chain;
-	return CHAIN_OK;
+	if ((desc.flags & DESC_WRITE) != walk->flags)
+		return CHAIN_MALFORMED;
+	return chain_add(walk->ring, walk->hint, desc, walk->pieces, &walk->chain);
+}
+
+static enum chain_fault walk_table(struct walk *walk, const struct table *table, struct desc desc,
+				   unsigned place)
+{
+	/* A malformed chain of a packed ring is followed to its end: the next one begins there. */
+	bool whole = walk->ring->packed && !table->indirect;
+	enum chain_fault fault = CHAIN_OK;
+
+	/* A chain that is longer than its table loops. */
+	for (unsigned steps = 1;; steps++) {
+		if (!fault)
+			fault = walk_desc(walk, table, desc);
+		if (whole) {
+			walk->chain.slots = steps;
+			walk->chain.id = desc.next;
+		} else if (fault) {
+			return fault;
+		}
+		if (table_ends(walk->ring, table, desc, place))
+			return fault;
+		place = table_next(walk->ring, table, desc, place);
+		if (steps == table->size || steps == VHOST_CHAIN_PIECES_MAX || place >= table->size)
+			return whole ? CHAIN_ENDLESS : CHAIN_MALFORMED;
+		desc = table_load(walk->ring, table, place);
+	}
+}
+
+enum chain_fault chain_read(const struct ring *ring, unsigned *hint, struct desc first,
+			    unsigned place, unsigned flags, struct iovec *pieces,
+			    struct chain *ret_chain)
+{
+	const struct table table = {ring->desc, ring->size, false};
+	struct walk walk = {.ring = ring, .hint = hint, .flags = flags, .pieces = pieces};
+	enum chain_fault fault = walk_table(&walk, &table, first, place);
+
+	*ret_chain = walk.chain;
+	return fault;
 }

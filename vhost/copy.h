@@ -102,4 +102,21 @@ static inline void copy_bytes(void *to, const void *from, size_t len)
 		copy_to_16(to, from, len);
 }
 
+/* The same where the two cannot be the same memory: one of them is private. */
+static inline void copy_apart(void *to, const void *from, size_t len)
+{
+	uint8_t *at = to;
+	const uint8_t *source = from;
+
+	/* Whole lines, and a last one that ends where the bytes do. */
+	if (len > 128) {
+		for (size_t done = 0; done < len - 64; done += 64)
+			copy_to_64(at + done, source + done, 64);
+		at += len - 64;
+		source += len - 64;
+		len = 64;
+	}
+	copy_bytes(at, source, len);
+}
+
 #endif

@@ -67,9 +67,12 @@ int request_serve(struct vhost_device *device) __attribute__((warn_unused_result
 /* The queue @index, which may be new; NULL with a sentence if there can be none. */
 struct vhost_queue *vring_get(struct vhost_device *device, uint64_t index);
 
+/* Can a ring of the layout that was negotiated have @size entries? */
+bool vring_is_size(const struct vhost_device *device, uint32_t size);
+
 /* Would the ring of @addr, with @size entries, lie in the memory that there is? */
 bool vring_fits(const struct vhost_device *device, const struct proto_vring_addr *addr,
-		unsigned size);
+		uint16_t size);
 
 /*
  * Make each ring run, or not, as asked and possible. When this returns, no worker

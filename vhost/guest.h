@@ -28,6 +28,11 @@ struct guest64 {
 	guest_raw64 raw;
 };
 
+/* Eight bytes where they belong: one access, one instant. */
+struct guest_word {
+	uint64_t raw;
+};
+
 static inline uint16_t guest_load16(const struct guest16 *word)
 {
 	return le16toh(__atomic_load_n(&word->raw, __ATOMIC_RELAXED));
@@ -44,6 +49,17 @@ static inline uint64_t guest_load64(const struct guest64 *word)
 	return le64toh(*(const volatile guest_raw64 *)&word->raw);
 }
 
+static inline uint32_t guest_load32(const struct guest32 *word)
+{
+	return le32toh(__atomic_load_n(&word->raw, __ATOMIC_RELAXED));
+}
+
+/* As guest_load16_acquire(): all eight bytes are of the same instant. */
+static inline uint64_t guest_load_word_acquire(const struct guest_word *word)
+{
+	return le64toh(__atomic_load_n(&word->raw, __ATOMIC_ACQUIRE));
+}
+
 static inline void guest_store16(struct guest16 *word, uint16_t value)
 {
 	__atomic_store_n(&word->raw, htole16(value), __ATOMIC_RELAXED);
@@ -58,6 +74,17 @@ static inline void guest_store16_release(struct guest16 *word, uint16_t value)
 static inline void guest_store32(struct guest32 *word, uint32_t value)
 {
 	__atomic_store_n(&word->raw, htole32(value), __ATOMIC_RELAXED);
+}
+
+static inline void guest_store_word(struct guest_word *word, uint64_t value)
+{
+	__atomic_store_n(&word->raw, htole64(value), __ATOMIC_RELAXED);
+}
+
+/* As guest_store16_release(). */
+static inline void guest_store_word_release(struct guest_word *word, uint64_t value)
+{
+	__atomic_store_n(&word->raw, htole64(value), __ATOMIC_RELEASE);
 }
 
 /*

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "vhost/event.h"
-#include "vhost/split.h"
+#include "vhost/layout.h"
 
 struct vhost_queue *queue_create(unsigned index)
 {
@@ -34,25 +34,32 @@ void queue_destroy(struct vhost_queue *queue)
 	free(queue);
 }
 
-bool queue_resume(struct vhost_queue *queue, const struct ring *ring)
+/* Where a split ring stands: at its used index, if that can be. */
+static uint16_t split_resume(const struct ring *ring, uint16_t base)
 {
 	uint16_t used = guest_load16(&ring->used->idx);
-	uint16_t avail = guest_load16_acquire(&ring->avail->idx);
-	uint16_t at = split_is_possible(ring, avail, used) ? used : queue->ask.base;
+
+	return split_is_possible(ring, guest_load16_acquire(&ring->avail->idx), used) ? used : base;
+}
+
+bool queue_resume(struct vhost_queue *queue, const struct ring *ring)
+{
+	uint16_t at = ring->packed ? packed_resume(ring, queue->ask.base)
+				   : split_resume(ring, queue->ask.base);
 
 	queue->next_avail = at;
-	queue->avail_seen = at;
 	queue->next_used = at;
 	queue->published = at;
+	queue->avail_seen = at;
 	queue->hint = 0;
 	queue->called = false;
 	queue->dirty.n = 0;
 	atomic_store_explicit(&queue->broken, false, memory_order_relaxed);
-	if (!split_is_possible(ring, avail, at)) {
-		queue_break(queue, ring);
+	if (ring->packed)
+		return true;
+	if (split_waiting(queue, ring) == 0 && queue_is_broken(queue))
 		return false;
-	}
-	if (at != used)
+	if (guest_load16(&ring->used->idx) != at)
 		split_show(queue, ring);
 	return true;
 }
@@ -107,14 +114,20 @@ bool vhost_queue_arm(struct vhost_queue *queue)
 {
 	const struct ring *ring = queue_ring(queue);
 
-	return ring && !queue_is_broken(queue) && split_arm(queue, ring);
+	if (!ring || queue_is_broken(queue))
+		return false;
+	return ring->packed ? packed_arm(queue, ring) : split_arm(queue, ring);
 }
 
 void vhost_queue_disarm(struct vhost_queue *queue)
 {
 	const struct ring *ring = queue_ring(queue);
 
-	if (ring && !queue_is_broken(queue))
+	if (!ring || queue_is_broken(queue))
+		return;
+	if (ring->packed)
+		packed_disarm(queue, ring);
+	else
 		split_disarm(queue, ring);
 }
 
@@ -122,6 +135,7 @@ bool vhost_queue_pending(const struct vhost_queue *queue)
 {
 	const struct ring *ring = queue_ring(queue);
 
-	return ring && !queue_is_broken(queue) &&
-	       guest_load16(&ring->avail->idx) != queue->next_avail;
+	if (!ring || queue_is_broken(queue))
+		return false;
+	return ring->packed ? packed_pending(queue, ring) : split_pending(queue, ring);
 }

@@ -9,7 +9,8 @@
  * belongs to whoever works the queue; the control thread reads it when the queue
  * was stopped and the workers passed a quiescent point.
  *
- * How a ring is laid out, split.h knows; what a frame is, transmit.c and receive.c.
+ * How a ring is laid out, split.h and packed.h know; what is the same for both,
+ * layout.h; what a frame is, transmit.c and receive.c.
  */
 #ifndef VHOST_QUEUE_H
 #define VHOST_QUEUE_H
@@ -30,11 +31,18 @@ enum {
 };
 _Static_assert(QUEUE_HEADER == sizeof(struct virtio_net_hdr_v1), "the header is this long");
 
-/* A descriptor of the guest's (virtio 1.3, 2.7.5); desc_load() reads it. */
+/* A descriptor of the guest's (virtio 1.3, 2.7.5 and 2.8.13); desc_load() reads it. */
 struct guest_desc {
 	struct guest64 addr;
-	struct guest64 rest; /* len, flags, next */
+	struct guest64 rest; /* len, flags, next; in a packed ring len, id, flags */
 };
+
+/* The same as a place of a packed ring, which we write to as well. */
+struct guest_slot {
+	struct guest64 addr;
+	struct guest_word rest;
+};
+_Static_assert(sizeof(struct guest_slot) == sizeof(struct guest_desc), "the same bytes");
 
 struct guest_avail {
 	struct guest16 flags;
@@ -53,13 +61,25 @@ struct guest_used {
 
 struct ring {
 	const struct guest_desc *desc;
-	struct guest_avail *avail;
-	struct guest_used *used;
+	union {
+		struct { /* split */
+			struct guest_avail *avail;
+			struct guest_used *used;
+		};
+		struct { /* packed */
+			struct guest_slot *slots;
+			const struct guest32 *driver_event; /* what the guest wants to hear of */
+			struct guest32 *device_event;
+		};
+	};
 	const struct memory *memory;
 	const struct dirty_log *log; /* NULL while nobody wants to know */
-	uint64_t log_used;	     /* guest-physical address of the used ring */
+	uint64_t log_used;	     /* guest-physical address of the used ring or device event */
+	uint64_t log_desc;	     /* and of the descriptors */
 	uint64_t features;
-	uint16_t size; /* a power of two */
+	uint16_t size; /* of a split ring a power of two */
+	bool packed;
+	bool in_order;
 	bool event_idx;
 	bool indirect;
 	bool mergeable;
@@ -79,8 +99,8 @@ struct queue_ask {
 		QUEUE_ENABLED,
 	} enable;
 	uint16_t size;
-	uint16_t base;
-	bool resumed; /* the indices below are those of the ring as it was started */
+	uint16_t base; /* of a packed ring: place and wrap counter, as in packed.h */
+	bool resumed;  /* the indices below are those of the ring as it was started */
 	bool has_addr;
 	struct proto_vring_addr addr;
 	int kick_fd;
@@ -100,10 +120,15 @@ struct vhost_queue {
 
 	/* Where the ring stands: the worker's. */
 	_Alignas(QUEUE_LINE) const struct ring *burst; /* the ring of the burst that runs */
-	uint16_t next_avail; /* the next entry of the available ring to take */
-	uint16_t avail_seen; /* the guest's index when it was last looked at */
-	uint16_t next_used;  /* the next entry of the used ring to fill */
-	uint16_t published;  /* the used index as the guest knows it */
+	/*
+	 * Split: indices, which count on for ever. Packed: places with their wrap
+	 * counters (packed.h).
+	 */
+	uint16_t next_avail; /* the next chain to take */
+	uint16_t next_used;  /* where the next used element goes */
+	uint16_t published;  /* up to here the guest knows */
+	uint16_t avail_seen; /* split: the guest's index when it was last looked at */
+	uint64_t first_used; /* packed: the used element at `published`, not stored yet */
 	unsigned hint;	     /* the region where the last buffer lay */
 	bool called; /* the guest was asked about calls; the first burst makes one unasked */
 	atomic_bool broken;
@@ -140,18 +165,18 @@ struct vhost_queue *queue_create(unsigned index);
 void queue_destroy(struct vhost_queue *queue);
 
 /*
- * Find out where the ring starts: at the used index that stands in it, for what
- * was taken was always given back, so that says what is undone. The front-end's
- * word (ask.base) is less: after a reconnection some say the available index, and
- * would have frames skipped, others 0 (reference 1.5, 1.7). It counts when the used
- * index cannot be right. False if neither can; the queue is broken then.
+ * Find out where the ring starts: at what it says itself, for what was taken was
+ * always given back. The front-end's word (ask.base) is less: after a reconnection
+ * some say the available index, and would have frames skipped, others 0 (reference
+ * 1.5, 1.7). It counts when the ring cannot be right. False if neither can; the
+ * queue is broken then.
  */
 bool queue_resume(struct vhost_queue *queue, const struct ring *ring);
 
 /* The guest broke the rules that hold a ring together: work it no more. */
 void queue_break(struct vhost_queue *queue, const struct ring *ring);
 
-/* Notify the guest, as split_publish() said. */
+/* Notify the guest, as layout_publish() said. */
 void queue_call(const struct ring *ring);
 
 /* The guest's memory from @host on was written; to be called while ring->log is set. */

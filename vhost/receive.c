@@ -10,9 +10,8 @@
 #include <errno.h>
 #include <sched.h>
 
-#include "vhost/chain.h"
 #include "vhost/copy.h"
-#include "vhost/split.h"
+#include "vhost/layout.h"
 
 enum {
 	RECEIVE_SPINS = 1000,	 /* looks at the lock before the processor is left to others */
@@ -48,17 +47,22 @@ static void queue_unlock(struct vhost_queue *queue)
 	atomic_store_explicit(&queue->locked, false, memory_order_release);
 }
 
+/* A chain that was read. */
+struct taken {
+	uint64_t bytes;
+	unsigned slots;
+	uint16_t id;
+};
+
 /* The chains of one frame. */
 struct room {
 	uint64_t bytes;
 	unsigned n_pieces;
 	unsigned n_chains;
-	uint16_t avail; /* where the rings stand behind these chains */
-	uint16_t used;	/* where the first of them goes; before it, malformed ones */
-	struct {
-		uint16_t head;
-		uint64_t bytes;
-	} chains[RECEIVE_PIECES];
+	unsigned n_faults;
+	uint16_t avail; /* where the ring stands behind these chains */
+	struct taken chains[RECEIVE_PIECES];
+	struct taken faults[RECEIVE_FAULTS_MAX]; /* malformed ones among them */
 	struct iovec pieces[RECEIVE_PIECES + VHOST_CHAIN_PIECES_MAX];
 };
 
@@ -85,39 +89,71 @@ static void cursor_write(struct cursor *to, const void *from, size_t len)
 	}
 }
 
-/*
- * Read the chain at room->avail. -ENOBUFS: there is none; -EBADMSG: it was
- * malformed and is skipped.
- */
-static int room_add(struct vhost_queue *queue, const struct ring *ring, struct room *room)
+/* The chain at @at of a split ring: -ENOBUFS if there is none, -EIO if there cannot be. */
+static int split_next(struct vhost_queue *queue, const struct ring *ring, uint16_t at,
+		      uint16_t *ret_id, struct desc *ret_first)
 {
-	struct chain chain;
-
-	if (room->avail == queue->avail_seen) {
+	if (at == queue->avail_seen) {
 		if (split_waiting(queue, ring) == 0 && queue_is_broken(queue))
 			return -EIO;
-		if (room->avail == queue->avail_seen)
+		if (at == queue->avail_seen)
 			return -ENOBUFS;
 	}
-	uint16_t head = split_head(ring, room->avail);
-	if (head >= ring->size) {
+	uint16_t id = split_head(ring, at);
+	if (id >= ring->size) {
 		queue_break(queue, ring);
 		return -EIO;
 	}
-	room->avail++;
-	enum chain_fault fault = chain_read(ring, &queue->hint, desc_load(&ring->desc[head]),
+	*ret_id = id;
+	*ret_first = desc_load(&ring->desc[id]);
+	return 0;
+}
+
+static int packed_next(const struct ring *ring, uint16_t at, struct desc *ret_first)
+{
+	uint64_t rest = packed_load(ring, at);
+
+	if (!packed_is_available((uint16_t)(rest >> 48), at))
+		return -ENOBUFS;
+	*ret_first = packed_desc(guest_load64(&ring->slots[packed_place(at)].addr), rest);
+	return 0;
+}
+
+/*
+ * Read the chain at room->avail. -ENOBUFS: there is none; -EBADMSG: it was malformed
+ * and is skipped.
+ */
+static int room_add(struct vhost_queue *queue, const struct ring *ring, struct room *room)
+{
+	struct desc first;
+	struct chain chain;
+	struct taken taken = {.slots = 1};
+	int err = ring->packed ? packed_next(ring, room->avail, &first)
+			       : split_next(queue, ring, room->avail, &taken.id, &first);
+
+	if (err < 0)
+		return err;
+	enum chain_fault fault = chain_read(ring, &queue->hint, first, packed_place(room->avail),
 					    DESC_WRITE, room->pieces + room->n_pieces, &chain);
+	if (fault == CHAIN_ENDLESS) {
+		queue_break(queue, ring);
+		return -EIO;
+	}
+	if (ring->packed) {
+		taken.id = chain.id;
+		taken.slots = chain.slots;
+	}
+	room->avail = layout_step(ring, room->avail, taken.slots, ring->packed);
 	/* Each buffer has room for a header at least (virtio 1.3, 5.1.6.3.1). */
 	if (!fault && chain.bytes < QUEUE_HEADER)
 		fault = CHAIN_MALFORMED;
 	if (fault) {
 		chain_count(queue, fault);
-		split_use(ring, room->used++, head, 0);
+		room->faults[room->n_faults++] = taken;
 		return -EBADMSG;
 	}
-	room->chains[room->n_chains].head = head;
-	room->chains[room->n_chains].bytes = chain.bytes;
-	room->n_chains++;
+	taken.bytes = chain.bytes;
+	room->chains[room->n_chains++] = taken;
 	room->n_pieces += chain.n;
 	room->bytes += chain.bytes;
 	return 0;
@@ -127,18 +163,16 @@ static int room_add(struct vhost_queue *queue, const struct ring *ring, struct r
 static int room_find(struct vhost_queue *queue, const struct ring *ring, uint32_t need,
 		     struct room *room)
 {
-	unsigned faults = 0;
-
 	room->bytes = 0;
 	room->n_pieces = 0;
 	room->n_chains = 0;
+	room->n_faults = 0;
 	room->avail = queue->next_avail;
-	room->used = queue->next_used;
 	while (room->bytes < need) {
 		if (room->n_chains > 0 && (!ring->mergeable || room->n_pieces >= RECEIVE_PIECES))
 			return -EMSGSIZE;
 		int err = room_add(queue, ring, room);
-		if (err == -EBADMSG && ++faults < RECEIVE_FAULTS_MAX)
+		if (err == -EBADMSG && room->n_faults < RECEIVE_FAULTS_MAX)
 			continue;
 		if (err < 0)
 			return err == -EBADMSG ? -ENOBUFS : err;
@@ -146,117 +180,152 @@ static int room_find(struct vhost_queue *queue, const struct ring *ring, uint32_
 	return 0;
 }
 
+/*
+ * Give back the chains of the room, @len bytes in them: malformed ones first, for
+ * those of a frame must follow each other.
+ */
+static void room_use(struct vhost_queue *queue, const struct ring *ring, const struct room *room,
+		     uint32_t len)
+{
+	for (unsigned i = 0; i < room->n_faults; i++)
+		layout_use(queue, ring, room->faults[i].id, 0, room->faults[i].slots, ring->packed);
+	for (unsigned i = 0; i < room->n_chains; i++) {
+		const struct taken *chain = &room->chains[i];
+		uint32_t part = chain->bytes < len ? (uint32_t)chain->bytes : len;
+
+		layout_use(queue, ring, chain->id, part, chain->slots, ring->packed);
+		len -= part;
+	}
+	queue->next_avail = room->avail;
+}
+
 /* A frame that needs more than one buffer in one piece, or meets a malformed chain. */
 static __attribute__((noinline)) int put_room(struct vhost_queue *queue, const struct ring *ring,
-					      struct virtio_net_hdr_v1 hdr, const struct iovec *src,
-					      unsigned n_src, uint32_t len)
+					      const struct vhost_put *put)
 {
 	struct room room;
-	uint32_t left = QUEUE_HEADER + len;
-	int err = room_find(queue, ring, left, &room);
+	struct virtio_net_hdr_v1 hdr = *put->hdr;
+	uint32_t head_len = put->head_len < put->len ? put->head_len : put->len;
+	uint32_t left = put->len - head_len;
 
+	if (put->len > VHOST_FRAME_MAX)
+		return -EMSGSIZE;
+	int err = room_find(queue, ring, QUEUE_HEADER + put->len, &room);
 	if (err < 0) {
 		/* Malformed chains at the front are done with; others are met again. */
-		if (room.n_chains == 0) {
-			queue->next_avail = room.avail;
-			queue->next_used = room.used;
-		}
+		if (room.n_chains == 0)
+			room_use(queue, ring, &room, 0);
 		return err;
 	}
 
 	struct cursor to = {room.pieces, 0};
 	hdr.num_buffers = htole16((uint16_t)room.n_chains);
 	cursor_write(&to, &hdr, QUEUE_HEADER);
-	for (unsigned i = 0; i < n_src && len > 0; i++) {
-		uint32_t part = src[i].iov_len < len ? (uint32_t)src[i].iov_len : len;
+	cursor_write(&to, put->hdr + 1, head_len);
+	for (unsigned i = 0; i < put->n_tail && left > 0; i++) {
+		uint32_t part = put->tail[i].iov_len < left ? (uint32_t)put->tail[i].iov_len : left;
 
-		cursor_write(&to, src[i].iov_base, part);
-		len -= part;
+		cursor_write(&to, put->tail[i].iov_base, part);
+		left -= part;
 	}
 	for (const struct iovec *piece = room.pieces; ring->log && piece < to.piece; piece++)
 		queue_mark_dirty(queue, ring, piece->iov_base, piece->iov_len);
 	if (ring->log && to.offset > 0)
 		queue_mark_dirty(queue, ring, to.piece->iov_base, to.offset);
-
-	for (unsigned i = 0; i < room.n_chains; i++) {
-		uint32_t part = room.chains[i].bytes < left ? (uint32_t)room.chains[i].bytes : left;
-
-		split_use(ring, room.used++, room.chains[i].head, part);
-		left -= part;
-	}
-	queue->next_avail = room.avail;
-	queue->next_used = room.used;
+	room_use(queue, ring, &room, QUEUE_HEADER + put->len);
 	return 0;
 }
 
 /* Write header and frame to @host, where there is room. */
-static inline void write_frame(uint8_t *host, const struct virtio_net_hdr_v1 *hdr,
-			       const struct iovec *src, unsigned n_src, uint32_t len)
+static inline void write_frame(uint8_t *host, const struct vhost_put *put)
 {
-	memcpy(host, hdr, QUEUE_HEADER);
-	host += QUEUE_HEADER;
-	for (unsigned i = 0; i < n_src && len > 0; i++) {
-		uint32_t part = src[i].iov_len < len ? (uint32_t)src[i].iov_len : len;
+	uint32_t head_len = put->head_len < put->len ? put->head_len : put->len;
+	uint32_t left = put->len - head_len;
 
-		copy_bytes(host, src[i].iov_base, part);
+	copy_apart(host, put->hdr, QUEUE_HEADER + head_len);
+	host += QUEUE_HEADER + head_len;
+	for (unsigned i = 0; i < put->n_tail && left > 0; i++) {
+		uint32_t part = put->tail[i].iov_len < left ? (uint32_t)put->tail[i].iov_len : left;
+
+		copy_bytes(host, put->tail[i].iov_base, part);
 		host += part;
-		len -= part;
+		left -= part;
+	}
+}
+
+static void put_nothing(struct vhost_put *puts, unsigned n, int error)
+{
+	for (unsigned i = 0; i < n; i++)
+		puts[i].error = (int16_t)error;
+}
+
+/* Put frames into the chains of @heads while each fits into its own. How many did. */
+LAYOUT_INLINE unsigned put_heads(struct vhost_queue *queue, const struct ring *ring,
+				 const struct head *heads, unsigned n, struct vhost_put *puts,
+				 bool packed)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		uint32_t need = QUEUE_HEADER + puts[i].len;
+
+		if (!heads[i].host || puts[i].len > VHOST_FRAME_MAX || heads[i].desc.len < need)
+			break;
+		write_frame(heads[i].host, &puts[i]);
+		if (__builtin_expect(ring->log != NULL, 0))
+			queue_mark_dirty(queue, ring, heads[i].host, need);
+		layout_use(queue, ring, heads[i].id, need, 1, packed);
+		puts[i].error = 0;
+	}
+	queue->next_avail = layout_step(ring, queue->next_avail, i, packed);
+	return i;
+}
+
+LAYOUT_INLINE void put(struct vhost_queue *queue, const struct ring *ring, struct vhost_put *puts,
+		       unsigned n, bool packed)
+{
+	struct head heads[VHOST_PUT_MAX];
+
+	while (n > 0) {
+		unsigned max = n < VHOST_PUT_MAX ? n : VHOST_PUT_MAX;
+		unsigned got = layout_heads(queue, ring, max, DESC_WRITE, heads, packed);
+		unsigned done = put_heads(queue, ring, heads, got, puts, packed);
+
+		puts += done;
+		n -= done;
+		if (done < got) {
+			puts->error = (int16_t)put_room(queue, ring, puts);
+			puts++;
+			n--;
+		} else if (got == 0) {
+			put_nothing(puts, n, queue_is_broken(queue) ? -EIO : -ENOBUFS);
+			break;
+		}
 	}
 }
 
 void vhost_queue_begin(struct vhost_queue *queue)
 {
 	queue_lock(queue);
-	const struct ring *ring = queue_ring(queue);
-	queue->burst = ring;
-	/* Once a burst, even if buffers are left from the last: a broken ring is noticed soon. */
-	if (ring && !queue_is_broken(queue))
-		split_waiting(queue, ring);
-}
-
-static int put_frame(struct vhost_queue *queue, const struct ring *ring,
-		     const struct vhost_put *put)
-{
-	struct virtio_net_hdr_v1 hdr = *put->hdr;
-
-	if (!ring || queue_is_broken(queue))
-		return -EIO;
-	if (put->len > VHOST_FRAME_MAX)
-		return -EMSGSIZE;
-	uint32_t need = QUEUE_HEADER + put->len;
-	if (queue->next_avail == queue->avail_seen && split_waiting(queue, ring) == 0)
-		return queue_is_broken(queue) ? -EIO : -ENOBUFS;
-
-	uint16_t head = split_head(ring, queue->next_avail);
-	if (head >= ring->size) {
-		queue_break(queue, ring);
-		return -EIO;
-	}
-	struct desc desc = desc_load(&ring->desc[head]);
-	uint8_t *host = desc_single(ring, &queue->hint, desc, DESC_WRITE);
-	if (!host || desc.len < need)
-		return put_room(queue, ring, hdr, put->src, put->n_src, put->len);
-
-	hdr.num_buffers = htole16(1);
-	write_frame(host, &hdr, put->src, put->n_src, put->len);
-	if (__builtin_expect(ring->log != NULL, 0))
-		queue_mark_dirty(queue, ring, host, need);
-	split_use(ring, queue->next_used, head, need);
-	queue->next_avail++;
-	queue->next_used++;
-	return 0;
+	queue->burst = queue_ring(queue);
 }
 
 void vhost_queue_put(struct vhost_queue *queue, struct vhost_put *puts, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		puts[i].error = (int16_t)put_frame(queue, queue->burst, &puts[i]);
+	const struct ring *ring = queue->burst;
+
+	if (!ring)
+		put_nothing(puts, n, -EIO);
+	else if (ring->packed)
+		put(queue, ring, puts, n, true);
+	else
+		put(queue, ring, puts, n, false);
 }
 
 void vhost_queue_end(struct vhost_queue *queue)
 {
 	const struct ring *ring = queue->burst;
-	bool call = ring && split_publish(queue, ring);
+	bool call = ring && layout_publish(queue, ring);
 
 	queue->burst = NULL;
 	queue_unlock(queue);

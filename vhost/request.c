@@ -332,8 +332,8 @@ static int set_vring_num(struct vhost_device *device, struct message *in, struct
 
 	if (!queue)
 		return -EINVAL;
-	if (num == 0 || num > QUEUE_SIZE_MAX || (num & (num - 1)))
-		return device_fail(device, -EINVAL, "ring %u: %u is not a size of a split ring",
+	if (!vring_is_size(device, num))
+		return device_fail(device, -EINVAL, "ring %u: %u is no size of its ring",
 				   queue->index, num);
 	queue->ask.size = (uint16_t)num;
 	queue->ask.resumed = false;
@@ -378,16 +378,24 @@ static int set_vring_addr(struct vhost_device *device, struct message *in, struc
 	return 0;
 }
 
+/*
+ * The index of a split ring; or the places of a packed one with their wrap counters,
+ * of the available side in the lower half and of the used side in the upper, which
+ * some leave empty. Where they differ, what lies between was taken and not given
+ * back: the used one says what is undone.
+ */
 static int set_vring_base(struct vhost_device *device, struct message *in, struct answer *answer)
 {
+	uint32_t num = in->payload.state.num;
 	struct vhost_queue *queue = queue_at_rest(device, in->payload.state.index);
+	bool packed = device->features & DEVICE_BIT(VIRTIO_F_RING_PACKED);
 
 	if (!queue)
 		return -EINVAL;
-	if (in->payload.state.num > UINT16_MAX)
+	if (num > UINT16_MAX && !packed)
 		return device_fail(device, -EINVAL, "ring %u: %u is no index of a split ring",
-				   queue->index, in->payload.state.num);
-	queue->ask.base = (uint16_t)in->payload.state.num;
+				   queue->index, num);
+	queue->ask.base = (uint16_t)(num > UINT16_MAX ? num >> 16 : num);
 	queue->ask.resumed = false;
 	vring_update(device);
 	return 0;
@@ -400,8 +408,10 @@ static int get_vring_base(struct vhost_device *device, struct message *in, struc
 	if (!queue)
 		return -EINVAL;
 	vring_stop(device, queue);
-	answer->payload.state =
-		(struct proto_vring_state){.index = queue->index, .num = queue->ask.base};
+	uint32_t num = queue->ask.base;
+	if (device->features & DEVICE_BIT(VIRTIO_F_RING_PACKED))
+		num |= num << 16;
+	answer->payload.state = (struct proto_vring_state){.index = queue->index, .num = num};
 	answer->size = sizeof(answer->payload.state);
 	return 0;
 }

@@ -28,12 +28,7 @@ static inline struct guest16 *split_avail_event(const struct ring *ring)
 	return (struct guest16 *)&ring->used->elements[ring->size];
 }
 
-/* Bytes of the three parts (virtio 1.3, 2.7), the event fields included. */
-static inline uint64_t split_desc_bytes(unsigned size)
-{
-	return sizeof(struct guest_desc) * (uint64_t)size;
-}
-
+/* Bytes of the rings (virtio 1.3, 2.7), the event fields included. */
 static inline uint64_t split_avail_bytes(unsigned size)
 {
 	return sizeof(struct guest_avail) + sizeof(struct guest16) * ((uint64_t)size + 1);
@@ -68,6 +63,11 @@ static inline unsigned split_waiting(struct vhost_queue *queue, const struct rin
 	return (uint16_t)(idx - queue->next_avail);
 }
 
+static inline bool split_pending(const struct vhost_queue *queue, const struct ring *ring)
+{
+	return guest_load16(&ring->avail->idx) != queue->next_avail;
+}
+
 /* The head at place @at of the available ring; unchecked. */
 static inline uint16_t split_head(const struct ring *ring, uint16_t at)
 {
@@ -91,11 +91,13 @@ static inline bool split_event_passed(uint16_t event, uint16_t now, uint16_t old
 
 static inline void split_mark_used(struct vhost_queue *queue, const struct ring *ring)
 {
-	for (uint16_t at = queue->published; at != queue->next_used; at++) {
-		uint64_t slot = at & (ring->size - 1U);
+	unsigned slot = queue->published & (ring->size - 1U);
+	unsigned n = (uint16_t)(queue->next_used - queue->published);
+	unsigned straight = ring->size - slot < n ? ring->size - slot : n;
 
-		dirty_mark(ring->log, &queue->dirty, ring->log_used + 4 + 8 * slot, 8);
-	}
+	dirty_mark(ring->log, &queue->dirty, ring->log_used + 4 + 8 * (uint64_t)slot,
+		   8 * (uint64_t)straight);
+	dirty_mark(ring->log, &queue->dirty, ring->log_used + 4, 8 * (uint64_t)(n - straight));
 	dirty_flush(ring->log, &queue->dirty);
 }
 
@@ -163,7 +165,7 @@ static inline bool split_arm(struct vhost_queue *queue, const struct ring *ring)
 		split_mark_field(queue, ring, field);
 	/* The guest writes its index, then looks whether we sleep: ask before looking. */
 	guest_fence();
-	return guest_load16(&ring->avail->idx) != queue->next_avail;
+	return split_pending(queue, ring);
 }
 
 /*

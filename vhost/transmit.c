@@ -1,23 +1,25 @@
 /*
  * transmit - takes frames from a queue on which the guest transmits.
  *
- * A burst goes through three passes, each of which prefetches for the next: the
- * heads, the first descriptors, the frames. What a decision will read (the
- * virtio-net header and the first bytes) is copied to private memory here, once;
- * the rest is only located.
+ * A burst goes through passes, each of which prefetches for the next: the heads,
+ * the first descriptors, the frames; and at the end the descriptors of the next
+ * burst. What a decision will read (the virtio-net header and the first bytes) is
+ * copied to private memory here, once; the rest is only located.
  */
-#include "vhost/chain.h"
 #include "vhost/copy.h"
-#include "vhost/split.h"
+#include "vhost/layout.h"
 
 enum {
 	TRANSMIT_BURST = 64,
 };
 
-/* Where the pieces of the frames go: the caller's pool. */
-struct pool {
+/* What the caller has room for. */
+struct room {
+	struct vhost_frame *frames;
+	unsigned n_frames;
+	uint16_t head_max;
 	struct iovec *pieces;
-	unsigned n;
+	unsigned n_pieces;
 };
 
 /*
@@ -48,7 +50,7 @@ static void frame_refuse(struct vhost_queue *queue, struct vhost_frame *frame,
 			 enum chain_fault fault)
 {
 	chain_count(queue, fault);
-	frame->hdr = (struct virtio_net_hdr_v1){0};
+	*frame->hdr = (struct virtio_net_hdr_v1){0};
 	frame->len = 0;
 	frame->head_len = 0;
 	frame->n_tail = 0;
@@ -63,120 +65,178 @@ static void frame_fill(struct vhost_frame *frame, struct iovec *pieces, unsigned
 	frame->len = bytes - QUEUE_HEADER;
 	frame->head_len = (uint16_t)(frame->len < head_max ? frame->len : head_max);
 	frame->malformed = false;
-	pull(&pieces, &n, &frame->hdr, QUEUE_HEADER);
-	pull(&pieces, &n, frame->head, frame->head_len);
+	pull(&pieces, &n, frame->hdr, QUEUE_HEADER + frame->head_len);
 	guest_forget();
 	frame->n_tail = (uint16_t)n;
 	frame->tail = pieces;
 }
 
-/* The usual frame: one buffer, in one piece, at @host. */
-static void frame_fill_single(struct vhost_frame *frame, uint8_t *host, uint32_t bytes,
-			      uint16_t head_max, struct pool *pool)
+/* Does the head's buffer hold all of a frame, of a length that can be? */
+static inline bool is_single(const struct head *head)
 {
-	uint32_t len = bytes - QUEUE_HEADER;
-	uint16_t head_len = (uint16_t)(len < head_max ? len : head_max);
+	return head->host && head->desc.len - QUEUE_HEADER <= VHOST_FRAME_MAX;
+}
 
-	memcpy(&frame->hdr, host, QUEUE_HEADER);
-	copy_bytes(frame->head, host + QUEUE_HEADER, head_len);
+/* The usual frame: one buffer, in one piece. */
+static inline void frame_fill_single(const struct head *head, struct room *room)
+{
+	struct vhost_frame *frame = room->frames++;
+	const uint8_t *host = head->host;
+	uint32_t len = head->desc.len - QUEUE_HEADER;
+	uint16_t head_len = (uint16_t)(len < room->head_max ? len : room->head_max);
+
+	copy_apart(frame->hdr, host, QUEUE_HEADER + head_len);
 	guest_forget();
 	frame->len = len;
 	frame->head_len = head_len;
 	frame->malformed = false;
 	frame->n_tail = len > head_len;
-	frame->tail = pool->pieces;
+	frame->tail = room->pieces;
+	room->n_frames--;
 	if (len > head_len) {
-		*pool->pieces++ =
-			(struct iovec){host + QUEUE_HEADER + head_len, (size_t)(len - head_len)};
-		pool->n--;
+		*room->pieces++ = (struct iovec){
+			head->host + QUEUE_HEADER + head_len,
+			(size_t)(len - head_len),
+		};
+		room->n_pieces--;
 	}
 }
 
-/* A frame of more than one piece. The pool has room for the longest chain. */
-static void frame_read(struct vhost_queue *queue, const struct ring *ring, struct desc first,
-		       struct vhost_frame *frame, uint16_t head_max, struct pool *pool)
+/*
+ * A frame of more than one piece, or a malformed chain. There is room for the longest.
+ * Returns how many places of the ring it takes; 0: nobody can tell, and the queue is
+ * broken.
+ */
+static unsigned frame_read(struct vhost_queue *queue, const struct ring *ring, struct head *head,
+			   unsigned place, struct room *room)
 {
 	struct chain chain;
-	enum chain_fault fault = chain_read(ring, &queue->hint, first, 0, pool->pieces, &chain);
+	enum chain_fault fault =
+		chain_read(ring, &queue->hint, head->desc, place, 0, room->pieces, &chain);
 
+	if (fault == CHAIN_ENDLESS) {
+		queue_break(queue, ring);
+		return 0;
+	}
 	if (!fault && (chain.bytes < QUEUE_HEADER || chain.bytes > QUEUE_HEADER + VHOST_FRAME_MAX))
 		fault = CHAIN_MALFORMED;
+	room->n_frames--;
+	if (ring->packed)
+		head->id = chain.id;
 	if (fault) {
-		frame_refuse(queue, frame, fault);
-		return;
+		frame_refuse(queue, room->frames++, fault);
+		return chain.slots;
 	}
-	frame_fill(frame, pool->pieces, chain.n, (uint32_t)chain.bytes, head_max);
-	pool->pieces += chain.n;
-	pool->n -= chain.n;
+	frame_fill(room->frames++, room->pieces, chain.n, (uint32_t)chain.bytes, room->head_max);
+	room->pieces += chain.n;
+	room->n_pieces -= chain.n;
+	return chain.slots;
 }
 
-/* Load @n heads. Returns how many are good: a bad one breaks the queue. */
-static unsigned heads_load(struct vhost_queue *queue, const struct ring *ring, unsigned n,
-			   uint16_t *ret_heads)
+/*
+ * Chains are given back in the order in which they are taken. Where the guest knows
+ * that (IN_ORDER), one used element of the last says it for all of a burst (virtio
+ * 1.3, 2.7.9 and 2.8.9).
+ */
+struct batch {
+	unsigned slots;
+	uint16_t last;
+};
+
+/* Take @n chains, or as many as there is room for. False: that was not all of them. */
+LAYOUT_INLINE bool take_heads(struct vhost_queue *queue, const struct ring *ring,
+			      struct head *heads, unsigned n, struct room *room,
+			      struct batch *batch, bool packed)
 {
 	for (unsigned i = 0; i < n; i++) {
-		uint16_t head = split_head(ring, (uint16_t)(queue->next_avail + i));
+		unsigned slots = 1;
 
-		if (head >= ring->size) {
-			queue_break(queue, ring);
-			return i;
-		}
-		__builtin_prefetch(&ring->desc[head]);
-		ret_heads[i] = head;
+		if (is_single(&heads[i]) && room->n_pieces > 0)
+			frame_fill_single(&heads[i], room);
+		else if (room->n_pieces < VHOST_CHAIN_PIECES_MAX)
+			return false;
+		else
+			slots = frame_read(queue, ring, &heads[i], packed_place(queue->next_avail),
+					   room);
+		if (!packed)
+			slots = 1;
+		else if (slots == 0)
+			return false;
+		queue->next_avail = layout_step(ring, queue->next_avail, slots, packed);
+		batch->slots += slots;
+		batch->last = heads[i].id;
+		if (!ring->in_order)
+			layout_use(queue, ring, heads[i].id, 0, slots, packed);
 	}
-	return n;
+	return true;
+}
+
+/*
+ * What the next burst will look at first. Descriptors are mostly used in order: the
+ * first of each line brings its neighbours.
+ */
+LAYOUT_INLINE void prefetch_next(const struct vhost_queue *queue, const struct ring *ring,
+				 bool packed)
+{
+	const unsigned per_line = QUEUE_LINE / sizeof(struct guest_desc);
+	unsigned place = packed_place(queue->next_avail);
+	unsigned n =
+		packed ? ring->size - place : (uint16_t)(queue->avail_seen - queue->next_avail);
+
+	for (unsigned i = 0; i < n && i < TRANSMIT_BURST; i += per_line) {
+		unsigned at =
+			packed ? place + i : split_head(ring, (uint16_t)(queue->next_avail + i));
+
+		__builtin_prefetch((const char *)ring->desc + at * sizeof(struct guest_desc));
+	}
+}
+
+LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, struct room *room,
+			bool packed)
+{
+	struct head heads[TRANSMIT_BURST];
+	struct batch batch = {0};
+
+	for (;;) {
+		unsigned max = room->n_frames < TRANSMIT_BURST ? room->n_frames : TRANSMIT_BURST;
+		unsigned n = layout_heads(queue, ring, max, 0, heads, packed);
+
+		if (n == 0 || !take_heads(queue, ring, heads, n, room, &batch, packed))
+			break;
+		/* Packed: behind a chain of several places there may be more. */
+		if (!packed || !(heads[n - 1].desc.flags & DESC_NEXT))
+			break;
+	}
+	if (ring->in_order && batch.slots > 0) {
+		layout_use(queue, ring, batch.last, 0, batch.slots, packed);
+		if (!packed)
+			queue->next_used = queue->next_avail;
+	}
+	prefetch_next(queue, ring, packed);
 }
 
 unsigned vhost_queue_take(struct vhost_queue *queue, struct vhost_frame *frames, unsigned max,
-			  uint16_t head_max, struct iovec *pool_pieces, unsigned n_pool)
+			  uint16_t head_max, struct iovec *pool, unsigned n_pool)
 {
 	const struct ring *ring = queue_ring(queue);
-	struct pool pool = {pool_pieces, n_pool};
-	uint16_t heads[TRANSMIT_BURST];
-	struct desc first[TRANSMIT_BURST];
-	uint8_t *host[TRANSMIT_BURST];
+	struct room room = {frames, max, head_max, pool, n_pool};
 
-	if (!ring || queue_is_broken(queue))
+	if (!ring)
 		return 0;
-	unsigned n = split_waiting(queue, ring);
-	if (n > max)
-		n = max;
-	if (n > TRANSMIT_BURST)
-		n = TRANSMIT_BURST;
-	n = heads_load(queue, ring, n, heads);
-
-	for (unsigned i = 0; i < n; i++) {
-		first[i] = desc_load(&ring->desc[heads[i]]);
-		host[i] = desc_single(ring, &queue->hint, first[i], 0);
-		if (host[i])
-			__builtin_prefetch(host[i]);
-	}
-
-	unsigned taken;
-	for (taken = 0; taken < n; taken++) {
-		uint32_t bytes = first[taken].len;
-
-		if (host[taken] && bytes >= QUEUE_HEADER &&
-		    bytes <= QUEUE_HEADER + VHOST_FRAME_MAX && pool.n > 0)
-			frame_fill_single(&frames[taken], host[taken], bytes, head_max, &pool);
-		else if (pool.n >= VHOST_CHAIN_PIECES_MAX)
-			frame_read(queue, ring, first[taken], &frames[taken], head_max, &pool);
-		else
-			break;
-		split_use(ring, (uint16_t)(queue->next_used + taken), heads[taken], 0);
-	}
-	queue->burst =
-		ring; /* that vhost_queue_give_back() goes with, whatever is published meanwhile */
-	queue->next_avail = (uint16_t)(queue->next_avail + taken);
-	queue->next_used = (uint16_t)(queue->next_used + taken);
-	return taken;
+	if (ring->packed)
+		take(queue, ring, &room, true);
+	else
+		take(queue, ring, &room, false);
+	/* vhost_queue_give_back() goes with this ring, whatever is published meanwhile. */
+	queue->burst = room.frames > frames ? ring : NULL;
+	return (unsigned)(room.frames - frames);
 }
 
 void vhost_queue_give_back(struct vhost_queue *queue)
 {
 	const struct ring *ring = queue->burst;
 
-	if (ring && split_publish(queue, ring))
+	if (ring && layout_publish(queue, ring))
 		queue_call(ring);
 	queue->burst = NULL;
 }

@@ -164,13 +164,16 @@ bool vhost_queue_is_broken(const struct vhost_queue *queue);
 
 /* One frame taken from a transmit queue. */
 struct vhost_frame {
-	struct virtio_net_hdr_v1 hdr; /* private copy; unchecked guest values */
-	uint32_t len;		      /* bytes behind the header */
-	uint16_t head_len;	      /* bytes copied to head */
+	/*
+	 * Set by the caller: where the private copy of the header goes (unchecked guest
+	 * values), with room for head_max bytes of the frame directly behind it.
+	 */
+	struct virtio_net_hdr_v1 *hdr;
+	uint32_t len;	   /* bytes behind the header */
+	uint16_t head_len; /* of them behind the private header */
 	uint16_t n_tail;
 	struct iovec *tail; /* bytes [head_len, len), in guest memory, in the given pool */
-	uint8_t *head;	    /* set by the caller: room for head_max bytes */
-	bool malformed;	    /* chain was bad: len is 0, hdr is zero; only to be counted */
+	bool malformed;	    /* chain was bad: len is 0, the header is zero; only to be counted */
 };
 
 /*
@@ -187,10 +190,15 @@ void vhost_queue_give_back(struct vhost_queue *queue);
 
 /* One frame for a receive queue. */
 struct vhost_put {
+	/*
+	 * In private memory: the header, whose num_buffers is 1, and directly behind it
+	 * the first head_len bytes of the frame.
+	 */
 	const struct virtio_net_hdr_v1 *hdr;
-	const struct iovec *src; /* n_src pieces, @len bytes in all */
-	uint32_t len;		 /* bytes behind the header */
-	uint16_t n_src;
+	const struct iovec *tail; /* the rest, n_tail pieces */
+	uint32_t len;		  /* bytes behind the header, in all */
+	uint16_t head_len;
+	uint16_t n_tail;
 	/*
 	 * What became of it: 0, -ENOBUFS (no buffer free), -EMSGSIZE (buffer too
 	 * small and they do not merge, or the frame is longer than VHOST_FRAME_MAX),
@@ -203,9 +211,9 @@ struct vhost_put {
  * Put frames into a receive queue: begin, put..., end. begin takes the ring for
  * this worker (others wait; hold it for one burst only). put copies @n frames, at
  * most VHOST_PUT_MAX, in order into the guest's next buffers and writes each one's
- * error. Pieces may lie in another guest's memory, or overlap this one's.
- * num_buffers is filled in here. end publishes all of it at once, and notifies the
- * guest if it asked for that.
+ * error. Tails may lie in another guest's memory, or overlap this one's. A frame that
+ * is spread over several buffers says so in the guest's copy of its header. end
+ * publishes all of it at once, and notifies the guest if it asked for that.
  */
 void vhost_queue_begin(struct vhost_queue *queue);
 void vhost_queue_put(struct vhost_queue *queue, struct vhost_put *puts, unsigned n);

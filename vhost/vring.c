@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #include "vhost/device.h"
-#include "vhost/split.h"
+#include "vhost/layout.h"
 
 struct vhost_queue *vring_get(struct vhost_device *device, uint64_t index)
 {
@@ -50,29 +50,69 @@ static bool is_aligned(const void *address, uintptr_t to)
 	return (uintptr_t)address % to == 0;
 }
 
-/* Find the three parts of the ring. */
-static bool ring_locate(struct ring *ring, const struct memory *memory,
-			const struct proto_vring_addr *addr, unsigned size)
+/*
+ * Find the three parts of a ring. Alignments as virtio 1.3, 2.7 and 2.8.10.1 have
+ * them, here too: a region may begin at an odd address.
+ */
+static bool split_locate(struct ring *ring, const struct memory *memory,
+			 const struct proto_vring_addr *addr, uint64_t *ret_used_gpa)
 {
-	uint64_t desc_gpa, avail_gpa, used_gpa;
+	uint64_t avail_gpa;
 
-	ring->desc = memory_translate_user(memory, addr->desc, split_desc_bytes(size), &desc_gpa);
-	ring->avail =
-		memory_translate_user(memory, addr->avail, split_avail_bytes(size), &avail_gpa);
-	ring->used = memory_translate_user(memory, addr->used, split_used_bytes(size), &used_gpa);
+	ring->avail = memory_translate_user(memory, addr->avail, split_avail_bytes(ring->size),
+					    &avail_gpa);
+	ring->used = memory_translate_user(memory, addr->used, split_used_bytes(ring->size),
+					   ret_used_gpa);
+	return ring->avail && ring->used && is_aligned(ring->avail, 2) && is_aligned(ring->used, 4);
+}
+
+static bool packed_locate(struct ring *ring, const struct memory *memory,
+			  const struct proto_vring_addr *addr, uint64_t *ret_used_gpa)
+{
+	uint64_t driver_gpa;
+
+	ring->slots = (struct guest_slot *)(uintptr_t)ring->desc;
+	ring->driver_event = memory_translate_user(memory, addr->avail, sizeof(*ring->driver_event),
+						   &driver_gpa);
+	ring->device_event = memory_translate_user(memory, addr->used, sizeof(*ring->device_event),
+						   ret_used_gpa);
+	return ring->driver_event && ring->device_event && is_aligned(ring->driver_event, 4) &&
+	       is_aligned(ring->device_event, 4);
+}
+
+static bool ring_locate(struct ring *ring, const struct memory *memory,
+			const struct proto_vring_addr *addr)
+{
+	uint64_t used_gpa;
+
+	ring->desc = memory_translate_user(memory, addr->desc,
+					   sizeof(struct guest_desc) * (uint64_t)ring->size,
+					   &ring->log_desc);
+	if (!ring->desc || !is_aligned(ring->desc, 16) ||
+	    !(ring->packed ? packed_locate : split_locate)(ring, memory, addr, &used_gpa))
+		return false;
 	/* The front-end's word, because the log may be of another address space than the table. */
 	ring->log_used = addr->flags & PROTO_VRING_LOG ? addr->log : used_gpa;
-	/* As virtio 1.3, 2.7 has it, here too: a region may begin at an odd address. */
-	return ring->desc && ring->avail && ring->used && is_aligned(ring->desc, 16) &&
-	       is_aligned(ring->avail, 2) && is_aligned(ring->used, 4);
+	return true;
+}
+
+static bool is_packed(const struct vhost_device *device)
+{
+	return device->features & DEVICE_BIT(VIRTIO_F_RING_PACKED);
+}
+
+bool vring_is_size(const struct vhost_device *device, uint32_t size)
+{
+	return size > 0 && size <= QUEUE_SIZE_MAX &&
+	       (is_packed(device) || (size & (size - 1)) == 0);
 }
 
 bool vring_fits(const struct vhost_device *device, const struct proto_vring_addr *addr,
-		unsigned size)
+		uint16_t size)
 {
-	struct ring ring;
+	struct ring ring = {.size = size, .packed = is_packed(device)};
 
-	return ring_locate(&ring, device->memory, addr, size);
+	return ring_locate(&ring, device->memory, addr);
 }
 
 static bool is_enabled(const struct vhost_device *device, const struct queue_ask *ask)
@@ -90,6 +130,11 @@ static struct ring *ring_create(struct vhost_device *device, const struct vhost_
 	if (!ask->started || !is_enabled(device, ask) || !ask->size || !ask->has_addr ||
 	    !device->features || atomic_load(&device->dead))
 		return NULL;
+	if (!vring_is_size(device, ask->size)) {
+		device_fail(device, -EINVAL, "ring %u: %u is not a size of a split ring",
+			    queue->index, ask->size);
+		return NULL;
+	}
 	if (!(device->features & DEVICE_BIT(VIRTIO_F_VERSION_1))) {
 		device_fail(device, -EINVAL, "ring %u: the guest's driver is a legacy one",
 			    queue->index);
@@ -100,7 +145,9 @@ static struct ring *ring_create(struct vhost_device *device, const struct vhost_
 		device_fail(device, -ENOMEM, "ring %u: no memory", queue->index);
 		return NULL;
 	}
-	if (!device->memory || !ring_locate(ring, device->memory, &ask->addr, ask->size)) {
+	ring->size = ask->size;
+	ring->packed = is_packed(device);
+	if (!device->memory || !ring_locate(ring, device->memory, &ask->addr)) {
 		device_fail(device, -EFAULT,
 			    "ring %u: not in the memory that the front-end shares (share=on?)",
 			    queue->index);
@@ -110,7 +157,7 @@ static struct ring *ring_create(struct vhost_device *device, const struct vhost_
 	ring->memory = device->memory;
 	ring->log = device->features & DEVICE_BIT(VHOST_F_LOG_ALL) ? device->log : NULL;
 	ring->features = device->features;
-	ring->size = ask->size;
+	ring->in_order = device->features & DEVICE_BIT(VIRTIO_F_IN_ORDER);
 	ring->event_idx = device->features & DEVICE_BIT(VIRTIO_RING_F_EVENT_IDX);
 	ring->indirect = device->features & DEVICE_BIT(VIRTIO_RING_F_INDIRECT_DESC);
 	ring->mergeable = device->features & DEVICE_BIT(VIRTIO_NET_F_MRG_RXBUF);

@@ -171,17 +171,23 @@ bool fuzz_session_serve(struct fuzz_session *session)
 	return true;
 }
 
+/* The private part of a frame. */
+struct snapshot {
+	struct virtio_net_hdr_v1 hdr;
+	uint8_t head[HEAD];
+};
+
 /* Take a burst; what is listed must be what was said, and every byte of it readable. */
 static void take(struct vhost_queue *queue)
 {
-	static uint8_t heads[BURST][HEAD];
+	static struct snapshot snapshots[BURST];
 	static struct iovec pool[POOL];
 	static volatile uint8_t sink;
 	struct vhost_frame frames[BURST];
 	unsigned n;
 
 	for (unsigned i = 0; i < BURST; i++)
-		frames[i].head = heads[i];
+		frames[i].hdr = &snapshots[i].hdr;
 	n = vhost_queue_take(queue, frames, BURST, HEAD, pool, POOL);
 	fuzz_demand(n <= BURST);
 	for (unsigned i = 0; i < n; i++) {
@@ -204,23 +210,27 @@ static void take(struct vhost_queue *queue)
 	vhost_queue_give_back(queue);
 }
 
-/* Put some frames of several sizes, in two pieces. */
+/* Put some frames of several sizes, part of each in private memory. */
 static void put(struct fuzz_session *session, struct vhost_queue *queue)
 {
 	static uint8_t frame[FRAME];
-	const struct virtio_net_hdr_v1 hdr = {0};
-	struct iovec pieces[PUTS][2];
+	static const struct snapshot snapshot = {.hdr = {.num_buffers = 1}};
+	struct iovec tails[PUTS];
 	struct vhost_put puts[PUTS];
 
 	for (unsigned i = 0; i < PUTS; i++) {
 		uint32_t len =
 			14 + (session->seed = session->seed * 1103515245 + 12345) % (FRAME - 14);
 		uint32_t head = len < HEAD ? len : HEAD;
-		pieces[i][0] = (struct iovec){frame, head};
-		pieces[i][1] = (struct iovec){frame + head, len - head};
 
+		tails[i] = (struct iovec){frame + head, len - head};
 		puts[i] = (struct vhost_put){
-			.hdr = &hdr, .src = pieces[i], .n_src = len > head ? 2 : 1, .len = len};
+			.hdr = &snapshot.hdr,
+			.tail = &tails[i],
+			.len = len,
+			.head_len = (uint16_t)head,
+			.n_tail = len > head,
+		};
 	}
 	vhost_queue_begin(queue);
 	vhost_queue_put(queue, puts, PUTS);

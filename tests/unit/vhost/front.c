@@ -344,19 +344,25 @@ unsigned front_take(struct front *front, unsigned max)
 {
 	struct vhost_frame frames[16];
 	struct iovec pool[512];
-	uint8_t head[128];
+	struct front_snapshot snapshot;
 
 	for (unsigned i = 0; i < 16; i++)
-		frames[i].head = head;
+		frames[i].hdr = &snapshot.hdr;
 	unsigned n = vhost_queue_take(front->rings[1].queue, frames, max, 128, pool, 512);
 	vhost_queue_give_back(front->rings[1].queue);
 	return n;
 }
 
-int front_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr,
-	      const struct iovec *src, unsigned n_src, uint32_t len)
+int front_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr, uint16_t head_len,
+	      const struct iovec *tail, unsigned n_tail, uint32_t len)
 {
-	struct vhost_put put = {.hdr = hdr, .src = src, .n_src = (uint16_t)n_src, .len = len};
+	struct vhost_put put = {
+		.hdr = hdr,
+		.tail = tail,
+		.len = len,
+		.head_len = head_len,
+		.n_tail = (uint16_t)n_tail,
+	};
 
 	vhost_queue_put(queue, &put, 1);
 	return put.error;

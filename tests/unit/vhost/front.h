@@ -104,9 +104,15 @@ bool front_used(struct front_ring *ring, struct vring_used_elem *ret_element);
 void front_send(struct front *front, unsigned n);
 unsigned front_take(struct front *front, unsigned max);
 
+/* Room for the private part of a frame. */
+struct front_snapshot {
+	struct virtio_net_hdr_v1 hdr;
+	uint8_t head[256];
+};
+
 /* vhost_queue_put() of one frame: what became of it. */
-int front_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr,
-	      const struct iovec *src, unsigned n_src, uint32_t len);
+int front_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr, uint16_t head_len,
+	      const struct iovec *tail, unsigned n_tail, uint32_t len);
 
 /* The fds of this process. */
 unsigned front_count_fds(void);

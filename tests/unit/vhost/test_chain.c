@@ -151,8 +151,9 @@ static void compare(const struct desc *table, unsigned size, const struct desc *
 				oracle(table, size, head, indirect_table, may_indirect, flags);
 			struct chain got;
 			unsigned hint = 0;
-			enum chain_fault fault = chain_read(
-				&ring, &hint, desc_load(&ring.desc[head]), flags, pieces, &got);
+			enum chain_fault fault =
+				chain_read(&ring, &hint, desc_load(&ring.desc[head]), head, flags,
+					   pieces, &got);
 
 			assert_int_equal(fault == CHAIN_OK, want.good);
 			if (fault)
@@ -314,7 +315,7 @@ static void t3_indirect_tables(void **state)
 		memset(memory->regions[0].host, 0, REGION);
 		/* the direction that stands in it means nothing (2.7.5.3.2) */
 		for (unsigned k = 0; k < 2; k++, desc.flags |= DESC_WRITE)
-			assert_int_equal(chain_read(&ring, &hint, desc, 0, pieces, &chain),
+			assert_int_equal(chain_read(&ring, &hint, desc, 0, 0, pieces, &chain),
 					 cases[i].fault);
 	}
 }
@@ -334,7 +335,7 @@ static void t2_ring_as_its_own_table(void **state)
 
 	for (unsigned i = 0; i < 4; i++)
 		desc_store(&descs_at(RING_AT)[i], table[i]);
-	assert_int_equal(chain_read(&ring, &hint, table[0], 0, pieces, &chain), CHAIN_MALFORMED);
+	assert_int_equal(chain_read(&ring, &hint, table[0], 0, 0, pieces, &chain), CHAIN_MALFORMED);
 }
 
 /* T4: more buffers than a chain may have, empty ones among them. */
@@ -354,7 +355,7 @@ static void t4_long_chains(void **state)
 							 (uint16_t)(i + 1)});
 			pieces[VHOST_CHAIN_PIECES_MAX].iov_len = 4711;
 			enum chain_fault fault = chain_read(&ring, &hint, desc_load(&ring.desc[0]),
-							    0, pieces, &chain);
+							    0, 0, pieces, &chain);
 			assert_int_equal(fault,
 					 n <= VHOST_CHAIN_PIECES_MAX ? CHAIN_OK : CHAIN_MALFORMED);
 			assert_int_equal(pieces[VHOST_CHAIN_PIECES_MAX].iov_len, 4711);
@@ -379,7 +380,7 @@ static void t5_borders(void **state)
 			struct desc desc = {gpa_first + REGION - before, len, 0, 0};
 			unsigned hint = 0;
 
-			assert_int_equal(chain_read(&ring, &hint, desc, 0, pieces, &chain),
+			assert_int_equal(chain_read(&ring, &hint, desc, 0, 0, pieces, &chain),
 					 CHAIN_OK);
 			unsigned first = before < len ? before : len;
 			assert_int_equal(chain.n, (first > 0) + (len > first));
@@ -393,15 +394,15 @@ static void t5_borders(void **state)
 						 memory->regions[1].host);
 
 			desc.addr += REGION;
-			assert_int_equal(chain_read(&ring, &hint, desc, 0, pieces, &chain),
+			assert_int_equal(chain_read(&ring, &hint, desc, 0, 0, pieces, &chain),
 					 len <= before ? CHAIN_OK : CHAIN_ADDRESS);
 		}
 	}
 	struct desc wraps = {UINT64_MAX - 10, 100, 0, 0};
 	unsigned hint = 0;
-	assert_int_equal(chain_read(&ring, &hint, wraps, 0, pieces, &chain), CHAIN_ADDRESS);
+	assert_int_equal(chain_read(&ring, &hint, wraps, 0, 0, pieces, &chain), CHAIN_ADDRESS);
 	wraps = (struct desc){gpa_first, UINT32_MAX, 0, 0};
-	assert_int_equal(chain_read(&ring, &hint, wraps, 0, pieces, &chain), CHAIN_ADDRESS);
+	assert_int_equal(chain_read(&ring, &hint, wraps, 0, 0, pieces, &chain), CHAIN_ADDRESS);
 }
 
 int main(void)

@@ -89,12 +89,12 @@ static void log_traffic(uint64_t features)
 		memcpy(copy, front.bytes, FRONT_MEMORY);
 		memset(bits, 0, size);
 
-		const struct virtio_net_hdr_v1 hdr = {.flags = 1};
+		const struct virtio_net_hdr_v1 hdr = {.flags = 1, .num_buffers = 1};
 		struct iovec src = {frame, 1000 + round * 100};
 		memset(frame, (int)round + 1, sizeof(frame));
 		vhost_queue_begin(front.rings[0].queue);
 		for (unsigned i = 0; i < 5; i++)
-			assert_int_equal(front_put(front.rings[0].queue, &hdr, &src, 1,
+			assert_int_equal(front_put(front.rings[0].queue, &hdr, 0, &src, 1,
 						   (uint32_t)src.iov_len),
 					 0);
 		vhost_queue_end(front.rings[0].queue);

@@ -35,8 +35,8 @@ static void a_frame_crosses_the_rings(void **state)
 {
 	struct front front;
 	struct vring_used_elem element;
-	uint8_t head[128];
-	struct vhost_frame frame = {.head = head};
+	struct front_snapshot snapshot;
+	struct vhost_frame frame = {.hdr = &snapshot.hdr};
 	struct iovec pool[256];
 
 	front_open(&front);
@@ -58,11 +58,11 @@ static void a_frame_crosses_the_rings(void **state)
 	assert_int_equal(frame.len, 1000);
 	assert_int_equal(frame.head_len, 128);
 	assert_int_equal(frame.n_tail, 1);
-	assert_memory_equal(head, buffer + 12, 128);
+	assert_memory_equal(snapshot.head, buffer + 12, 128);
 
-	struct iovec src[2] = {{head, 128}, frame.tail[0]};
+	snapshot.hdr.num_buffers = 1;
 	vhost_queue_begin(rx->queue);
-	assert_int_equal(front_put(rx->queue, &frame.hdr, src, 2, 1000), 0);
+	assert_int_equal(front_put(rx->queue, frame.hdr, 128, frame.tail, 1, 1000), 0);
 	assert_false(front_used(rx, &element));
 	vhost_queue_end(rx->queue);
 	assert_false(front_used(tx, &element));

@@ -28,6 +28,7 @@
 enum {
 	HEADER = 12,
 	WORKERS = 2,
+	PUTS = 4,
 	RING = 32,
 	BUFFER = 2048,
 	ROUNDS = 300,
@@ -133,35 +134,48 @@ static bool is_whole(const uint8_t *bytes, uint32_t len)
 
 static void put_some(struct worker *worker, struct vhost_queue *queue)
 {
-	const struct virtio_net_hdr_v1 hdr = {0};
-	struct word words[190];
+	struct front_snapshot snapshots[PUTS];
+	struct word words[PUTS][190];
+	struct iovec tails[PUTS];
+	struct vhost_put puts[PUTS];
+	uint32_t sent = worker->sent;
 
-	vhost_queue_begin(queue);
-	for (unsigned i = 0; i < 4; i++) {
-		uint32_t len = 64 + worker->sent * 8 % 1400;
-		struct iovec src[2] = {{words, 40}, {(char *)words + 40, len - 40}};
+	for (unsigned i = 0; i < PUTS; i++, sent++) {
+		uint32_t len = 64 + sent * 8 % 1400;
 
-		for (unsigned k = 0; k < sizeof(words) / sizeof(words[0]); k++)
-			words[k] = (struct word){worker->index, worker->sent};
-		if (front_put(queue, &hdr, src, 2, len) < 0)
-			break;
-		worker->sent++;
+		for (unsigned k = 0; k < sizeof(words[i]) / sizeof(words[i][0]); k++)
+			words[i][k] = (struct word){worker->index, sent};
+		snapshots[i].hdr = (struct virtio_net_hdr_v1){.num_buffers = 1};
+		memcpy(snapshots[i].head, words[i], 40);
+		tails[i] = (struct iovec){(char *)words[i] + 40, len - 40};
+		puts[i] = (struct vhost_put){
+			.hdr = &snapshots[i].hdr,
+			.tail = &tails[i],
+			.len = len,
+			.head_len = 40,
+			.n_tail = 1,
+		};
 	}
+	vhost_queue_begin(queue);
+	vhost_queue_put(queue, puts, PUTS);
 	vhost_queue_end(queue);
+	/* what did not go is the next to go */
+	for (unsigned i = 0; i < PUTS && puts[i].error == 0; i++)
+		worker->sent++;
 }
 
 static void take_some(struct worker *worker, struct vhost_queue *queue)
 {
-	static uint8_t heads[8][128];
+	static struct front_snapshot snapshots[8];
 	struct vhost_frame frames[8];
 	struct iovec pool[300];
 
 	for (unsigned i = 0; i < 8; i++)
-		frames[i].head = heads[i];
+		frames[i].hdr = &snapshots[i].hdr;
 	unsigned n = vhost_queue_take(queue, frames, 8, 128, pool, 300);
 	for (unsigned i = 0; i < n; i++) {
 		assert_false(frames[i].malformed);
-		assert_true(is_whole(frames[i].head, frames[i].head_len));
+		assert_true(is_whole(snapshots[i].head, frames[i].head_len));
 	}
 	if (n > 0)
 		vhost_queue_give_back(queue);

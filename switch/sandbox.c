@@ -146,11 +146,13 @@ int sandbox_leave_host(void)
 /* Who needs it stands before each group; what is not here ends the process. */
 /* clang-format off */
 static const int allowed[] = {
-	/* frames: rings, eventfds, taps of older kernels */
+	/* frames: rings, taps of older kernels */
 	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(read), SCMP_SYS(write),
+	/* signalling guests */
+	SCMP_SYS(io_setup), SCMP_SYS(io_submit), SCMP_SYS(io_getevents),
 	/* sleeping and waking */
-	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(poll),
-	SCMP_SYS(ppoll), SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl),
+	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall),
 	/* the channel and vhost-user sessions */
 	SCMP_SYS(accept4), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(getsockopt),
 	SCMP_SYS(getsockname), SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(fstat),

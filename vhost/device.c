@@ -62,7 +62,7 @@ int vhost_device_create(const struct vhost_options *options, const struct vhost_
 	device = calloc(1, sizeof(*device));
 	if (!device)
 		goto close_fd;
-	err = event_identity_learn(&device->eventfds);
+	err = event_prepare();
 	if (err < 0)
 		goto free_device;
 	device->ops = *ops;

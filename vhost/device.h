@@ -34,7 +34,6 @@ struct vhost_device {
 	void *user;
 	struct vhost_options options;
 	struct message_stream stream;
-	struct event_identity eventfds;
 
 	uint64_t features;
 	uint64_t protocol_features;

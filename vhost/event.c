@@ -1,64 +1,84 @@
 /*
- * event - tells eventfds from other fds, and writes to them without waiting.
+ * event - tells eventfds from other fds, and signals them without waiting.
+ *
+ * The kernel signals the eventfd of an asynchronous request (io_submit(2),
+ * IOCB_FLAG_RESFD) when the request is done, however it ended, and as it does
+ * for its own events: it adds one, or leaves the eventfd full. Our request is to
+ * read no byte of the eventfd itself, which is done before io_submit() returns.
+ * What became of it is left in the queue until that is full.
  */
 #include "vhost/event.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+#include <linux/aio_abi.h>
+#include <pthread.h>
 #include <stdint.h>
-#include <sys/eventfd.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-int event_identity_learn(struct event_identity *ret_identity)
-{
-	struct stat st;
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+enum {
+	REQUESTS =
+		256, /* that the queue holds; the kernel makes it more where there are many processors */
+	TRIES = 8, /* to find room in it while other threads fill it */
+};
 
-	if (fd < 0)
-		return -errno;
-	int err = fstat(fd, &st) < 0 ? -errno : 0;
-	close(fd);
-	if (err < 0)
-		return err;
-	ret_identity->device = st.st_dev;
-	ret_identity->inode = st.st_ino;
-	return 0;
+static aio_context_t queue; /* of all threads */
+static int queue_error;
+
+static void queue_create(void)
+{
+	queue_error = syscall(SYS_io_setup, REQUESTS, &queue) < 0 ? -errno : 0;
 }
 
-bool event_accept(const struct event_identity *identity, int fd)
+int event_prepare(void)
 {
-	const uint64_t nothing = 0;
-	struct stat st;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	/*
-	 * Eventfds have the inode of all files without one (timerfd, signalfd,
-	 * epoll... have it too); of those, only an eventfd lets add 0 to it,
-	 * which changes nothing and does not wait, full or not.
-	 */
-	if (fstat(fd, &st) < 0 || st.st_dev != identity->device || st.st_ino != identity->inode)
-		return false;
-	int flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return false;
-	return write(fd, &nothing, sizeof(nothing)) == sizeof(nothing);
+	pthread_once(&once, queue_create);
+	return queue_error;
 }
 
-bool event_signal(int fd)
+/* Forget what is done. */
+static void queue_clear(void)
 {
-	const uint64_t one = 1;
-	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	struct io_event done[REQUESTS];
+	struct timespec now = {0};
 
-	/*
-	 * A full eventfd needs no write: the other side has not looked at earlier
-	 * ones yet. And it must get none: whether a write waits is a property of
-	 * the open file, which the front-end has too and may have changed since
-	 * event_accept(). A front-end that fills it between these two calls is left:
-	 * then the write waits until it has room or a signal comes, which is why it
-	 * is not tried again.
-	 */
-	if (poll(&room, 1, 0) == 0)
-		return true;
-	return write(fd, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN;
+	syscall(SYS_io_getevents, queue, 0, REQUESTS, done, &now);
+}
+
+/* Read nothing of @fd with @flags, then signal it. 0 or -errno. */
+static int submit(int fd, int flags)
+{
+	struct iocb request = {
+		.aio_lio_opcode = IOCB_CMD_PREAD,
+		.aio_fildes = (uint32_t)fd,
+		.aio_rw_flags = flags,
+		.aio_flags = IOCB_FLAG_RESFD,
+		.aio_resfd = (uint32_t)fd,
+	};
+	struct iocb *requests[] = {&request};
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		if (syscall(SYS_io_submit, queue, 1, requests) == 1)
+			return 0;
+		if (errno != EAGAIN)
+			return -errno;
+		queue_clear();
+	}
+	return -EAGAIN;
+}
+
+bool event_accept(int fd)
+{
+	const int unknown = 1 << 30; /* a flag that no kernel knows */
+
+	/* The eventfd is looked for before the flags: what is none is -EINVAL. */
+	return submit(fd, unknown) == -EOPNOTSUPP;
+}
+
+void event_signal(int fd)
+{
+	(void)submit(fd, 0);
 }

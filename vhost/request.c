@@ -447,7 +447,7 @@ static int take_event(struct vhost_device *device, struct message *in,
 		return -EINVAL;
 	if (in->n_fds != !nofd)
 		return device_fail(device, -EINVAL, "ring %u: %u fds", queue->index, in->n_fds);
-	if (!nofd && !event_accept(&device->eventfds, in->fds[0]))
+	if (!nofd && !event_accept(in->fds[0]))
 		return device_fail(device, -EINVAL, "ring %u: not an eventfd", queue->index);
 	*ret_queue = queue;
 	*ret_fd = message_take_fd(in, 0);

@@ -503,120 +503,6 @@ static void t29_feature_toggles(struct scene *scene)
 	pair_close(&pair);
 }
 
-/* ---- T30 ---- */
-
-static void t30_odd_notification_fds(struct scene *scene)
-{
-	struct pair pair;
-	struct stream in;
-	int ends[2], sockets[2];
-
-	pair_open(&pair, scene, NULL);
-	in = (struct stream){
-		.from = &pair.peer, .to = &pair.fe, .from_port = PEER, .to_port = OFFENDER};
-	check(pipe2(ends, O_CLOEXEC) == 0, "pipe");
-	check(fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0, "O_NONBLOCK");
-	while (write(ends[1], ends, sizeof(ends)) > 0)
-		;
-	check(fcntl(ends[1], F_SETFL, 0) == 0, "O_NONBLOCK");
-	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0, "socketpair");
-	for (unsigned i = 0; i < 8; i++) {
-		const uint64_t full = UINT64_MAX - 1;
-		int fd = i == 0	  ? dup(ends[1])
-			 : i == 1 ? dup(ends[0])
-			 : i == 2 ? dup(sockets[0])
-			 : i == 3 ? eventfd(0, EFD_CLOEXEC)
-			 : i == 4 ? eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE)
-			 : i == 5 ? memfd_create("file", MFD_CLOEXEC)
-			 : i == 6 ? open("/dev/zero", O_RDWR | O_CLOEXEC)
-				  : open("/", O_RDONLY | O_CLOEXEC);
-
-		check(fd >= 0, "fd %u: %s", i, strerror(errno));
-		if (i == 3 || i == 4)
-			check(write(fd, &full, sizeof(full)) == sizeof(full), "eventfd");
-		/* As the call of a ring that runs: a write must neither block nor matter. */
-		(void)frontend_set_fd(&pair.fe, VU_SET_VRING_CALL, 0, fd);
-		stream_start(&in);
-		stream_await(&in, 200);
-		stream_stop(&in);
-		pair_await_return(&pair.peer, "frames to an odd eventfd");
-		victims_await(&scene->victims, 100);
-		if (frontend_is_cut(&pair.fe, 0))
-			pair_restart(&pair);
-		/* As its kick: it may be ready for ever, or not pollable at all. */
-		if (i != 4) {
-			(void)frontend_set_fd(&pair.fe, VU_SET_VRING_KICK, 1, fd);
-			scene_check_idle(scene);
-		}
-		close(fd);
-		scene_discard(&pair.fe);
-		pair_restart(&pair);
-		pair_pass(&pair, 2);
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		close(ends[i]);
-		close(sockets[i]);
-	}
-	pair_close(&pair);
-}
-
-/* Fill an eventfd, so that the next write to it waits. */
-static void fill_eventfd(int fd)
-{
-	const uint64_t most = UINT64_MAX - 1;
-	uint64_t count;
-
-	/* It does not wait yet; the other side may write between our two calls. */
-	while (write(fd, &most, sizeof(most)) < 0)
-		check(errno == EAGAIN && (read(fd, &count, sizeof(count)) > 0 || errno == EAGAIN),
-		      "eventfd: %s", strerror(errno));
-	check(fcntl(fd, F_SETFL, 0) == 0, "O_NONBLOCK");
-}
-
-/*
- * Whether a write may wait is a property of the open file, which the front-end
- * has too: it lets the data plane find an eventfd that does not wait, and changes
- * it afterwards. Call and error eventfd of the receive ring, then the call of the
- * other, which is written when frames are given back.
- */
-static void t30_eventfds_made_to_wait(struct scene *scene)
-{
-	uint8_t frame[100];
-	struct pair pair;
-	struct stream in;
-
-	pair_open(&pair, scene, NULL);
-	in = (struct stream){.from = &pair.peer, .from_port = PEER, .to_port = OFFENDER};
-	for (unsigned i = 0; i < 6; i++) {
-		struct guest_ring *ring = &pair.fe.queues[i % 2].ring;
-		int fd = i < 4 ? ring->call : ring->err;
-
-		check(frontend_set_fd(&pair.fe, VU_SET_VRING_ERR, i % 2, ring->err) == 0, "ERR");
-		fill_eventfd(fd);
-		guest_ring_arm(ring);
-		stream_start(&in);
-		for (unsigned k = 0; k < 100; k++) {
-			packet_build(frame, sizeof(frame), scene_mac(PEER), scene_mac(OFFENDER), 30,
-				     k);
-			frontend_send(&pair.fe, 0, NULL, frame, sizeof(frame));
-		}
-		stream_await(&in, 600);
-		stream_stop(&in);
-		if (i >= 4) { /* the ring breaks, which the error eventfd is to tell */
-			__atomic_store_n(&ring->avail->idx, (uint16_t)(ring->avail_idx + 999),
-					 __ATOMIC_RELEASE);
-			guest_ring_kick(ring);
-		}
-		victims_await(&scene->victims, 500);
-		check(fcntl(fd, F_SETFL, O_NONBLOCK) == 0, "O_NONBLOCK");
-		pair_await_return(&pair.peer, "frames to an eventfd that waits");
-		pair_restart(&pair);
-		scene_discard(&pair.peer);
-		pair_pass(&pair, 2);
-	}
-	pair_close(&pair);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct runner_test tests[] = {
@@ -632,8 +518,6 @@ int main(int argc, char **argv)
 		{.name = "t26_answers_never_read", t26_answers_never_read},
 		{.name = "t28_inflight", t28_inflight},
 		{.name = "t29_feature_toggles", t29_feature_toggles},
-		{.name = "t30_odd_notification_fds", t30_odd_notification_fds},
-		{.name = "t30_eventfds_made_to_wait", t30_eventfds_made_to_wait},
 	};
 
 	return scene_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));

@@ -8,6 +8,9 @@
 /* Throughput, or latency at a rate, between two ports. */
 int command_pair(int argc, char **argv);
 
+/* Sluice and other switches side by side, and the bars. */
+int command_compare(int argc, char **argv);
+
 /* From a kick to the delivery at an idle switch, and what it costs to be idle. */
 int command_wake(int argc, char **argv);
 

@@ -106,7 +106,7 @@ static int run(const struct options *options, struct pair *pair)
 
 int command_pair(int argc, char **argv)
 {
-	struct options options;
+	struct options options = options_defaults();
 	static struct pair pair;
 	int n = options_parse(argc, argv, &options), status;
 

@@ -105,7 +105,7 @@ int command_wake(int argc, char **argv)
 {
 	static struct findings findings;
 	static struct pair pair;
-	struct options options;
+	struct options options = options_defaults();
 	uint64_t kicks;
 	int error = 0;
 

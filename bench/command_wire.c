@@ -176,7 +176,7 @@ static void serve_all(struct end ends[2])
 
 int command_wire(int argc, char **argv)
 {
-	struct options options;
+	struct options options = options_defaults();
 	struct end ends[2] = {{.listener = -1}, {.listener = -1}};
 	int status = COMMAND_OK;
 

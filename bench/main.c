@@ -15,6 +15,8 @@ static const struct {
 } commands[] = {
 	{"pair", "A.sock B.sock", "throughput, or latency at a rate, between two ports",
 	 command_pair},
+	{"compare", "", "Sluice, OVS-DPDK, testpmd and the bare wire, side by side",
+	 command_compare},
 	{"wake", "A.sock B.sock", "from a kick to the delivery at an idle switch; its idle load",
 	 command_wake},
 	{"wire", "A.sock B.sock", "be the bare wire: one copy from ring to ring, nothing decided",

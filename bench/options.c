@@ -39,8 +39,13 @@ const char options_usage[] =
 	"    --count N           how often (200)\n"
 	"    --gap MS            how long the switch is left alone before each (20)\n"
 	"    --pid N             a process of the switch, whose idle load is measured too\n"
+	"  compare\n"
+	"    --switches LIST     of sluice, ovs, testpmd, wire (all that are here)\n"
+	"    --workloads LIST    of 64, 64-1k, 64-30k, 1518, imix (all)\n"
 	"  the report\n"
-	"    -o table|json       (table)\n";
+	"    -o table|json       (table); --json is short for -o json\n"
+	"    --record FILE       the report in JSON, too\n"
+	"    --plot FILE         a picture, SVG or PNG, drawn by gnuplot\n";
 
 enum {
 	OPT_SERVER = 256,
@@ -65,6 +70,11 @@ enum {
 	OPT_COUNT,
 	OPT_GAP,
 	OPT_PID,
+	OPT_SWITCHES,
+	OPT_WORKLOADS,
+	OPT_JSON,
+	OPT_RECORD,
+	OPT_PLOT,
 };
 
 static const struct option long_options[] = {
@@ -90,6 +100,11 @@ static const struct option long_options[] = {
 	{"count", required_argument, NULL, OPT_COUNT},
 	{"gap", required_argument, NULL, OPT_GAP},
 	{"pid", required_argument, NULL, OPT_PID},
+	{"switches", required_argument, NULL, OPT_SWITCHES},
+	{"workloads", required_argument, NULL, OPT_WORKLOADS},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"record", required_argument, NULL, OPT_RECORD},
+	{"plot", required_argument, NULL, OPT_PLOT},
 	{"output", required_argument, NULL, 'o'},
 	{NULL, 0, NULL, 0},
 };
@@ -182,12 +197,24 @@ static bool parse_session(int option, const char *text, struct options *options)
 	}
 }
 
+static bool parse_report(int option, const char *text, struct options *options)
+{
+	switch (option) {
+	case 'o': return parse_word(text, "table", "json", &options->json);
+	case OPT_JSON: return options->json = true;
+	case OPT_RECORD: options->record = text; return true;
+	case OPT_PLOT: options->plot = text; return true;
+	case OPT_SWITCHES: options->switches = text; return true;
+	case OPT_WORKLOADS: options->workloads = text; return true;
+	default: return parse_session(option, text, options);
+	}
+}
+
 static bool parse_one(int option, const char *text, struct options *options)
 {
 	unsigned number;
 
 	switch (option) {
-	case 'o': return parse_word(text, "table", "json", &options->json);
 	case OPT_WINDOWS: return parse_number(text, 1, 100000, &options->windows);
 	case OPT_SECONDS: return parse_amount(text, &options->seconds);
 	case OPT_WARMUP: return parse_amount(text, &options->warmup_s);
@@ -205,15 +232,15 @@ static bool parse_one(int option, const char *text, struct options *options)
 			return false;
 		*(option == OPT_CPU ? &options->cpu : &options->pair.switch_cpu) = (int)number;
 		return true;
-	default: return parse_session(option, text, options);
+	default: return parse_report(option, text, options);
 	}
 }
 
-/* The last processor that we may use, other than @not. */
+/* The last processor that we may use, other than @not; -1: there is none. */
 static int last_cpu(int not )
 {
 	cpu_set_t cpus;
-	int last = 0;
+	int last = -1;
 
 	CPU_ZERO(&cpus);
 	sched_getaffinity(0, sizeof(cpus), &cpus);
@@ -223,9 +250,19 @@ static int last_cpu(int not )
 	return last;
 }
 
-int options_parse(int argc, char **argv, struct options *ret_options)
+int options_choose_switch_cpu(struct options *options)
 {
-	struct options options = {
+	if (options->pair.switch_cpu < 0)
+		options->pair.switch_cpu = last_cpu(options->cpu);
+	if (options->pair.switch_cpu >= 0)
+		return 0;
+	fprintf(stderr, "sluice-bench: two processors are needed, one for the switch\n");
+	return -ENODEV;
+}
+
+struct options options_defaults(void)
+{
+	return (struct options){
 		.pair = {.guest = {.ring_size = 1024, .mergeable = true, .event_idx = true},
 			 .limit_s = 10,
 			 .switch_cpu = -1},
@@ -237,27 +274,30 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		.count = 200,
 		.gap_ms = 20,
 	};
+}
+
+int options_parse(int argc, char **argv, struct options *options)
+{
 	int option, index = 0;
 
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "o:", long_options, &index)) != -1) {
 		if (option == '?')
 			return -EINVAL;
-		if (!parse_one(option, optarg, &options)) {
+		if (!parse_one(option, optarg, options)) {
 			fprintf(stderr, "sluice-bench: %s is no value for %s\n", optarg,
 				argv[optind - 2]);
 			return -EINVAL;
 		}
 	}
-	if (options.cpu < 0)
-		options.cpu = last_cpu(options.pair.switch_cpu);
-	if (options.cpu == options.pair.switch_cpu) {
+	if (options->cpu < 0)
+		options->cpu = last_cpu(options->pair.switch_cpu);
+	if (options->cpu < 0 || options->cpu == options->pair.switch_cpu) {
 		fprintf(stderr,
 			"sluice-bench: the generator needs another processor than the switch\n");
 		return -EINVAL;
 	}
-	options.pair.frame_max = stream_frame_max(&options.stream);
-	*ret_options = options;
+	options->pair.frame_max = stream_frame_max(&options->stream);
 	return argc - optind;
 }
 

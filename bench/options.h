@@ -15,17 +15,28 @@ struct options {
 	double seconds; /* of a window */
 	unsigned windows;
 	double warmup_s;
-	double rate_pps; /* 0: all that it can */
-	unsigned count;	 /* wake: how often */
-	unsigned gap_ms; /* wake: how long the switch is left alone before */
-	int pid;	 /* wake: whose idle load; 0: nobody's */
+	double rate_pps;       /* 0: all that it can */
+	unsigned count;	       /* wake: how often */
+	unsigned gap_ms;       /* wake: how long the switch is left alone before */
+	int pid;	       /* wake: whose idle load; 0: nobody's */
+	const char *switches;  /* compare: which, with commas between; NULL: all */
+	const char *workloads; /* compare: likewise */
+	const char *record;    /* a file for the report in JSON, too; or NULL */
+	const char *plot;      /* a file for a picture; or NULL */
 };
 
+/* What holds if nothing is said. */
+struct options options_defaults(void);
+
 /*
- * Parse what follows the command. The number of arguments that are no options,
- * which stand at the end of @argv then, or -EINVAL, said on stderr.
+ * Parse what follows the command into @options, which has its defaults. The number
+ * of arguments that are no options, which stand at the end of @argv then, or
+ * -EINVAL, said on stderr.
  */
-int options_parse(int argc, char **argv, struct options *ret_options);
+int options_parse(int argc, char **argv, struct options *options);
+
+/* If nobody named the switch's processor: one that is not the generator's. 0 or -errno, said on stderr. */
+int options_choose_switch_cpu(struct options *options);
 
 extern const char options_usage[];
 

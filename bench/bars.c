@@ -1,0 +1,109 @@
+/*
+ * bars - see bars.h.
+ *
+ * A bar is a ratio of two medians of the same placement: of Sluice under a
+ * workload, and of a peer under the same, or of Sluice under another.
+ */
+#include "bench/bars.h"
+
+struct bar {
+	enum workload_id workload;
+	const struct contender_kind *peer;
+	enum workload_id than; /* the peer's workload */
+	double ratio;
+	bool far; /* for processors that share no cache; else for those that do */
+};
+
+static const struct bar bars[] = {
+	{WORKLOAD_64, &contender_ovs, WORKLOAD_64, 1.8, false},
+	{WORKLOAD_64_1K, &contender_ovs, WORKLOAD_64_1K, 1.8, false},
+	{WORKLOAD_64_30K, &contender_ovs, WORKLOAD_64_30K, 2.5, false},
+	{WORKLOAD_64_30K, &contender_sluice, WORKLOAD_64, 0.85, false},
+	{WORKLOAD_64, &contender_testpmd, WORKLOAD_64, 1.2, false},
+	{WORKLOAD_64_1K, &contender_testpmd, WORKLOAD_64_1K, 1.2, false},
+	{WORKLOAD_1518, &contender_ovs, WORKLOAD_1518, 2.5, false},
+	{WORKLOAD_1518, &contender_testpmd, WORKLOAD_1518, 2, false},
+	{WORKLOAD_IMIX, &contender_testpmd, WORKLOAD_IMIX, 2, false},
+	{WORKLOAD_64, &contender_wire, WORKLOAD_64, 0.75, false},
+	{WORKLOAD_1518, &contender_wire, WORKLOAD_1518, 0.85, false},
+	{WORKLOAD_64, &contender_ovs, WORKLOAD_64, 1.8, true},
+	{WORKLOAD_64, &contender_testpmd, WORKLOAD_64, 1.8, true},
+};
+enum { BARS = sizeof(bars) / sizeof(bars[0]) };
+
+/* The ratio that was measured; 0: it was not. */
+static double measure(const struct compare *compare, const struct bar *bar,
+		      enum placement placement)
+{
+	int ours = compare_find(compare, &contender_sluice);
+	int theirs = compare_find(compare, bar->peer);
+	const struct compare_cell *cell, *than;
+	struct window_summary us, them;
+
+	if (ours < 0 || theirs < 0)
+		return 0;
+	cell = &compare->cells[ours][bar->workload];
+	than = &compare->cells[theirs][bar->than];
+	us = window_summarise(cell->windows, cell->n, placement);
+	them = window_summarise(than->windows, than->n, placement);
+	return us.windows && them.windows ? us.mpps / them.mpps : 0;
+}
+
+static void title_of(const struct bar *bar, char *ret_title, size_t room)
+{
+	bool self = bar->peer == &contender_sluice;
+
+	snprintf(ret_title, room, "%s: %g x %s", workloads[bar->workload].title, bar->ratio,
+		 self ? workloads[bar->than].title : bar->peer->title);
+}
+
+/* Each bar at each placement where it holds and was measured. */
+static void each(const struct compare *compare,
+		 void (*say)(void *user, const char *title, enum placement placement, double wanted,
+			     double measured),
+		 void *user)
+{
+	char title[80];
+
+	for (unsigned b = 0; b < BARS; b++)
+		for (enum placement placement = 0; placement < PLACEMENT__COUNT; placement++) {
+			double ratio = measure(compare, &bars[b], placement);
+
+			if (ratio <= 0 || (placement == PLACEMENT_FAR) != bars[b].far)
+				continue;
+			title_of(&bars[b], title, sizeof(title));
+			say(user, title, placement, bars[b].ratio, ratio);
+		}
+}
+
+static void print_one(void *user, const char *title, enum placement placement, double wanted,
+		      double measured)
+{
+	fprintf(user, "  %-44s %-9s %6.2f x  ", title, placement_name(placement), measured);
+	if (measured >= wanted)
+		fprintf(user, "met\n");
+	else
+		fprintf(user, "missed by %.0f %%\n", 100 * (1 - measured / wanted));
+}
+
+void bars_print(const struct compare *compare, FILE *to)
+{
+	fprintf(to, "\n%-46s %-9s measured\n", "bars", "placement");
+	each(compare, print_one, to);
+}
+
+static void report_one(void *user, const char *title, enum placement placement, double wanted,
+		       double measured)
+{
+	json_array_append_new(user, json_pack("{ss ss sf sf sb}", "bar", title, "placement",
+					      placement_name(placement), "wanted", wanted,
+					      "measured", measured, "met", measured >= wanted));
+}
+
+json_t *bars_report(const struct compare *compare)
+{
+	json_t *list = json_array();
+
+	each(compare, report_one, list);
+	return list;
+}

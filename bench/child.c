@@ -1,0 +1,131 @@
+/*
+ * child - see child.h.
+ */
+#include "bench/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/placement.h"
+#include "tests/lib/clock.h"
+
+enum { END_MS = 3000 };
+
+/* In the new process: become the program. */
+_Noreturn static void become(const char *const *argv, int cpu, int input, int log, pid_t parent)
+{
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent || placement_pin(cpu) < 0)
+		_exit(126);
+	dup2(input, STDIN_FILENO);
+	dup2(log, STDOUT_FILENO);
+	dup2(log, STDERR_FILENO);
+	/* execvp() changes neither the words nor the pointers to them. */
+	execvp(argv[0], (char *const *)(uintptr_t)argv);
+	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+int child_start(struct child *child, const char *const *argv, int cpu, const char *folder,
+		const char *name)
+{
+	pid_t parent = getpid();
+	int input[2], log;
+
+	*child = (struct child){.input = -1};
+	snprintf(child->log, sizeof(child->log), "%s/%s.log", folder, name);
+	log = open(child->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (log < 0)
+		return -errno;
+	if (pipe2(input, O_CLOEXEC)) {
+		close(log);
+		return -errno;
+	}
+	child->pid = fork();
+	if (child->pid == 0)
+		become(argv, cpu, input[0], log, parent);
+	close(log);
+	close(input[0]);
+	if (child->pid < 0) {
+		close(input[1]);
+		child->pid = 0;
+		return -EAGAIN;
+	}
+	/* Here as there: whoever is first, the group exists when it is needed. */
+	setpgid(child->pid, child->pid);
+	child->input = input[1];
+	return 0;
+}
+
+void child_freeze(const struct child *child)
+{
+	if (child->pid)
+		kill(-child->pid, SIGSTOP);
+}
+
+void child_thaw(const struct child *child)
+{
+	if (child->pid)
+		kill(-child->pid, SIGCONT);
+}
+
+bool child_lives(const struct child *child)
+{
+	siginfo_t ended = {.si_pid = 0};
+
+	return child->pid &&
+	       waitid(P_PID, (id_t)child->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       ended.si_pid == 0;
+}
+
+void child_end(struct child *child)
+{
+	if (!child->pid)
+		return;
+	child_thaw(child);
+	kill(child->pid, SIGTERM);
+	clock_await(END_MS, !child_lives(child));
+	kill(-child->pid, SIGKILL);
+	waitpid(child->pid, NULL, 0);
+	close(child->input);
+	child->pid = 0;
+}
+
+int child_run(const char *const *argv, int cpu, const char *folder, const char *name)
+{
+	struct child child;
+	int error = child_start(&child, argv, cpu, folder, name), status;
+
+	if (error)
+		return error;
+	if (waitpid(child.pid, &status, 0) != child.pid)
+		return -errno;
+	close(child.input);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+}
+
+bool child_is_found(const char *program)
+{
+	const char *folders = getenv("PATH");
+	char path[4096];
+
+	if (strchr(program, '/'))
+		return access(program, X_OK) == 0;
+	while (folders && *folders) {
+		size_t len = strcspn(folders, ":");
+
+		snprintf(path, sizeof(path), "%.*s/%s", (int)len, folders, program);
+		if (access(path, X_OK) == 0)
+			return true;
+		folders += len + (folders[len] == ':');
+	}
+	return false;
+}

@@ -1,0 +1,39 @@
+/*
+ * child - a program that a comparison runs: a switch, or what a switch needs.
+ *
+ * It runs on one processor, writes to a log of its own, and ends with us, however
+ * we end. All that it starts is frozen and thawed with it: a switch that polls
+ * would otherwise take the processor from the one that is measured.
+ */
+#ifndef BENCH_CHILD_H
+#define BENCH_CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { CHILD_PATH = 108 }; /* as long as a socket's name may be (unix(7)) */
+
+struct child {
+	pid_t pid; /* and its process group; 0: none */
+	int input; /* its standard input, open and empty for as long as it lives */
+	char log[CHILD_PATH];
+};
+
+/* Start @argv, found by PATH, on @cpu; its log is @folder/@name.log. 0 or -errno. */
+int child_start(struct child *child, const char *const *argv, int cpu, const char *folder,
+		const char *name);
+
+void child_freeze(const struct child *child);
+void child_thaw(const struct child *child);
+bool child_lives(const struct child *child);
+
+/* SIGTERM, and SIGKILL for what does not end by that. */
+void child_end(struct child *child);
+
+/* Run @argv to its end: its exit status, or -errno. */
+int child_run(const char *const *argv, int cpu, const char *folder, const char *name);
+
+/* Is @program found by PATH? */
+bool child_is_found(const char *program);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * command_compare - `sluice-bench compare`: Sluice and other switches, side by side.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "bench/command.h"
+#include "bench/compare.h"
+#include "bench/compare_report.h"
+
+static int write_out(const struct compare *compare)
+{
+	const struct options *options = compare->options;
+	json_t *report = options->json || options->record ? compare_report(compare) : NULL;
+	int error = 0;
+
+	if (options->json) {
+		json_dumpf(report, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+		putchar('\n');
+	} else {
+		compare_print(compare, stdout);
+	}
+	if (options->record &&
+	    json_dump_file(report, options->record, JSON_INDENT(1) | JSON_REAL_PRECISION(6))) {
+		fprintf(stderr, "sluice-bench: %s cannot be written\n", options->record);
+		error = -EIO;
+	}
+	json_decref(report);
+	if (!error && options->plot)
+		error = compare_plot(compare, options->plot);
+	return error;
+}
+
+int command_compare(int argc, char **argv)
+{
+	static struct compare compare;
+	struct options options = options_defaults();
+	int error;
+
+	options.windows = 24;
+	options.seconds = 0.08;
+	options.warmup_s = 0.3;
+	if (options_parse(argc, argv, &options) != 0)
+		return COMMAND_USAGE;
+	if (options_choose_switch_cpu(&options))
+		return COMMAND_FAILED;
+	if (placement_pin(options.cpu)) {
+		fprintf(stderr, "sluice-bench: processor %d: %s\n", options.cpu, strerror(errno));
+		return COMMAND_FAILED;
+	}
+	error = compare_create(&compare, &options);
+	if (!error && !compare_run(&compare))
+		error = -EINTR;
+	if (compare.n_contenders && error != -ENOENT && write_out(&compare))
+		error = -EIO;
+	compare_destroy(&compare);
+	return error ? COMMAND_FAILED : COMMAND_OK;
+}

@@ -1,0 +1,252 @@
+/*
+ * compare - see compare.h.
+ */
+#include "bench/compare.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/hugepages.h"
+#include "tests/lib/check.h"
+
+enum {
+	HUGE_MIB = 512 + 256 + COMPARE_KINDS * 32, /* OVS-DPDK, testpmd, guests */
+	CONNECT_S = 15,
+	SETTLE_TRIES = 40,
+	SETTLE_GOOD = 5,
+};
+
+static const double settle_s = 0.2;
+
+const struct contender_kind *const compare_kinds[COMPARE_KINDS] = {
+	&contender_sluice,
+	&contender_ovs,
+	&contender_testpmd,
+	&contender_wire,
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+	interrupted = 1;
+}
+
+bool compare_chooses(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (words && *words) {
+		size_t part = strcspn(words, ",");
+
+		if (part == len && strncmp(words, word, len) == 0)
+			return true;
+		words += part + (words[part] == ',');
+	}
+	return !words;
+}
+
+int compare_find(const struct compare *compare, const struct contender_kind *kind)
+{
+	for (unsigned i = 0; i < compare->n_contenders; i++)
+		if (compare->contenders[i].kind == kind)
+			return (int)i;
+	return -1;
+}
+
+/* Where this program lies. */
+static int find_programs(char *ret_folder, size_t room)
+{
+	ssize_t len = readlink("/proc/self/exe", ret_folder, room - 1);
+
+	if (len < 0)
+		return -errno;
+	ret_folder[len] = 0;
+	*strrchr(ret_folder, '/') = 0;
+	return 0;
+}
+
+int compare_create(struct compare *compare, const struct options *options)
+{
+	struct contender_place *place = &compare->place;
+	int error;
+
+	*compare = (struct compare){.options = options, .place.cpu = options->pair.switch_cpu};
+	strcpy(place->folder, "/tmp/sluice-compare-XXXXXX");
+	error = find_programs(place->programs, sizeof(place->programs));
+	if (!error && !mkdtemp(place->folder))
+		error = -errno;
+	if (error) {
+		fprintf(stderr, "sluice-bench: %s: %s\n", place->folder, strerror(-error));
+		return error;
+	}
+	signal(SIGINT, interrupt);
+	signal(SIGTERM, interrupt);
+	check_epilogue = hugepages_release;
+	place->huge = hugepages_reserve(HUGE_MIB);
+	for (unsigned i = 0; i < COMPARE_KINDS && !interrupted; i++) {
+		struct contender *contender = &compare->contenders[compare->n_contenders];
+		const struct contender_kind *kind = compare_kinds[i];
+
+		if (!compare_chooses(options->switches, kind->name))
+			continue;
+		options_progress("starting %s", kind->title);
+		if (!kind->is_found(place))
+			fprintf(stderr, "sluice-bench: no %s here: apt-get install %s\n",
+				kind->title, kind->package ? kind->package : kind->name);
+		else if (contender_start(contender, kind, place) == 0)
+			compare->n_contenders++;
+		contender_freeze(contender);
+	}
+	options_progress(NULL);
+	return compare->n_contenders ? 0 : -ENOENT;
+}
+
+/* Remove what the switches left in the folder; it holds no folders but Sluice's state. */
+static void remove_folder(const char *folder)
+{
+	const char *const argv[] = {"rm", "-r", folder, NULL};
+
+	child_run(argv, 0, "/tmp", "sluice-compare");
+	unlink("/tmp/sluice-compare.log");
+}
+
+static void disconnect(struct compare *compare)
+{
+	for (unsigned i = 0; i < compare->n_contenders; i++) {
+		if (!compare->connected[i])
+			continue;
+		contender_thaw(&compare->contenders[i]);
+		pair_destroy(&compare->pairs[i]);
+		compare->connected[i] = false;
+		contender_freeze(&compare->contenders[i]);
+	}
+}
+
+void compare_destroy(struct compare *compare)
+{
+	bool failed = compare->n_contenders == 0;
+
+	disconnect(compare);
+	for (unsigned i = 0; i < compare->n_contenders; i++) {
+		failed = failed || !contender_lives(&compare->contenders[i]);
+		contender_end(&compare->contenders[i]);
+		for (unsigned w = 0; w < WORKLOAD__COUNT; w++)
+			free(compare->cells[i][w].windows);
+	}
+	hugepages_release();
+	/* The logs of what failed stay. */
+	if (!failed)
+		remove_folder(compare->place.folder);
+}
+
+/*
+ * Let traffic flow both ways until it arrives, and on for a while: some switches take their time
+ * before ports forward, and are slow at first. False: nothing ever arrives.
+ */
+static bool settle(struct pair *pair)
+{
+	const struct stream_options plain = {.size = STREAM_SIZE_MIN, .flows = 1};
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < SETTLE_TRIES && good < SETTLE_GOOD && !interrupted; i++) {
+		pair_load(pair, &plain, true, settle_s);
+		if (pair->streams[0].counts.received && pair->streams[1].counts.received)
+			good++;
+	}
+	return good > 0;
+}
+
+static bool connect_one(struct compare *compare, unsigned i)
+{
+	const struct contender *contender = &compare->contenders[i];
+	struct pair_options options = compare->options->pair;
+
+	options.guest.server = contender->kind->dials;
+	options.guest.huge = compare->place.huge;
+	options.frame_max = 1518 - STREAM_FCS;
+	options.limit_s = CONNECT_S;
+	if (pair_create(&compare->pairs[i], &options, contender->paths[0], contender->paths[1]))
+		return false;
+	if (settle(&compare->pairs[i]))
+		return true;
+	fprintf(stderr, "sluice-bench: %s: nothing arrives\n", contender->kind->title);
+	pair_destroy(&compare->pairs[i]);
+	return false;
+}
+
+/* The guests of all contenders that have such rings. */
+static void connect_all(struct compare *compare)
+{
+	for (unsigned i = 0; i < compare->n_contenders && !interrupted; i++) {
+		options_progress("connecting to %s", compare->contenders[i].kind->title);
+		contender_thaw(&compare->contenders[i]);
+		compare->connected[i] = connect_one(compare, i);
+		contender_freeze(&compare->contenders[i]);
+	}
+}
+
+/* One window of contender @i. */
+static void measure(struct compare *compare, unsigned i, struct compare_cell *cell)
+{
+	const struct options *options = compare->options;
+	struct window window;
+	bool heard;
+
+	contender_thaw(&compare->contenders[i]);
+	heard = pair_measure(&compare->pairs[i], options->seconds, 0, &window);
+	contender_freeze(&compare->contenders[i]);
+	if (heard)
+		cell->windows[cell->n++] = window;
+	else
+		cell->silent++;
+	if (pair_is_broken(&compare->pairs[i])) {
+		fprintf(stderr, "sluice-bench: %s broke a ring\n",
+			compare->contenders[i].kind->title);
+		compare->connected[i] = false;
+	}
+}
+
+static void run_workload(struct compare *compare, unsigned w)
+{
+	const struct options *options = compare->options;
+	unsigned n = compare->n_contenders;
+
+	for (unsigned i = 0; i < n && !interrupted; i++) {
+		struct compare_cell *cell = &compare->cells[i][w];
+
+		cell->windows = calloc(options->windows, sizeof(*cell->windows));
+		check(cell->windows, "out of memory");
+		if (!compare->connected[i])
+			continue;
+		options_progress("%s: warming %s", workloads[w].title,
+				 compare->contenders[i].kind->title);
+		contender_thaw(&compare->contenders[i]);
+		pair_load(&compare->pairs[i], &workloads[w].stream, false, options->warmup_s);
+		contender_freeze(&compare->contenders[i]);
+	}
+	for (unsigned round = 0; round < options->windows && !interrupted; round++) {
+		options_progress("%s: round %u of %u", workloads[w].title, round + 1,
+				 options->windows);
+		for (unsigned turn = 0; turn < n; turn++) {
+			unsigned i = round % 2 ? n - 1 - turn : turn;
+
+			if (compare->connected[i])
+				measure(compare, i, &compare->cells[i][w]);
+		}
+	}
+}
+
+bool compare_run(struct compare *compare)
+{
+	connect_all(compare);
+	for (unsigned w = 0; w < WORKLOAD__COUNT && !interrupted; w++)
+		if (compare_chooses(compare->options->workloads, workloads[w].name))
+			run_workload(compare, w);
+	disconnect(compare);
+	options_progress(NULL);
+	return !interrupted;
+}

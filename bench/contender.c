@@ -1,0 +1,77 @@
+/*
+ * contender - see contender.h.
+ */
+#include "bench/contender.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/clock.h"
+
+int contender_start(struct contender *contender, const struct contender_kind *kind,
+		    const struct contender_place *place)
+{
+	int error;
+
+	*contender = (struct contender){.kind = kind};
+	for (int i = 0; i < CONTENDER_PORTS; i++)
+		snprintf(contender->paths[i], sizeof(contender->paths[i]), "%s/%s-%c.sock",
+			 place->folder, kind->name, 'a' + i);
+	error = kind->start(contender, place);
+	if (!error)
+		return 0;
+	fprintf(stderr, "sluice-bench: %s does not start (%s); its logs: %s\n", kind->title,
+		strerror(-error), place->folder);
+	contender_end(contender);
+	return error;
+}
+
+void contender_end(struct contender *contender)
+{
+	for (unsigned i = CONTENDER_CHILDREN; i-- > 0;)
+		child_end(&contender->children[i]);
+}
+
+static bool stand(const struct contender *contender)
+{
+	for (unsigned i = 0; i < CONTENDER_PORTS; i++)
+		if (access(contender->paths[i], F_OK))
+			return false;
+	return true;
+}
+
+int contender_await_sockets(const struct contender *contender)
+{
+	clock_await(CONTENDER_READY_MS, stand(contender) || !contender_lives(contender));
+	if (!contender_lives(contender))
+		return -ECHILD;
+	return stand(contender) ? 0 : -ETIMEDOUT;
+}
+
+void contender_freeze(const struct contender *contender)
+{
+	for (unsigned i = 0; i < CONTENDER_CHILDREN; i++)
+		child_freeze(&contender->children[i]);
+}
+
+void contender_thaw(const struct contender *contender)
+{
+	for (unsigned i = 0; i < CONTENDER_CHILDREN; i++)
+		child_thaw(&contender->children[i]);
+}
+
+bool contender_lives(const struct contender *contender)
+{
+	for (unsigned i = 0; i < CONTENDER_CHILDREN; i++)
+		if (contender->children[i].pid && !child_lives(&contender->children[i]))
+			return false;
+	return true;
+}
+
+void contender_path(const struct contender_place *place, const char *program, char *ret_path,
+		    size_t room)
+{
+	snprintf(ret_path, room, "%s/%s", place->programs, program);
+}

@@ -1,0 +1,61 @@
+/*
+ * contender - a switch that takes part in a comparison: how it is found and started.
+ *
+ * Each is started on one processor, with two ports that meet our guests at two
+ * sockets, and with the settings that are best for it; its note says which. The
+ * comparison freezes all but the one that it measures. One file for each kind.
+ */
+#ifndef BENCH_CONTENDER_H
+#define BENCH_CONTENDER_H
+
+#include "bench/child.h"
+
+enum { CONTENDER_PORTS = 2, CONTENDER_CHILDREN = 2, CONTENDER_READY_MS = 20000 };
+
+/* Where a contender runs. */
+struct contender_place {
+	int cpu;
+	bool huge; /* huge pages are reserved for it */
+	char folder[64];
+	char programs[256]; /* where this program lies, and Sluice's with it */
+};
+
+struct contender {
+	const struct contender_kind *kind;
+	struct child children[CONTENDER_CHILDREN]; /* what ends first stands last */
+	char paths[CONTENDER_PORTS][CHILD_PATH];   /* of its sockets */
+	char note[256];				   /* what it was started with */
+};
+
+struct contender_kind {
+	const char *name;    /* one word */
+	const char *title;   /* in tables */
+	const char *package; /* Debian's, that has it; NULL: it comes with this program */
+	bool dials;	     /* the guests listen */
+	bool packed;	     /* it has packed rings */
+	bool (*is_found)(const struct contender_place *place);
+	int (*start)(struct contender *contender, const struct contender_place *place);
+};
+
+extern const struct contender_kind contender_sluice, contender_ovs, contender_testpmd,
+	contender_wire;
+
+/* Start a switch of @kind: 0, or -errno, which was said on stderr. */
+int contender_start(struct contender *contender, const struct contender_kind *kind,
+		    const struct contender_place *place);
+void contender_end(struct contender *contender);
+
+void contender_freeze(const struct contender *contender);
+void contender_thaw(const struct contender *contender);
+
+/* For kinds that listen: until both sockets are there. 0 or -errno. */
+int contender_await_sockets(const struct contender *contender);
+
+/* Does all of it still run? */
+bool contender_lives(const struct contender *contender);
+
+/* The full path of @program beside this one. */
+void contender_path(const struct contender_place *place, const char *program, char *ret_path,
+		    size_t room);
+
+#endif

@@ -44,6 +44,7 @@ struct outlet {
 	const struct port_ops *ops;
 	void *sink;
 	unsigned place; /* of the frame that is completed */
+	uint64_t failed; /* places that did not go */
 	enum drop *missed;
 };
 
@@ -114,10 +115,11 @@ static void edit(struct edited *edited, const struct frame *frame, bool strip, u
 }
 
 /* Give the port what waits for it. */
-static void flush(struct deliver_scratch *scratch, const struct outlet *outlet)
+static void flush(struct deliver_scratch *scratch, struct outlet *outlet)
 {
 	if (scratch->n_puts)
-		outlet->ops->put(outlet->sink, scratch->puts, scratch->n_puts, outlet->missed);
+		outlet->failed |= outlet->ops->put(outlet->sink, scratch->puts, scratch->n_puts,
+						   outlet->missed);
 	scratch->n_puts = 0;
 }
 
@@ -135,8 +137,9 @@ static enum drop emit(void *user, const struct virtio_net_hdr_v1 *hdr, const str
 	};
 
 	own.num_buffers = htole16(1);
-	outlet->ops->put(outlet->sink, &put, 1, outlet->missed);
-	return outlet->missed[outlet->place];
+	if (outlet->ops->put(outlet->sink, &put, 1, outlet->missed))
+		return outlet->missed[outlet->place];
+	return DROP_NONE;
 }
 
 /* Bring the frame together and let software do what the destination cannot. */
@@ -156,7 +159,10 @@ static void complete(struct deliver_scratch *scratch, const struct port_put *put
 		}
 		drop = offload_complete(scratch->linear, put->len, put->hdr, accepts, emit, outlet);
 	}
-	outlet->missed[put->place] = drop;
+	if (drop != DROP_NONE) {
+		outlet->missed[put->place] = drop;
+		outlet->failed |= UINT64_C(1) << put->place;
+	}
 }
 
 void deliver_nowhere(const struct deliver_share *share, struct deliver_result *ret_result)
@@ -166,22 +172,6 @@ void deliver_nowhere(const struct deliver_share *share, struct deliver_result *r
 	ret_result->went = 0;
 	for (uint64_t left = share->frames; left; left &= left - 1)
 		ret_result->missed[__builtin_ctzll(left)] = DROP_PORT_DOWN;
-}
-
-/* Say what became of the frames of @share, which were @lens bytes long. */
-static void sum_up(const struct deliver_share *share, const uint32_t *lens,
-		   struct deliver_result *result)
-{
-	result->bytes = 0;
-	result->went = 0;
-	for (uint64_t left = share->frames; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-
-		if (result->missed[i] != DROP_NONE)
-			continue;
-		result->went |= UINT64_C(1) << i;
-		result->bytes += lens[i];
-	}
 }
 
 void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, uint64_t strip,
@@ -194,6 +184,7 @@ void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, u
 		.missed = ret_result->missed,
 	};
 	uint32_t lens[LIMIT_BURST];
+	uint64_t bytes = 0;
 
 	if (!outlet.sink) {
 		deliver_nowhere(share, ret_result);
@@ -217,7 +208,7 @@ void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, u
 		if (tagged || share->tags[i] != POLICY_UNTAGGED)
 			edit(&scratch->edited[i], frame, tagged, share->tags[i], put);
 		lens[i] = put->len;
-		ret_result->missed[i] = DROP_NONE;
+		bytes += put->len;
 		if (offload_is_asked(put->hdr) && offload_needs(put->hdr) & ~port->accepts) {
 			flush(scratch, &outlet);
 			complete(scratch, put, port->accepts, &outlet);
@@ -227,6 +218,9 @@ void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, u
 		}
 	}
 	flush(scratch, &outlet);
-	port->ops->end(outlet.sink, ret_result->missed);
-	sum_up(share, lens, ret_result);
+	outlet.failed |= port->ops->end(outlet.sink, ret_result->missed);
+	ret_result->went = share->frames & ~outlet.failed;
+	for (uint64_t left = share->frames & outlet.failed; left; left &= left - 1)
+		bytes -= lens[__builtin_ctzll(left)];
+	ret_result->bytes = bytes;
 }

@@ -28,8 +28,8 @@ struct deliver_share {
 
 /* How it went. */
 struct deliver_result {
-	enum drop missed[LIMIT_BURST]; /* of the frames in the share: DROP_NONE, or why not */
-	uint64_t went;		       /* bit i: frame i did */
+	uint64_t went;		       /* bit i: frame i of the share did */
+	enum drop missed[LIMIT_BURST]; /* of the others: why not */
 	uint64_t completed;	       /* bit i: software had to finish frame i */
 	uint64_t bytes;		       /* of the frames that went, with the destination's tags */
 };

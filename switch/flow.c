@@ -135,7 +135,8 @@ static struct flow *find_place(struct flow_table *table, const struct flow_key *
 {
 	struct flow *unused = NULL, *yielding = NULL;
 
-	for (unsigned way = 0; way < 2; way++) {
+	/* backwards: of two places that may be had, the first is found sooner */
+	for (unsigned way = FLOW_WAYS; way-- > 0;) {
 		struct flow *flow = flow_place(table, hash, way);
 
 		if (flow->epoch != table->epoch)

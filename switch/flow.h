@@ -35,6 +35,7 @@
 
 enum {
 	FLOW_ENTRIES = 1 << 18,
+	FLOW_WAYS = 2, /* places of a key */
 	FLOW_LIFE_MS = 1000,
 
 	FLOW_L2_WORDS = 3,
@@ -214,7 +215,7 @@ static inline const struct flow *flow_find(const struct flow_table *table,
 					   const struct flow_key *key, bool deep, uint64_t hash,
 					   uint32_t wire_len, clock_ms now)
 {
-	for (unsigned way = 0; way < 2; way++) {
+	for (unsigned way = 0; way < FLOW_WAYS; way++) {
 		const struct flow *flow = flow_place(table, hash, way);
 
 		if (!flow_has_key(flow, key, deep))

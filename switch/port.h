@@ -89,15 +89,15 @@ struct port_ops {
 	 * without reordering a flow.
 	 * put takes @n frames, LIMIT_BURST at most, in their order, with headers
 	 * that fit what the port accepts. What became of a frame put or end tells:
-	 * each stores the reason why one did not go at ret_missed[place], and
-	 * touches no other place.
+	 * each returns the places of those that did not go, a bit each, and stores
+	 * the reason at ret_missed[place].
 	 * Header, head and tail stay readable until end, but only of a port that
 	 * accepts everything: what is completed in software lies where the next
 	 * frame will.
 	 */
 	void *(*begin)(struct port *port, struct uring *ring, uint32_t spread);
-	void (*put)(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed);
-	void (*end)(void *sink, enum drop *ret_missed);
+	uint64_t (*put)(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed);
+	uint64_t (*end)(void *sink, enum drop *ret_missed);
 
 	/* worker: before sleeping; true: frames are there already. And after waking. */
 	bool (*arm)(struct port_queue *queue);

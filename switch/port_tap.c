@@ -86,7 +86,7 @@ static void *begin(struct port *base, struct uring *ring, uint32_t spread)
 	return ring;
 }
 
-static void put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
+static uint64_t put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct iovec head = port_put_head(&puts[i]);
@@ -94,11 +94,16 @@ static void put(void *sink, const struct port_put *puts, unsigned n, enum drop *
 		uring_put(sink, puts[i].place, puts[i].hdr, HEADER, &head, puts[i].tail,
 			  puts[i].n_tail);
 	}
+	return 0;
 }
 
-static void end(void *sink, enum drop *ret_missed)
+static uint64_t end(void *sink, enum drop *ret_missed)
 {
-	uring_end(sink, ret_missed);
+	uint64_t failed = uring_end(sink);
+
+	for (uint64_t left = failed; left; left &= left - 1)
+		ret_missed[__builtin_ctzll(left)] = DROP_DEVICE_ERROR;
+	return failed;
 }
 
 static bool arm(struct port_queue *queue)

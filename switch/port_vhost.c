@@ -57,13 +57,15 @@ static uint32_t offloads(uint64_t features, unsigned csum, unsigned tso4, unsign
 static void take(struct port_queue *queue, struct burst *burst)
 {
 	struct vhost_port *port = queue->port->device;
+	struct vhost_queue *from = port->transmit[queue->index];
 	struct vhost_frame taken[LIMIT_BURST];
 
+	if (!vhost_queue_pending(from))
+		return;
 	for (unsigned i = 0; i < LIMIT_BURST; i++)
 		taken[i].hdr = &burst->frames[i].hdr;
-	burst->count =
-		vhost_queue_take(port->transmit[queue->index], taken, LIMIT_BURST, FRAME_HEAD,
-				 burst->pool, sizeof(burst->pool) / sizeof(burst->pool[0]));
+	burst->count = vhost_queue_take(from, taken, LIMIT_BURST, FRAME_HEAD, burst->pool,
+					sizeof(burst->pool) / sizeof(burst->pool[0]));
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct frame *frame = &burst->frames[i];
 
@@ -75,7 +77,8 @@ static void take(struct port_queue *queue, struct burst *burst)
 			frame->fault = DROP_BAD_CHAIN;
 		else if (frame->len > LIMIT_FRAME)
 			frame->fault = DROP_GIANT;
-		else if (offload_needs(&frame->hdr) & ~port->may_send)
+		else if (offload_is_asked(&frame->hdr) &&
+			 offload_needs(&frame->hdr) & ~port->may_send)
 			frame->fault = DROP_BAD_OFFLOAD;
 		else
 			frame->fault = DROP_NONE;
@@ -115,32 +118,33 @@ static enum drop missed(int error)
 	}
 }
 
-static void put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
+static uint64_t put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
 {
 	struct vhost_put batch[LIMIT_BURST];
+	uint64_t failed = 0;
 
-	for (unsigned done = 0; done < n; done += LIMIT_BURST) {
-		unsigned count = n - done < LIMIT_BURST ? n - done : LIMIT_BURST;
-		const struct port_put *from = puts + done;
-
-		for (unsigned i = 0; i < count; i++)
-			batch[i] = (struct vhost_put){
-				.hdr = from[i].hdr,
-				.tail = from[i].tail,
-				.len = from[i].len,
-				.head_len = from[i].head_len,
-				.n_tail = from[i].n_tail,
-			};
-		vhost_queue_put(sink, batch, count);
-		for (unsigned i = 0; i < count; i++)
-			if (batch[i].error)
-				ret_missed[from[i].place] = missed(batch[i].error);
+	for (unsigned i = 0; i < n; i++)
+		batch[i] = (struct vhost_put){
+			.hdr = puts[i].hdr,
+			.tail = puts[i].tail,
+			.len = puts[i].len,
+			.head_len = puts[i].head_len,
+			.n_tail = puts[i].n_tail,
+		};
+	vhost_queue_put(sink, batch, n);
+	for (unsigned i = 0; i < n; i++) {
+		if (__builtin_expect(batch[i].error, 0)) {
+			ret_missed[puts[i].place] = missed(batch[i].error);
+			failed |= UINT64_C(1) << puts[i].place;
+		}
 	}
+	return failed;
 }
 
-static void end(void *sink, enum drop *ret_missed)
+static uint64_t end(void *sink, enum drop *ret_missed)
 {
 	vhost_queue_end(sink);
+	return 0;
 }
 
 static bool arm(struct port_queue *queue)

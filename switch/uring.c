@@ -427,12 +427,10 @@ void uring_put(struct uring *ring, unsigned place, const void *header, uint32_t 
 	ring->n_pieces += n_tail + 2;
 }
 
-void uring_end(struct uring *ring, enum drop *ret_failed)
+uint64_t uring_end(struct uring *ring)
 {
 	write_out(ring);
-	for (unsigned place = 0; place < LIMIT_BURST; place++)
-		if (ring->broken || ring->failed >> place & 1)
-			ret_failed[place] = DROP_DEVICE_ERROR;
+	return ring->broken ? UINT64_MAX : ring->failed;
 }
 
 /* ---- slots ---- */

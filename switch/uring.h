@@ -71,14 +71,14 @@ unsigned uring_take_socket(struct uring *ring, unsigned slot, struct uring_taken
 			   int *ret_error);
 
 /*
- * Write a burst: begin, put..., end. put takes @header and @n_src pieces; the
- * pieces must stay readable until end, which returns when all is written and
- * sets ret_failed[place] to DROP_DEVICE_ERROR for what the kernel refused.
+ * Write a burst: begin, put..., end. put takes @header, @head and
+ * @n_tail pieces, which must stay readable until end. That one returns when all is
+ * written: the places that the kernel refused, a bit each.
  */
 void uring_begin(struct uring *ring, unsigned slot, bool is_socket);
 void uring_put(struct uring *ring, unsigned place, const void *header, uint32_t header_len,
 	       const struct iovec *head, const struct iovec *tail, unsigned n_tail);
-void uring_end(struct uring *ring, enum drop *ret_failed);
+uint64_t uring_end(struct uring *ring);
 
 /* All rings of the data plane; a file has the same slot in each. */
 struct uring_set {

@@ -95,29 +95,36 @@ static void keep(struct lab_port *device, const struct port_put *put)
 	device->n_put++;
 }
 
-static void put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
+static uint64_t put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
 {
 	struct lab_port *device = sink;
+	uint64_t missed = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		if (device->room == 0) {
 			ret_missed[puts[i].place] = DROP_RING_FULL;
+			missed |= UINT64_C(1) << puts[i].place;
 			continue;
 		}
 		device->room--;
 		keep(device, &puts[i]);
 	}
+	return missed;
 }
 
-static void end(void *sink, enum drop *ret_missed)
+static uint64_t end(void *sink, enum drop *ret_missed)
 {
 	struct lab_port *device = sink;
+	uint64_t missed = 0;
 
 	for (; device->fails_late && device->n_put; device->n_put--) {
-		device->n_received--;
-		ret_missed[device->places[device->n_received]] = DROP_DEVICE_ERROR;
+		unsigned place = device->places[--device->n_received];
+
+		ret_missed[place] = DROP_DEVICE_ERROR;
+		missed |= UINT64_C(1) << place;
 		free(device->received[device->n_received].bytes);
 	}
+	return missed;
 }
 
 static const struct port_ops mem_ops = {

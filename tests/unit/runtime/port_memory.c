@@ -60,32 +60,40 @@ static void keep(struct memory_port *port, const struct port_put *put)
 	check(at == put->len, "pieces of %u bytes, %u announced", at, put->len);
 }
 
-static void put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
+static uint64_t put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
 {
 	struct memory_port *port = sink;
+	uint64_t missed = 0;
 
 	check(port->open, "put without begin");
 	for (unsigned i = 0; i < n; i++) {
 		if (port->room == 0) {
 			ret_missed[puts[i].place] = DROP_RING_FULL;
+			missed |= UINT64_C(1) << puts[i].place;
 			continue;
 		}
 		port->room--;
 		keep(port, &puts[i]);
 	}
+	return missed;
 }
 
-static void end(void *sink, enum drop *ret_missed)
+static uint64_t end(void *sink, enum drop *ret_missed)
 {
 	struct memory_port *port = sink;
+	uint64_t missed = 0;
 
 	check(port->open, "end without begin");
-	for (unsigned i = 0; i < port->n_seen; i++)
-		if (port->fails_late >> port->seen[i].place & 1)
-			ret_missed[port->seen[i].place] = DROP_DEVICE_ERROR;
+	for (unsigned i = 0; i < port->n_seen; i++) {
+		if (!(port->fails_late >> port->seen[i].place & 1))
+			continue;
+		ret_missed[port->seen[i].place] = DROP_DEVICE_ERROR;
+		missed |= UINT64_C(1) << port->seen[i].place;
+	}
 	port->open = false;
 	port->ends++;
 	n_open--;
+	return missed;
 }
 
 static const struct port_ops memory_port_ops = {

@@ -72,17 +72,17 @@ static void *begin(struct port *port, struct uring *ring, uint32_t spread)
 	return port->device;
 }
 
-static enum drop put(void *sink, unsigned place, const struct virtio_net_hdr_v1 *hdr,
-		     const struct iovec *src, unsigned n_src, uint32_t len)
+static uint64_t put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
 {
 	struct spring *spring = sink;
 
-	atomic_fetch_add(&spring->sunk, 1);
-	return DROP_NONE;
+	atomic_fetch_add(&spring->sunk, n);
+	return 0;
 }
 
-static void end(void *sink, enum drop *ret_failed)
+static uint64_t end(void *sink, enum drop *ret_missed)
 {
+	return 0;
 }
 
 static bool arm(struct port_queue *queue)

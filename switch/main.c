@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -148,11 +149,19 @@ static int read_options(int argc, char **argv, struct options *ret_options)
 
 /* ---- the start ---- */
 
+static int faults = -1; /* eventfd: guests' memory went away */
+
 /* A guest's memory went away under a worker: its port pays (reference H6). Anything else is ours. */
 static void on_sigbus(int number, siginfo_t *about, void *context)
 {
+	const uint64_t one = 1;
+	int interrupted = errno;
+
 	if (!port_vhost_fault(about->si_addr))
 		signal(SIGBUS, SIG_DFL);
+	else
+		(void)!write(faults, &one, sizeof(one));
+	errno = interrupted;
 }
 
 static int set_signals(struct dataplane *dp)
@@ -160,6 +169,9 @@ static int set_signals(struct dataplane *dp)
 	struct sigaction on_bus = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
 	sigset_t ending;
 
+	faults = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (faults < 0)
+		return -errno;
 	sigemptyset(&ending);
 	sigaddset(&ending, SIGTERM);
 	if (sigaction(SIGBUS, &on_bus, NULL) || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
@@ -308,20 +320,25 @@ static int start(struct dataplane *dp)
 
 static void run(struct dataplane *dp)
 {
+	enum { SIGNALS, FAULTS, PLANE, SERVER, POLLED = SERVER + 2 };
 	clock_ms tick = now_ms() + TICK_MS;
-	struct pollfd polled[4] = {
-		{.fd = dp->signals, .events = POLLIN},
-		{.fd = plane_fd(dp->plane), .events = POLLIN},
+	struct pollfd polled[POLLED] = {
+		[SIGNALS] = {.fd = dp->signals, .events = POLLIN},
+		[FAULTS] = {.fd = faults, .events = POLLIN},
+		[PLANE] = {.fd = plane_fd(dp->plane), .events = POLLIN},
 	};
+	uint64_t count;
 
 	do {
 		clock_ms now;
 
-		server_polled(dp->server, &polled[2]);
+		server_polled(dp->server, &polled[SERVER]);
 		now = now_ms();
-		poll(polled, 4, now < tick ? (int)(tick - now) : 0);
-		if (polled[0].revents)
+		poll(polled, POLLED, now < tick ? (int)(tick - now) : 0);
+		if (polled[SIGNALS].revents)
 			return;
+		if (polled[FAULTS].revents && read(faults, &count, sizeof(count)) > 0)
+			plane_check_ports(dp->plane);
 		plane_serve(dp->plane);
 		now = now_ms();
 		if (now >= tick) {

@@ -285,10 +285,8 @@ void plane_serve(struct plane *plane)
 	}
 }
 
-void plane_tick(struct plane *plane, clock_ms now)
+void plane_check_ports(struct plane *plane)
 {
-	if (plane->policy_fd >= 0)
-		fdb_sweep(plane->fdb, plane_policy(plane, NULL), now);
 	for (unsigned id = 0; id < LIMIT_PORTS; id++) {
 		struct port *port = port_at(plane, (uint16_t)id);
 		int error;
@@ -301,6 +299,13 @@ void plane_tick(struct plane *plane, clock_ms now)
 		else
 			note_status(plane, (uint16_t)id);
 	}
+}
+
+void plane_tick(struct plane *plane, clock_ms now)
+{
+	if (plane->policy_fd >= 0)
+		fdb_sweep(plane->fdb, plane_policy(plane, NULL), now);
+	plane_check_ports(plane);
 }
 
 static int make_port(const struct plane *plane, const struct channel_message *request,

@@ -47,6 +47,9 @@ void plane_destroy(struct plane *plane);
 int plane_fd(const struct plane *plane);
 void plane_serve(struct plane *plane);
 
+/* Close the ports whose devices are gone: to be called when one may be. */
+void plane_check_ports(struct plane *plane);
+
 /* To be called about once a second: ages addresses, looks after devices. */
 void plane_tick(struct plane *plane, clock_ms now);
 

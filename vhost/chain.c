@@ -56,14 +56,6 @@ static enum chain_fault table_find(const struct ring *ring, unsigned *hint, stru
 	return CHAIN_OK;
 }
 
-static struct desc table_load(const struct ring *ring, const struct table *table, unsigned place)
-{
-	const struct guest_desc *desc = &table->descs[place];
-
-	return ring->packed ? packed_desc(guest_load64(&desc->addr), guest_load64(&desc->rest))
-			    : desc_load(desc);
-}
-
 /* Is @desc, at @place, the last one? In an indirect table of a packed ring NEXT says nothing (2.8.7). */
 static bool table_ends(const struct ring *ring, const struct table *table, struct desc desc,
 		       unsigned place)
@@ -106,7 +98,7 @@ static enum chain_fault walk_desc(struct walk *walk, const struct table *table, 
 		enum chain_fault fault = table_find(walk->ring, walk->hint, desc, &inner);
 		if (fault)
 			return fault;
-		return walk_table(walk, &inner, table_load(walk->ring, &inner, 0), 0);
+		return walk_table(walk, &inner, desc_load(&inner.descs[0], walk->ring->packed), 0);
 	}
 	if ((desc.flags & DESC_WRITE) != walk->flags)
 		return CHAIN_MALFORMED;
@@ -135,7 +127,7 @@ static enum chain_fault walk_table(struct walk *walk, const struct table *table,
 		place = table_next(walk->ring, table, desc, place);
 		if (steps == table->size || steps == VHOST_CHAIN_PIECES_MAX || place >= table->size)
 			return whole ? CHAIN_ENDLESS : CHAIN_MALFORMED;
-		desc = table_load(walk->ring, table, place);
+		desc = desc_load(&table->descs[place], walk->ring->packed);
 	}
 }
 

@@ -27,11 +27,9 @@ struct desc {
 	uint16_t next; /* in a packed ring: the buffer's id */
 };
 
-static inline struct desc desc_load(const struct guest_desc *guest_desc)
+/* From the two words of a descriptor in a split ring, or in a packed one. */
+static inline struct desc desc_split(uint64_t addr, uint64_t rest)
 {
-	uint64_t addr = guest_load64(&guest_desc->addr);
-	uint64_t rest = guest_load64(&guest_desc->rest);
-
 	return (struct desc){
 		.addr = addr,
 		.len = (uint32_t)rest,
@@ -40,8 +38,7 @@ static inline struct desc desc_load(const struct guest_desc *guest_desc)
 	};
 }
 
-/* The same for a descriptor of a packed ring. */
-static inline struct desc packed_desc(uint64_t addr, uint64_t rest)
+static inline struct desc desc_packed(uint64_t addr, uint64_t rest)
 {
 	return (struct desc){
 		.addr = addr,
@@ -51,17 +48,12 @@ static inline struct desc packed_desc(uint64_t addr, uint64_t rest)
 	};
 }
 
-/* Where the buffer of @desc lies if it is a chain of its own and lies in one piece; or NULL. */
-static inline uint8_t *desc_single(const struct ring *ring, unsigned *hint, struct desc desc,
-				   unsigned flags)
+static inline struct desc desc_load(const struct guest_desc *desc, bool packed)
 {
-	uint64_t there;
-	uint8_t *host;
+	uint64_t addr = guest_load64(&desc->addr);
+	uint64_t rest = guest_load64(&desc->rest);
 
-	if ((desc.flags & (DESC_NEXT | DESC_WRITE | DESC_INDIRECT)) != flags)
-		return NULL;
-	host = memory_translate(ring->memory, hint, desc.addr, &there);
-	return host && there >= desc.len ? host : NULL;
+	return packed ? desc_packed(addr, rest) : desc_split(addr, rest);
 }
 
 enum chain_fault {

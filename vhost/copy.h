@@ -102,21 +102,26 @@ static inline void copy_bytes(void *to, const void *from, size_t len)
 		copy_to_16(to, from, len);
 }
 
-/* The same where the two cannot be the same memory: one of them is private. */
-static inline void copy_apart(void *to, const void *from, size_t len)
+/* More than 64 bytes: whole lines, and a last one that ends where the bytes do. */
+static inline void copy_lines(uint8_t *to, const uint8_t *from, size_t len)
 {
-	uint8_t *at = to;
-	const uint8_t *source = from;
+	for (size_t done = 0; done < len - 64; done += 64)
+		copy_to_64(to + done, from + done, 64);
+	copy_to_64(to + len - 64, from + len - 64, 64);
+}
 
-	/* Whole lines, and a last one that ends where the bytes do. */
-	if (len > 128) {
-		for (size_t done = 0; done < len - 64; done += 64)
-			copy_to_64(at + done, source + done, 64);
-		at += len - 64;
-		source += len - 64;
-		len = 64;
-	}
-	copy_bytes(at, source, len);
+/*
+ * The head of a frame with its virtio-net header, to or from private memory: the two
+ * cannot be the same. Most are of the length that comes first.
+ */
+static inline __attribute__((always_inline)) void copy_head(void *to, const void *from, size_t len)
+{
+	if (__builtin_expect(len > 64 && len <= 128, 1))
+		copy_to_128(to, from, len);
+	else if (len > 128)
+		copy_lines(to, from, len);
+	else
+		copy_bytes(to, from, len);
 }
 
 #endif

@@ -15,17 +15,26 @@
 /* With a constant @packed: one copy of the code for each layout. */
 #define LAYOUT_INLINE static inline __attribute__((always_inline))
 
-/* A chain that waits, and what was read of it. */
+/* A chain that waits, and what was read of it: its first descriptor. */
 struct head {
-	struct desc desc; /* its first descriptor */
-	uint16_t id;	  /* by which the guest knows it */
 	/* Where its buffer lies if it is the only one, in one piece, for the right direction. */
 	uint8_t *host;
+	uint64_t addr;
+	uint64_t rest;
+	uint16_t id; /* by which the guest knows it */
 };
 
-/*
- * The line at @host will be written (@flags DESC_WRITE) or read: have it brought here.
- */
+LAYOUT_INLINE struct desc head_desc(const struct head *head, bool packed)
+{
+	return packed ? desc_packed(head->addr, head->rest) : desc_split(head->addr, head->rest);
+}
+
+LAYOUT_INLINE uint32_t head_len(const struct head *head)
+{
+	return (uint32_t)head->rest;
+}
+
+/* The line at @host will be written (@flags DESC_WRITE) or read: have it brought here. */
 LAYOUT_INLINE void head_prefetch(const uint8_t *host, unsigned flags)
 {
 #if defined(__x86_64__)
@@ -42,18 +51,37 @@ LAYOUT_INLINE void head_prefetch(const uint8_t *host, unsigned flags)
 #endif
 }
 
-/* What is known of @head when its first descriptor was read. */
-LAYOUT_INLINE void head_locate(struct vhost_queue *queue, const struct ring *ring, unsigned flags,
-			       struct head *head)
+/* What becomes of the two words of a first descriptor. */
+LAYOUT_INLINE void head_locate(struct vhost_queue *queue, const struct ring *ring,
+			       struct memory_window *window, unsigned flags, struct head *head,
+			       bool packed)
 {
-	head->host = desc_single(ring, &queue->hint, head->desc, flags);
-	if (head->host)
-		head_prefetch(head->host, flags);
+	const unsigned shift = packed ? 48 : 32; /* of the flags */
+	const uint64_t mask = (uint64_t)(DESC_NEXT | DESC_WRITE | DESC_INDIRECT) << shift;
+
+	head->host = NULL;
+	if ((head->rest & mask) != (uint64_t)flags << shift)
+		return;
+	head->host = memory_window_find(window, head->addr, head_len(head));
+	if (__builtin_expect(!head->host, 0)) {
+		uint64_t there;
+
+		/* Perhaps in another region: look there first from now on. */
+		if (!memory_translate(ring->memory, &queue->hint, head->addr, &there))
+			return;
+		*window = memory_window(ring->memory, queue->hint);
+		head->host = memory_window_find(window, head->addr, head_len(head));
+		if (!head->host)
+			return;
+	}
+	head_prefetch(head->host, flags);
 }
 
 LAYOUT_INLINE unsigned split_heads(struct vhost_queue *queue, const struct ring *ring, unsigned max,
 				   unsigned flags, struct head *heads)
 {
+	struct memory_window window = memory_window(ring->memory, queue->hint);
+	const struct guest_desc *descs = ring->desc;
 	unsigned n = split_waiting(queue, ring);
 
 	if (n > max)
@@ -66,12 +94,13 @@ LAYOUT_INLINE unsigned split_heads(struct vhost_queue *queue, const struct ring 
 			n = i;
 			break;
 		}
-		__builtin_prefetch(&ring->desc[id]);
+		__builtin_prefetch(&descs[id]);
 		heads[i].id = id;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		heads[i].desc = desc_load(&ring->desc[heads[i].id]);
-		head_locate(queue, ring, flags, &heads[i]);
+		heads[i].addr = guest_load64(&descs[heads[i].id].addr);
+		heads[i].rest = guest_load64(&descs[heads[i].id].rest);
+		head_locate(queue, ring, &window, flags, &heads[i], false);
 	}
 	return n;
 }
@@ -83,6 +112,7 @@ LAYOUT_INLINE unsigned split_heads(struct vhost_queue *queue, const struct ring 
 LAYOUT_INLINE unsigned packed_heads(struct vhost_queue *queue, const struct ring *ring,
 				    unsigned max, unsigned flags, struct head *heads)
 {
+	struct memory_window window = memory_window(ring->memory, queue->hint);
 	uint16_t at = queue->next_avail;
 	unsigned n;
 
@@ -91,13 +121,13 @@ LAYOUT_INLINE unsigned packed_heads(struct vhost_queue *queue, const struct ring
 
 		if (!packed_is_available((uint16_t)(rest >> 48), at))
 			break;
-		heads[n].desc =
-			packed_desc(guest_load64(&ring->slots[packed_place(at)].addr), rest);
-		heads[n].id = heads[n].desc.next;
-		head_locate(queue, ring, flags, &heads[n]);
-		if (__builtin_expect(heads[n].desc.flags & DESC_NEXT, 0))
+		heads[n].addr = guest_load64(&ring->slots[packed_place(at)].addr);
+		heads[n].rest = rest;
+		heads[n].id = (uint16_t)(rest >> 32);
+		head_locate(queue, ring, &window, flags, &heads[n], true);
+		if (__builtin_expect((rest >> 48 & DESC_NEXT) != 0, 0))
 			return n + 1;
-		at = packed_step(ring, at, 1);
+		at = packed_step(ring->size, at, 1);
 	}
 	return n;
 }
@@ -119,17 +149,67 @@ LAYOUT_INLINE unsigned layout_heads(struct vhost_queue *queue, const struct ring
 /* The position @by chains of one place each behind @at. */
 LAYOUT_INLINE uint16_t layout_step(const struct ring *ring, uint16_t at, unsigned by, bool packed)
 {
-	return packed ? packed_step(ring, at, by) : (uint16_t)(at + by);
+	return packed ? packed_step(ring->size, at, by) : (uint16_t)(at + by);
 }
 
-/* Fill the next used element: for the chain @id, which took @slots places. */
-LAYOUT_INLINE void layout_use(struct vhost_queue *queue, const struct ring *ring, uint16_t id,
-			      uint32_t len, unsigned slots, bool packed)
+/*
+ * The used elements of a burst, filled one after another: private, so that what is
+ * written to guests' memory meanwhile cannot be taken for a change of them.
+ */
+struct used_run {
+	uint16_t at; /* the next one */
+
+	/* split */
+	struct guest_used *used;
+	uint16_t mask;
+
+	/* packed */
+	struct guest_slot *slots;
+	uint16_t size;
+	uint16_t published;
+	uint64_t first;
+};
+
+LAYOUT_INLINE struct used_run used_begin(const struct vhost_queue *queue, const struct ring *ring,
+					 bool packed)
 {
+	struct used_run run = {.at = queue->next_used};
+
+	if (packed) {
+		run.slots = ring->slots;
+		run.size = ring->size;
+		run.published = queue->published;
+		run.first = queue->first_used;
+	} else {
+		run.used = ring->used;
+		run.mask = (uint16_t)(ring->size - 1);
+	}
+	return run;
+}
+
+/* Give back the chain @id, which took @slots places and of which @len bytes were written. */
+LAYOUT_INLINE void used_add(struct used_run *run, uint16_t id, uint32_t len, unsigned slots,
+			    bool packed)
+{
+	if (packed) {
+		uint64_t used = packed_used(run->at, id, len);
+
+		/* The guest looks at this one: it is stored when the burst is published. */
+		if (run->at == run->published)
+			run->first = used;
+		else
+			guest_store_word(&run->slots[packed_place(run->at)].rest, used);
+		run->at = packed_step(run->size, run->at, slots);
+	} else {
+		split_use(run->used, run->mask, run->at++, id, len);
+	}
+}
+
+LAYOUT_INLINE void used_end(struct vhost_queue *queue, const struct used_run *run, bool packed)
+{
+	queue->next_used = run->at;
 	if (packed)
-		packed_use(queue, ring, id, len, slots);
-	else
-		split_use(ring, queue->next_used++, id, len);
+		queue->first_used = run->first;
 }
 
 /* Give the guest all used elements of the burst. True: then call it. */

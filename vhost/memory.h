@@ -100,4 +100,27 @@ static inline uint8_t *memory_translate(const struct memory *memory, unsigned *h
 	return region->host + offset;
 }
 
+/* The region of the last hit, kept at hand through a burst. */
+struct memory_window {
+	uint64_t gpa;
+	uint64_t size;
+	uint8_t *host;
+};
+
+static inline struct memory_window memory_window(const struct memory *memory, unsigned hint)
+{
+	const struct memory_region *region = &memory->regions[hint < memory->n ? hint : 0];
+
+	return (struct memory_window){region->gpa, region->size, region->host};
+}
+
+/* Where all of the @len bytes at @gpa lie if they lie in @window, or NULL. */
+static inline uint8_t *memory_window_find(const struct memory_window *window, uint64_t gpa,
+					  uint64_t len)
+{
+	uint64_t offset = gpa - window->gpa;
+
+	return offset < window->size && len <= window->size - offset ? window->host + offset : NULL;
+}
+
 #endif

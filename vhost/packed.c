@@ -84,9 +84,9 @@ uint16_t packed_resume(const struct ring *ring, uint16_t base)
 		return at; /* nothing was ever given back */
 	uint16_t given_back = id_at(ring, step_back(ring, at, 1));
 	for (unsigned n = 0; n < waiting; n++) {
-		uint16_t next = packed_step(ring, at, n + 1);
+		uint16_t next = packed_step(ring->size, at, n + 1);
 
-		if (id_at(ring, packed_step(ring, at, n)) == given_back &&
+		if (id_at(ring, packed_step(ring->size, at, n)) == given_back &&
 		    (ring->in_order || base == next))
 			return next;
 	}

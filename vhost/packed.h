@@ -37,12 +37,12 @@ static inline unsigned packed_place(uint16_t at)
 	return at & PACKED_PLACE;
 }
 
-/* The position @by places behind @at; at most the size of the ring. */
-static inline uint16_t packed_step(const struct ring *ring, uint16_t at, unsigned by)
+/* The position @by places behind @at in a ring of @size, which is the most that it may be. */
+static inline uint16_t packed_step(unsigned size, uint16_t at, unsigned by)
 {
-	if (packed_place(at) + by < ring->size)
+	if (packed_place(at) + by < size)
 		return (uint16_t)(at + by);
-	return (uint16_t)((at ^ PACKED_WRAP) + by - ring->size);
+	return (uint16_t)((at ^ PACKED_WRAP) + by - size);
 }
 
 /* Do the flags of a descriptor at @at say that it waits? (virtio 1.3, 2.8.1) */
@@ -68,26 +68,13 @@ static inline bool packed_pending(const struct vhost_queue *queue, const struct 
 				   queue->next_avail);
 }
 
+/* The used element of the buffer @id, at @at (virtio 1.3, 2.8.6). */
 static inline uint64_t packed_used(uint16_t at, uint16_t id, uint32_t len)
 {
 	unsigned flags = (at & PACKED_WRAP ? PACKED_AVAIL | PACKED_USED : 0) |
 			 (len > 0 ? PACKED_WRITTEN : 0);
 
 	return len | (uint64_t)id << 32 | (uint64_t)flags << 48;
-}
-
-/* Give back the buffer @id, which took @slots places. */
-static inline void packed_use(struct vhost_queue *queue, const struct ring *ring, uint16_t id,
-			      uint32_t len, unsigned slots)
-{
-	uint16_t at = queue->next_used;
-	uint64_t used = packed_used(at, id, len);
-
-	if (at == queue->published)
-		queue->first_used = used;
-	else
-		guest_store_word(&ring->slots[packed_place(at)].rest, used);
-	queue->next_used = packed_step(ring, at, slots);
 }
 
 /* Log the writes to the places from @from to before @to. */

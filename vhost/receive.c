@@ -105,7 +105,7 @@ static int split_next(struct vhost_queue *queue, const struct ring *ring, uint16
 		return -EIO;
 	}
 	*ret_id = id;
-	*ret_first = desc_load(&ring->desc[id]);
+	*ret_first = desc_load(&ring->desc[id], false);
 	return 0;
 }
 
@@ -115,7 +115,7 @@ static int packed_next(const struct ring *ring, uint16_t at, struct desc *ret_fi
 
 	if (!packed_is_available((uint16_t)(rest >> 48), at))
 		return -ENOBUFS;
-	*ret_first = packed_desc(guest_load64(&ring->slots[packed_place(at)].addr), rest);
+	*ret_first = desc_packed(guest_load64(&ring->slots[packed_place(at)].addr), rest);
 	return 0;
 }
 
@@ -187,15 +187,18 @@ static int room_find(struct vhost_queue *queue, const struct ring *ring, uint32_
 static void room_use(struct vhost_queue *queue, const struct ring *ring, const struct room *room,
 		     uint32_t len)
 {
+	struct used_run run = used_begin(queue, ring, ring->packed);
+
 	for (unsigned i = 0; i < room->n_faults; i++)
-		layout_use(queue, ring, room->faults[i].id, 0, room->faults[i].slots, ring->packed);
+		used_add(&run, room->faults[i].id, 0, room->faults[i].slots, ring->packed);
 	for (unsigned i = 0; i < room->n_chains; i++) {
 		const struct taken *chain = &room->chains[i];
 		uint32_t part = chain->bytes < len ? (uint32_t)chain->bytes : len;
 
-		layout_use(queue, ring, chain->id, part, chain->slots, ring->packed);
+		used_add(&run, chain->id, part, chain->slots, ring->packed);
 		len -= part;
 	}
+	used_end(queue, &run, ring->packed);
 	queue->next_avail = room->avail;
 }
 
@@ -242,7 +245,7 @@ static inline void write_frame(uint8_t *host, const struct vhost_put *put)
 	uint32_t head_len = put->head_len < put->len ? put->head_len : put->len;
 	uint32_t left = put->len - head_len;
 
-	copy_apart(host, put->hdr, QUEUE_HEADER + head_len);
+	copy_head(host, put->hdr, QUEUE_HEADER + head_len);
 	host += QUEUE_HEADER + head_len;
 	for (unsigned i = 0; i < put->n_tail && left > 0; i++) {
 		uint32_t part = put->tail[i].iov_len < left ? (uint32_t)put->tail[i].iov_len : left;
@@ -264,19 +267,22 @@ LAYOUT_INLINE unsigned put_heads(struct vhost_queue *queue, const struct ring *r
 				 const struct head *heads, unsigned n, struct vhost_put *puts,
 				 bool packed)
 {
+	struct used_run run = used_begin(queue, ring, packed);
+	const bool logs = ring->log != NULL;
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
 		uint32_t need = QUEUE_HEADER + puts[i].len;
 
-		if (!heads[i].host || puts[i].len > VHOST_FRAME_MAX || heads[i].desc.len < need)
+		if (!heads[i].host || puts[i].len > VHOST_FRAME_MAX || head_len(&heads[i]) < need)
 			break;
 		write_frame(heads[i].host, &puts[i]);
-		if (__builtin_expect(ring->log != NULL, 0))
+		if (__builtin_expect(logs, 0))
 			queue_mark_dirty(queue, ring, heads[i].host, need);
-		layout_use(queue, ring, heads[i].id, need, 1, packed);
+		used_add(&run, heads[i].id, need, 1, packed);
 		puts[i].error = 0;
 	}
+	used_end(queue, &run, packed);
 	queue->next_avail = layout_step(ring, queue->next_avail, i, packed);
 	return i;
 }

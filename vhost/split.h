@@ -74,13 +74,12 @@ static inline uint16_t split_head(const struct ring *ring, uint16_t at)
 	return guest_load16(&ring->avail->heads[at & (ring->size - 1)]);
 }
 
-/* Fill the used element at place @at. */
-static inline void split_use(const struct ring *ring, uint16_t at, uint16_t head, uint32_t len)
+/* Fill the used element at @at of a ring whose size is @mask + 1. */
+static inline void split_use(struct guest_used *used, unsigned mask, uint16_t at, uint16_t head,
+			     uint32_t len)
 {
-	unsigned slot = at & (ring->size - 1U);
-
-	guest_store32(&ring->used->elements[slot].id, head);
-	guest_store32(&ring->used->elements[slot].len, len);
+	guest_store32(&used->elements[at & mask].id, head);
+	guest_store32(&used->elements[at & mask].len, len);
 }
 
 /* Was @event passed by a step from @old to @now? (virtio 1.3, 2.7.7.2) */

@@ -66,7 +66,6 @@ static void frame_fill(struct vhost_frame *frame, struct iovec *pieces, unsigned
 	frame->head_len = (uint16_t)(frame->len < head_max ? frame->len : head_max);
 	frame->malformed = false;
 	pull(&pieces, &n, frame->hdr, QUEUE_HEADER + frame->head_len);
-	guest_forget();
 	frame->n_tail = (uint16_t)n;
 	frame->tail = pieces;
 }
@@ -74,7 +73,7 @@ static void frame_fill(struct vhost_frame *frame, struct iovec *pieces, unsigned
 /* Does the head's buffer hold all of a frame, of a length that can be? */
 static inline bool is_single(const struct head *head)
 {
-	return head->host && head->desc.len - QUEUE_HEADER <= VHOST_FRAME_MAX;
+	return head->host && head_len(head) - QUEUE_HEADER <= VHOST_FRAME_MAX;
 }
 
 /* The usual frame: one buffer, in one piece. */
@@ -82,22 +81,18 @@ static inline void frame_fill_single(const struct head *head, struct room *room)
 {
 	struct vhost_frame *frame = room->frames++;
 	const uint8_t *host = head->host;
-	uint32_t len = head->desc.len - QUEUE_HEADER;
-	uint16_t head_len = (uint16_t)(len < room->head_max ? len : room->head_max);
+	uint32_t len = head_len(head) - QUEUE_HEADER;
+	uint32_t near = len < room->head_max ? len : room->head_max;
 
-	copy_apart(frame->hdr, host, QUEUE_HEADER + head_len);
-	guest_forget();
+	copy_head(frame->hdr, host, QUEUE_HEADER + near);
 	frame->len = len;
-	frame->head_len = head_len;
+	frame->head_len = (uint16_t)near;
 	frame->malformed = false;
-	frame->n_tail = len > head_len;
+	frame->n_tail = len > near;
 	frame->tail = room->pieces;
 	room->n_frames--;
-	if (len > head_len) {
-		*room->pieces++ = (struct iovec){
-			head->host + QUEUE_HEADER + head_len,
-			(size_t)(len - head_len),
-		};
+	if (len > near) {
+		*room->pieces++ = (struct iovec){head->host + QUEUE_HEADER + near, len - near};
 		room->n_pieces--;
 	}
 }
@@ -108,12 +103,17 @@ static inline void frame_fill_single(const struct head *head, struct room *room)
  * broken.
  */
 static unsigned frame_read(struct vhost_queue *queue, const struct ring *ring, struct head *head,
-			   unsigned place, struct room *room)
+			   struct room *room)
 {
 	struct chain chain;
 	enum chain_fault fault =
-		chain_read(ring, &queue->hint, head->desc, place, 0, room->pieces, &chain);
+		chain_read(ring, &queue->hint, head_desc(head, ring->packed),
+			   packed_place(queue->next_avail), 0, room->pieces, &chain);
 
+	if (!ring->packed)
+		chain.slots = 1;
+	else
+		head->id = chain.id;
 	if (fault == CHAIN_ENDLESS) {
 		queue_break(queue, ring);
 		return 0;
@@ -121,8 +121,6 @@ static unsigned frame_read(struct vhost_queue *queue, const struct ring *ring, s
 	if (!fault && (chain.bytes < QUEUE_HEADER || chain.bytes > QUEUE_HEADER + VHOST_FRAME_MAX))
 		fault = CHAIN_MALFORMED;
 	room->n_frames--;
-	if (ring->packed)
-		head->id = chain.id;
 	if (fault) {
 		frame_refuse(queue, room->frames++, fault);
 		return chain.slots;
@@ -134,11 +132,13 @@ static unsigned frame_read(struct vhost_queue *queue, const struct ring *ring, s
 }
 
 /*
- * Chains are given back in the order in which they are taken. Where the guest knows
- * that (IN_ORDER), one used element of the last says it for all of a burst (virtio
- * 1.3, 2.7.9 and 2.8.9).
+ * What a burst gives back. Chains go back in the order in which they are taken; where
+ * the guest knows that (IN_ORDER), one used element of the last says it for all of
+ * them (virtio 1.3, 2.7.9 and 2.8.9).
  */
 struct batch {
+	struct used_run run;
+	bool in_order;
 	unsigned slots;
 	uint16_t last;
 };
@@ -148,27 +148,30 @@ LAYOUT_INLINE bool take_heads(struct vhost_queue *queue, const struct ring *ring
 			      struct head *heads, unsigned n, struct room *room,
 			      struct batch *batch, bool packed)
 {
+	uint16_t at = queue->next_avail;
+	bool all = true;
+
 	for (unsigned i = 0; i < n; i++) {
 		unsigned slots = 1;
 
-		if (is_single(&heads[i]) && room->n_pieces > 0)
+		if (__builtin_expect(is_single(&heads[i]) && room->n_pieces > 0, 1)) {
 			frame_fill_single(&heads[i], room);
-		else if (room->n_pieces < VHOST_CHAIN_PIECES_MAX)
-			return false;
-		else
-			slots = frame_read(queue, ring, &heads[i], packed_place(queue->next_avail),
-					   room);
-		if (!packed)
-			slots = 1;
-		else if (slots == 0)
-			return false;
-		queue->next_avail = layout_step(ring, queue->next_avail, slots, packed);
+		} else {
+			queue->next_avail = at;
+			all = room->n_pieces >= VHOST_CHAIN_PIECES_MAX;
+			if (all)
+				slots = frame_read(queue, ring, &heads[i], room);
+			if (!all || slots == 0)
+				break;
+		}
+		at = layout_step(ring, at, slots, packed);
 		batch->slots += slots;
 		batch->last = heads[i].id;
-		if (!ring->in_order)
-			layout_use(queue, ring, heads[i].id, 0, slots, packed);
+		if (!batch->in_order)
+			used_add(&batch->run, heads[i].id, 0, slots, packed);
 	}
-	return true;
+	queue->next_avail = at;
+	return all;
 }
 
 /*
@@ -195,24 +198,28 @@ LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, stru
 			bool packed)
 {
 	struct head heads[TRANSMIT_BURST];
-	struct batch batch = {0};
+	struct batch batch = {
+		.run = used_begin(queue, ring, packed),
+		.in_order = ring->in_order,
+	};
+	bool more;
 
-	for (;;) {
+	do {
 		unsigned max = room->n_frames < TRANSMIT_BURST ? room->n_frames : TRANSMIT_BURST;
 		unsigned n = layout_heads(queue, ring, max, 0, heads, packed);
 
-		if (n == 0 || !take_heads(queue, ring, heads, n, room, &batch, packed))
-			break;
 		/* Packed: behind a chain of several places there may be more. */
-		if (!packed || !(heads[n - 1].desc.flags & DESC_NEXT))
-			break;
-	}
-	if (ring->in_order && batch.slots > 0) {
-		layout_use(queue, ring, batch.last, 0, batch.slots, packed);
+		more = packed && n > 0 && (head_desc(&heads[n - 1], packed).flags & DESC_NEXT);
+		more &= take_heads(queue, ring, heads, n, room, &batch, packed);
+	} while (more);
+	if (batch.in_order && batch.slots > 0) {
+		used_add(&batch.run, batch.last, 0, batch.slots, packed);
 		if (!packed)
-			queue->next_used = queue->next_avail;
+			batch.run.at = queue->next_avail;
 	}
+	used_end(queue, &batch.run, packed);
 	prefetch_next(queue, ring, packed);
+	guest_forget();
 }
 
 unsigned vhost_queue_take(struct vhost_queue *queue, struct vhost_frame *frames, unsigned max,

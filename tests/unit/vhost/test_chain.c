@@ -152,8 +152,8 @@ static void compare(const struct desc *table, unsigned size, const struct desc *
 			struct chain got;
 			unsigned hint = 0;
 			enum chain_fault fault =
-				chain_read(&ring, &hint, desc_load(&ring.desc[head]), head, flags,
-					   pieces, &got);
+				chain_read(&ring, &hint, desc_load(&ring.desc[head], false), head,
+					   flags, pieces, &got);
 
 			assert_int_equal(fault == CHAIN_OK, want.good);
 			if (fault)
@@ -354,8 +354,9 @@ static void t4_long_chains(void **state)
 					   (struct desc){gpa_first, len, i + 1 < n ? DESC_NEXT : 0,
 							 (uint16_t)(i + 1)});
 			pieces[VHOST_CHAIN_PIECES_MAX].iov_len = 4711;
-			enum chain_fault fault = chain_read(&ring, &hint, desc_load(&ring.desc[0]),
-							    0, 0, pieces, &chain);
+			enum chain_fault fault =
+				chain_read(&ring, &hint, desc_load(&ring.desc[0], false), 0, 0,
+					   pieces, &chain);
 			assert_int_equal(fault,
 					 n <= VHOST_CHAIN_PIECES_MAX ? CHAIN_OK : CHAIN_MALFORMED);
 			assert_int_equal(pieces[VHOST_CHAIN_PIECES_MAX].iov_len, 4711);

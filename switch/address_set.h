@@ -8,10 +8,9 @@
  *
  * One table for each tenant, a flat section of the policy: the starts of the
  * intervals that the prefixes cut the address space into, IPv4 and IPv6 apart,
- * and for each interval its list of sets; lists that are alike are stored once.
- * A lookup is one binary search, bounded by the number of prefixes. Numbers of
- * sets are the caller's own, 1 and up; a group's members and an address set
- * need different ones.
+ * and for each interval its list of sets. A lookup is one binary search, bounded
+ * by the number of prefixes. Numbers of sets are the caller's own, 1 and up; a
+ * group's members and an address set need different ones.
  *
  * Const and position-independent, like a classifier.
  */

@@ -139,9 +139,9 @@ json_t *report_drops(struct api_call *call)
 
 static json_t *worker_make(unsigned index, const struct worker_counters *worker)
 {
-	uint64_t cpu = worker->cpu, busy = worker->busy_ns, idle = worker->idle_ns;
-	uint64_t frames = worker->frames, cycles = worker->cycles;
-	double percent = busy + idle ? (double)busy * 100 / (double)(busy + idle) : 0;
+	uint64_t cpu = worker->cpu, ns = worker->recent_ns, busy = worker->recent_busy_ns;
+	uint64_t frames = worker->recent_frames, cycles = worker->recent_cycles;
+	double percent = ns ? (double)(busy < ns ? busy : ns) * 100 / (double)ns : 0;
 	json_t *row = json_object();
 
 	json_object_set_new(row, "worker", number(index));
@@ -149,12 +149,13 @@ static json_t *worker_make(unsigned index, const struct worker_counters *worker)
 	json_object_set_new(row, "busy_percent", json_real(percent));
 	json_object_set_new(row, "cycles_per_packet",
 			    frames ? number(cycles / frames) : json_null());
-	json_object_set_new(row, "packets", number(frames));
+	json_object_set_new(row, "packets", number(worker->frames));
 	json_object_set_new(row, "ports", number(worker->ports));
 	json_object_set_new(row, "bursts", number(worker->bursts));
+	json_object_set_new(row, "naps", number(worker->naps));
 	json_object_set_new(row, "sleeps", number(worker->sleeps));
-	json_object_set_new(row, "busy_ns", number(busy));
-	json_object_set_new(row, "idle_ns", number(idle));
+	json_object_set_new(row, "busy_ns", number(worker->busy_ns));
+	json_object_set_new(row, "idle_ns", number(worker->idle_ns));
 	return row;
 }
 

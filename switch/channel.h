@@ -133,6 +133,6 @@ int channel_send(int socket, const struct channel_message *message, const int *f
 int channel_receive(int socket, struct channel_message *ret_message, int *ret_fds,
 		    unsigned *ret_n_fds) __attribute__((warn_unused_result));
 
-/* Command line of sluice-dp: `sluice-dp --listen FD [--state FD] [--workers CPULIST]`. */
+/* Command line of sluice-dp: `sluice-dp --listen FD [--state FD] [--workers CPULIST] [--latency US]`. */
 
 #endif

@@ -6,7 +6,7 @@
  * port id). There is room for all writers and ports that there can ever be (the
  * file is sparse), so a reader that has mapped counters_size() bytes needs to
  * believe no number in them. Writers are the workers 0..n-1 and, last, the data plane's control
- * thread; each writes its own rows only, with plain relaxed stores, so no
+ * thread; each writes its own rows only (what is recent of a worker, the control thread writes), with plain relaxed stores, so no
  * counter is ever contended. Readers add the rows up. A row belongs to the port
  * whose generation stands in it; a writer zeroes its row when the slot gets a
  * new port.
@@ -31,7 +31,7 @@
 
 enum {
 	COUNTERS_MAGIC = 0x534c4331, /* "SLC1" */
-	COUNTERS_VERSION = 1,
+	COUNTERS_VERSION = 2,
 };
 
 typedef _Atomic uint64_t counter;
@@ -66,8 +66,14 @@ struct worker_counters {
 	counter cycles;	 /* TSC (or its like) spent moving frames */
 	counter frames;	 /* frames taken */
 	counter bursts;
+	counter naps;
 	counter sleeps;
 	counter ports; /* queues that it serves */
+	/* of the last seconds: how long that is, and what happened in them */
+	counter recent_ns;
+	counter recent_busy_ns;
+	counter recent_cycles;
+	counter recent_frames;
 } __attribute__((aligned(64)));
 
 struct counters {

@@ -41,6 +41,8 @@ struct options {
 	int state_fd; /* -1: make a new one */
 	unsigned n_workers;
 	int cpus[LIMIT_WORKERS]; /* one a worker */
+	uint32_t latency_us;
+	bool plain_reads; /* as if the kernel were old; for tests */
 };
 
 struct dataplane {
@@ -67,10 +69,13 @@ static clock_ms now_ms(void)
 /* ---- the command line ---- */
 
 static const char usage[] =
-	"usage: sluice-dp --listen FD [--state FD] [--workers CPULIST]\n"
+	"usage: sluice-dp --listen FD [--state FD] [--workers CPULIST] [--latency US]\n"
+	"                 [--plain-reads]\n"
 	"  --listen FD        listening SOCK_SEQPACKET socket of the channel\n"
 	"  --state FD         state memory of a data plane that this one succeeds\n"
 	"  --workers CPULIST  one worker on each of these processors, as in 2,4-6\n"
+	"  --latency US       how long a frame may wait for a worker to look; 0: never sleep\n"
+	"  --plain-reads      read taps with a call a frame, as where the kernel is older than 6.5\n"
 	"The control process starts it; see sluiced.\n";
 
 /* A decimal number up to @max at *@text, which moves behind it; -1 if there is none. */
@@ -115,6 +120,14 @@ static bool read_cpus(const char *text, struct options *ret_options)
 	return text[-1] == '\0';
 }
 
+static bool read_latency(const char *text, uint32_t *ret_latency_us)
+{
+	int number = read_number(&text, WORKER_LATENCY_MAX_US);
+
+	*ret_latency_us = (uint32_t)number;
+	return number >= 0 && !*text;
+}
+
 /* 0, or the exit status after having said why. */
 static int read_options(int argc, char **argv, struct options *ret_options)
 {
@@ -122,6 +135,8 @@ static int read_options(int argc, char **argv, struct options *ret_options)
 		{"listen", required_argument, NULL, 'l'},
 		{"state", required_argument, NULL, 's'},
 		{"workers", required_argument, NULL, 'w'},
+		{"latency", required_argument, NULL, 't'},
+		{"plain-reads", no_argument, NULL, 'p'},
 		{NULL, 0, NULL, 0},
 	};
 	bool fine = true;
@@ -132,12 +147,15 @@ static int read_options(int argc, char **argv, struct options *ret_options)
 		.state_fd = -1,
 		.n_workers = 1,
 		.cpus = {WORKER_UNPINNED},
+		.latency_us = WORKER_LATENCY_US,
 	};
 	while (fine && (letter = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (letter) {
 		case 'l': fine = (ret_options->listen_fd = read_fd(optarg)) >= 0; break;
 		case 's': fine = (ret_options->state_fd = read_fd(optarg)) >= 0; break;
 		case 'w': fine = read_cpus(optarg, ret_options); break;
+		case 't': fine = read_latency(optarg, &ret_options->latency_us); break;
+		case 'p': ret_options->plain_reads = true; break;
 		default: fine = false;
 		}
 	}
@@ -209,7 +227,7 @@ static int make_counters(struct dataplane *dp)
 static int make_rings(struct dataplane *dp)
 {
 	for (unsigned i = 0; i <= dp->options.n_workers; i++) {
-		int error = uring_create(&dp->rings.rings[i]);
+		int error = uring_create(dp->options.plain_reads, &dp->rings.rings[i]);
 
 		if (error) {
 			fprintf(stderr, "sluice-dp: io_uring: %s; no taps and devices\n",
@@ -228,6 +246,7 @@ static int make_plane(struct dataplane *dp)
 	struct plane_options plane_options = {
 		.counters = dp->counters,
 		.fdb = dp->state.fdb,
+		.latency_us = dp->options.latency_us,
 		.rings = &dp->rings,
 	};
 	struct server_options server_options = {

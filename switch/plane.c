@@ -17,7 +17,7 @@
 #include "switch/pipeline.h"
 #include "switch/port_kinds.h"
 #include "switch/rcu.h"
-#include "switch/worker.h"
+#include "switch/worker_set.h"
 
 enum {
 	POLICY_SIZE_MAX = 1 << 30,
@@ -47,6 +47,7 @@ struct plane {
 	size_t policy_size; /* of its mapping */
 	int policy_fd;
 	int epoll; /* ports' own fds; the port's id with each */
+	uint32_t latency_us;
 
 	struct worker_set workers;
 	struct uring_set rings;
@@ -71,6 +72,8 @@ int plane_create(const struct plane_options *options, struct plane **ret_plane)
 	plane->counters = options->counters;
 	plane->fdb = options->fdb;
 	plane->rings = *options->rings;
+	plane->latency_us = options->latency_us;
+	plane->workers.counters = options->counters;
 	plane->policy_fd = -1;
 	plane->house = (struct port_house){
 		.workers = &plane->workers,
@@ -108,6 +111,7 @@ int plane_start_workers(struct plane *plane, const int *cpus, unsigned n_cpus)
 		struct worker_options options = {
 			.index = i,
 			.cpu = cpus[i],
+			.latency_us = plane->latency_us,
 			.counters = plane->counters,
 			.ports = &plane->table,
 			.policy = &plane->policy,
@@ -303,6 +307,7 @@ void plane_check_ports(struct plane *plane)
 
 void plane_tick(struct plane *plane, clock_ms now)
 {
+	worker_set_balance(&plane->workers);
 	if (plane->policy_fd >= 0)
 		fdb_sweep(plane->fdb, plane_policy(plane, NULL), now);
 	plane_check_ports(plane);
@@ -357,6 +362,8 @@ int plane_attach(struct plane *plane, const struct channel_message *request, con
 			close(fds[i]);
 		return error;
 	}
+	/* what was said of an earlier port of the slot */
+	plane->workers.allowed[ref.id] = 0;
 	error = make_port(plane, request, fds, n_fds, &port);
 	if (error) {
 		*ret_why = error == -EINVAL ? "the fds are not what this kind of port is made from"

@@ -28,6 +28,7 @@ struct plane;
 struct plane_options {
 	struct counters *counters;
 	struct fdb *fdb;
+	uint32_t latency_us; /* worker.h */
 	/* none, or one a worker and the last for the control thread */
 	const struct uring_set *rings;
 };

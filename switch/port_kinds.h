@@ -13,7 +13,7 @@
 
 #include "switch/port.h"
 #include "switch/uring.h"
-#include "switch/worker.h"
+#include "switch/worker_set.h"
 
 /* What ports of the data plane share, and what they may ask for. */
 struct port_house {

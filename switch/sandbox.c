@@ -36,10 +36,13 @@ enum {
 void sandbox_set_limits(void)
 {
 	struct rlimit none = {0, 0};
+	struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
 	struct rlimit fds;
 
 	/* a core dump would hold guests' memory */
 	setrlimit(RLIMIT_CORE, &none);
+	/* the buffers of io_urings are locked: as much as it takes, if we may say so */
+	setrlimit(RLIMIT_MEMLOCK, &all);
 	/* a session and its queues are a dozen fds: as many as we may have */
 	if (getrlimit(RLIMIT_NOFILE, &fds))
 		return;

@@ -1,5 +1,5 @@
 /*
- * uring - bursts through io_uring; see uring.h for how a slot lives.
+ * uring - bursts through io_uring; see uring.h.
  *
  * Why nothing waits. Reads carry RWF_NOWAIT or MSG_DONTWAIT, so the kernel does
  * them inside the submitting call or fails them with -EAGAIN; it never parks
@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <liburing.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,20 +24,19 @@
 #include <unistd.h>
 
 enum {
-	ENTRIES = 2 * LIMIT_BURST,     /* one burst, and the poll request behind it */
-	COMPLETIONS = 2 * URING_FILES, /* a poll completion a file, and a burst */
-	BUFFER = 17 * 4096,	       /* URING_READ_MAX + 1, whole pages */
-	ANCILLARY = 64,		       /* struct tpacket_auxdata and its header (packet(7)) */
+	ENTRIES = 2 * LIMIT_BURST,
+	BUFFER = 17 * 4096, /* URING_READ_MAX + 1, whole pages */
+	ANCILLARY = 64,	    /* struct tpacket_auxdata and its header (packet(7)) */
 	PIECES = LIMIT_BURST * 8 + LIMIT_FRAME_PIECES + 2,
 	TAKE_MIN = 4,
+	TAKE_MAX = 32,
 	PATIENCE = 1000, /* submissions that the kernel may put off in a row */
 };
 _Static_assert(BUFFER > (int)URING_READ_MAX, "one byte more than the longest frame");
 
 enum about {
-	ABOUT_POLL = 1, /* number: slot */
-	ABOUT_TAKE,	/* number: place */
-	ABOUT_PUT,	/* number: place */
+	ABOUT_TAKE = 1, /* number: place */
+	ABOUT_PUT,
 };
 
 struct uring {
@@ -46,15 +44,15 @@ struct uring {
 	unsigned files;	  /* slots */
 	bool broken;	  /* the kernel takes no submissions: every file reads as failed */
 	bool nowait;	  /* character devices understand RWF_NOWAIT */
-	unsigned pending; /* submitted, without polls, and not complete */
+	unsigned pending; /* submitted and not complete */
 
-	atomic_bool ready[URING_FILES]; /* set by the control thread once, then by the owner */
-	uint8_t depth[URING_FILES];	/* how many reads to try: grows while they all succeed */
-	uint8_t *buffers;		/* BUFFER bytes a place */
-	int32_t taken[LIMIT_BURST];	/* results, by place */
-	struct msghdr incoming[LIMIT_BURST];
-	struct iovec incoming_body[LIMIT_BURST];
-	uint8_t ancillary[LIMIT_BURST][ANCILLARY] __attribute__((aligned(16)));
+	atomic_bool registered;	    /* the kernel holds the buffers; set once, by control */
+	uint8_t depth[URING_FILES]; /* how many reads to try: grows while they all succeed */
+	uint8_t *buffers;	    /* BUFFER bytes a place */
+	int32_t taken[TAKE_MAX];    /* results, by place */
+	struct msghdr incoming[TAKE_MAX];
+	struct iovec incoming_body[TAKE_MAX];
+	uint8_t ancillary[TAKE_MAX][ANCILLARY] __attribute__((aligned(16)));
 
 	unsigned slot; /* between begin and end */
 	bool is_socket;
@@ -62,10 +60,10 @@ struct uring {
 	unsigned n_pieces;
 	uint64_t failed; /* bit mask of places */
 	struct msghdr outgoing[ENTRIES];
-	uint8_t headers[ENTRIES][URING_HEADER_MAX];
 	struct iovec pieces[PIECES];
 };
 _Static_assert(LIMIT_BURST <= 64, "a burst's places fit a mask");
+_Static_assert((int)TAKE_MAX <= (int)LIMIT_BURST, "what is read at once is a burst");
 
 static uint64_t tag_of(enum about about, unsigned number)
 {
@@ -84,12 +82,12 @@ static int configure(const struct io_uring *kernel, unsigned operation, const vo
 static int restrict_ring(const struct io_uring *kernel)
 {
 	static const uint8_t operations[] = {
-		IORING_OP_READ,	   IORING_OP_WRITEV,   IORING_OP_RECVMSG,
-		IORING_OP_SENDMSG, IORING_OP_POLL_ADD,
+		IORING_OP_READ,	   IORING_OP_READ_FIXED, IORING_OP_WRITEV,
+		IORING_OP_RECVMSG, IORING_OP_SENDMSG,
 	};
 	static const uint8_t registrations[] = {
 		IORING_REGISTER_FILES_UPDATE,
-		IORING_REGISTER_SYNC_CANCEL,
+		IORING_REGISTER_BUFFERS,
 	};
 	struct io_uring_restriction list[sizeof(operations) + sizeof(registrations) + 1];
 	unsigned n = 0;
@@ -122,16 +120,10 @@ static unsigned files_allowed(void)
 	return (unsigned)limit.rlim_cur;
 }
 
-int uring_create(struct uring **ret_ring)
+int uring_create(bool plain, struct uring **ret_ring)
 {
-	/*
-	 * COOP_TASKRUN: a completion does not interrupt a polling worker, it sets
-	 * a flag (TASKRUN_FLAG) that uring_reap() looks at.
-	 */
 	struct io_uring_params params = {
-		.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
-			 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
-		.cq_entries = COMPLETIONS,
+		.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL,
 	};
 	struct uring *ring = aligned_alloc(64, (sizeof(*ring) + 63) / 64 * 64);
 	int error;
@@ -139,9 +131,9 @@ int uring_create(struct uring **ret_ring)
 	if (!ring)
 		return -ENOMEM;
 	memset(ring, 0, sizeof(*ring));
-	ring->nowait = true;
+	ring->nowait = !plain;
 	ring->files = files_allowed();
-	ring->buffers = mmap(NULL, (size_t)BUFFER * LIMIT_BURST, PROT_READ | PROT_WRITE,
+	ring->buffers = mmap(NULL, (size_t)BUFFER * TAKE_MAX, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (ring->buffers == MAP_FAILED) {
 		error = -ENOMEM;
@@ -162,7 +154,7 @@ int uring_create(struct uring **ret_ring)
 exit_queue:
 	io_uring_queue_exit(&ring->kernel);
 unmap_buffers:
-	munmap(ring->buffers, (size_t)BUFFER * LIMIT_BURST);
+	munmap(ring->buffers, (size_t)BUFFER * TAKE_MAX);
 free_ring:
 	free(ring);
 	return error;
@@ -173,13 +165,8 @@ void uring_destroy(struct uring *ring)
 	if (!ring)
 		return;
 	io_uring_queue_exit(&ring->kernel);
-	munmap(ring->buffers, (size_t)BUFFER * LIMIT_BURST);
+	munmap(ring->buffers, (size_t)BUFFER * TAKE_MAX);
 	free(ring);
-}
-
-int uring_fd(const struct uring *ring)
-{
-	return ring->kernel.ring_fd;
 }
 
 /* ---- submission and completion ---- */
@@ -189,24 +176,13 @@ static void complete(struct uring *ring, const struct io_uring_cqe *cqe)
 	unsigned number = (uint32_t)cqe->user_data;
 
 	switch ((enum about)(cqe->user_data >> 32)) {
-	case ABOUT_POLL:
-		/* a cancelled poll belongs to a file that left the slot */
-		if (cqe->res != -ECANCELED)
-			atomic_store_explicit(&ring->ready[number], true, memory_order_relaxed);
-		return;
-	case ABOUT_TAKE:
-		ring->taken[number] = cqe->res;
-		ring->pending--;
-		return;
-	case ABOUT_PUT:
-		if (cqe->res < 0)
-			ring->failed |= UINT64_C(1) << number;
-		ring->pending--;
-		return;
+	case ABOUT_TAKE: ring->taken[number] = cqe->res; break;
+	case ABOUT_PUT: ring->failed |= (uint64_t)(cqe->res < 0) << number; break;
 	}
+	ring->pending--;
 }
 
-void uring_reap(struct uring *ring)
+static void reap(struct uring *ring)
 {
 	struct io_uring_cqe *completions[LIMIT_BURST];
 	unsigned n;
@@ -220,8 +196,8 @@ void uring_reap(struct uring *ring)
 }
 
 /*
- * Submit what is prepared and return when all of it but polls is complete,
- * which it is at once. A ring that takes no submissions, again and again, is
+ * Submit what is prepared and return when all of it is complete, which it is at
+ * once. A ring that takes no submissions, again and again, is
  * given up: its files then read as failed and their ports close.
  */
 static void submit(struct uring *ring)
@@ -235,7 +211,7 @@ static void submit(struct uring *ring)
 			ring->broken = true;
 			return;
 		}
-		uring_reap(ring);
+		reap(ring);
 	}
 	while (ring->pending) {
 		struct io_uring_cqe *cqe;
@@ -245,7 +221,7 @@ static void submit(struct uring *ring)
 			ring->broken = true;
 			return;
 		}
-		uring_reap(ring);
+		reap(ring);
 	}
 }
 
@@ -264,21 +240,6 @@ static void finish(struct io_uring_sqe *sqe, uint64_t tag)
 
 /* ---- reading ---- */
 
-bool uring_ready(const struct uring *ring, unsigned slot)
-{
-	return atomic_load_explicit(&ring->ready[slot], memory_order_relaxed);
-}
-
-/* Ask to be told when @slot has something to read (again); at once, if it has. */
-static void prepare_poll(struct uring *ring, unsigned slot)
-{
-	struct io_uring_sqe *sqe = prepare(ring);
-
-	atomic_store_explicit(&ring->ready[slot], false, memory_order_relaxed);
-	io_uring_prep_poll_add(sqe, (int)slot, POLLIN);
-	finish(sqe, tag_of(ABOUT_POLL, slot));
-}
-
 static uint8_t *buffer(const struct uring *ring, unsigned place)
 {
 	return ring->buffers + (size_t)place * BUFFER;
@@ -286,8 +247,9 @@ static uint8_t *buffer(const struct uring *ring, unsigned place)
 
 /*
  * What @n reads got, in order. A read that found nothing may stand before one
- * that did: the frame came between the two. The next take tries twice as many if
- * all got something, and a few more than now if not.
+ * that did: the frame came between the two; only what the last one found says how
+ * it stands now. The next take tries twice as many if all got something, and a few
+ * more than now if not.
  */
 static unsigned gather(struct uring *ring, unsigned slot, unsigned n, struct uring_taken *ret_taken,
 		       int *ret_error)
@@ -296,17 +258,19 @@ static unsigned gather(struct uring *ring, unsigned slot, unsigned n, struct uri
 
 	*ret_error = ring->broken ? -EIO : 0;
 	for (unsigned i = 0; i < n && !ring->broken; i++) {
+		bool fatal = *ret_error && *ret_error != -EAGAIN;
+
 		if (ring->taken[i] >= 0)
 			ret_taken[got++] = (struct uring_taken){
 				.bytes = buffer(ring, i),
 				.len = (uint32_t)ring->taken[i],
 				.message = &ring->incoming[i],
 			};
-		else if (ring->taken[i] != -EAGAIN)
-			*ret_error = ring->taken[i];
+		if (!fatal)
+			*ret_error = ring->taken[i] < 0 ? ring->taken[i] : 0;
 	}
 	n = got == n ? 2 * n : got + TAKE_MIN;
-	ring->depth[slot] = (uint8_t)(n < LIMIT_BURST ? n : LIMIT_BURST);
+	ring->depth[slot] = (uint8_t)(n < TAKE_MAX ? n : TAKE_MAX);
 	return got;
 }
 
@@ -329,28 +293,29 @@ static void read_plainly(struct uring *ring, int fd, unsigned n)
 unsigned uring_take_file(struct uring *ring, unsigned slot, int fd, struct uring_taken *ret_taken,
 			 int *ret_error)
 {
+	/* Acquire: they were registered before it was said. */
+	bool registered = atomic_load_explicit(&ring->registered, memory_order_acquire);
 	unsigned n = ring->depth[slot];
 
 	if (ring->nowait) {
 		for (unsigned i = 0; i < n; i++) {
 			struct io_uring_sqe *sqe = prepare(ring);
 
-			io_uring_prep_read(sqe, (int)slot, buffer(ring, i), URING_READ_MAX + 1, 0);
+			if (registered)
+				io_uring_prep_read_fixed(sqe, (int)slot, buffer(ring, i),
+							 URING_READ_MAX + 1, 0, (int)i);
+			else
+				io_uring_prep_read(sqe, (int)slot, buffer(ring, i),
+						   URING_READ_MAX + 1, 0);
 			sqe->rw_flags = RWF_NOWAIT;
 			finish(sqe, tag_of(ABOUT_TAKE, i));
 		}
 		ring->pending = n;
-		prepare_poll(ring, slot);
 		submit(ring);
 		ring->nowait = ring->taken[0] != -EOPNOTSUPP;
 	}
-	if (!ring->nowait) {
+	if (!ring->nowait)
 		read_plainly(ring, fd, n);
-		if (uring_ready(ring, slot)) {
-			prepare_poll(ring, slot);
-			submit(ring);
-		}
-	}
 	return gather(ring, slot, n, ret_taken, ret_error);
 }
 
@@ -373,7 +338,6 @@ unsigned uring_take_socket(struct uring *ring, unsigned slot, struct uring_taken
 		finish(sqe, tag_of(ABOUT_TAKE, i));
 	}
 	ring->pending = n;
-	prepare_poll(ring, slot);
 	submit(ring);
 	return gather(ring, slot, n, ret_taken, ret_error);
 }
@@ -397,34 +361,33 @@ static void write_out(struct uring *ring)
 	ring->n_pieces = 0;
 }
 
-void uring_put(struct uring *ring, unsigned place, const void *header, uint32_t header_len,
-	       const struct iovec *head, const struct iovec *tail, unsigned n_tail)
+void uring_put(struct uring *ring, unsigned place, const struct iovec *head, unsigned n_head,
+	       const struct iovec *tail, unsigned n_tail)
 {
+	unsigned n = ring->n_put, n_pieces = n_head + n_tail;
 	struct io_uring_sqe *sqe;
 	struct iovec *pieces;
-	unsigned n = ring->n_put;
 
-	if (n == ENTRIES || ring->n_pieces + n_tail + 2 > PIECES) {
+	if (n == ENTRIES || ring->n_pieces + n_pieces > PIECES) {
 		write_out(ring);
 		n = 0;
 	}
 	sqe = prepare(ring);
 	pieces = ring->pieces + ring->n_pieces;
-	memcpy(ring->headers[n], header, header_len);
-	pieces[0] = (struct iovec){ring->headers[n], header_len};
-	pieces[1] = *head;
-	memcpy(pieces + 2, tail, n_tail * sizeof(*tail));
+	memcpy(pieces, head, n_head * sizeof(*head));
+	if (n_tail)
+		memcpy(pieces + n_head, tail, n_tail * sizeof(*tail));
 	if (ring->is_socket) {
-		ring->outgoing[n] = (struct msghdr){.msg_iov = pieces, .msg_iovlen = n_tail + 2};
+		ring->outgoing[n] = (struct msghdr){.msg_iov = pieces, .msg_iovlen = n_pieces};
 		io_uring_prep_sendmsg(sqe, (int)ring->slot, &ring->outgoing[n],
 				      MSG_DONTWAIT | MSG_NOSIGNAL);
 	} else {
-		io_uring_prep_writev(sqe, (int)ring->slot, pieces, n_tail + 2, 0);
+		io_uring_prep_writev(sqe, (int)ring->slot, pieces, n_pieces, 0);
 		sqe->rw_flags = ring->nowait ? RWF_NOWAIT : 0;
 	}
 	finish(sqe, tag_of(ABOUT_PUT, place));
 	ring->n_put = n + 1;
-	ring->n_pieces += n_tail + 2;
+	ring->n_pieces += n_pieces;
 }
 
 uint64_t uring_end(struct uring *ring)
@@ -441,6 +404,24 @@ static int free_slot(const struct uring_set *set)
 		if (~set->used[i])
 			return (int)(i * 64) + __builtin_ctzll(~set->used[i]);
 	return -ENFILE;
+}
+
+/*
+ * Let the kernel keep hold of the buffers that are read into: it need not look them
+ * up for each frame then. Done when there is a first file, as it takes memory; a
+ * ring that may not lock so much reads a little slower.
+ */
+static void register_buffers(struct uring *ring)
+{
+	struct iovec buffers[TAKE_MAX];
+
+	if (atomic_load_explicit(&ring->registered, memory_order_relaxed))
+		return;
+	for (unsigned i = 0; i < TAKE_MAX; i++)
+		buffers[i] = (struct iovec){buffer(ring, i), BUFFER};
+	/* Release: see uring_take_file(). */
+	if (!configure(&ring->kernel, IORING_REGISTER_BUFFERS, buffers, TAKE_MAX))
+		atomic_store_explicit(&ring->registered, true, memory_order_release);
 }
 
 int uring_set_add(struct uring_set *set, int fd)
@@ -465,8 +446,9 @@ int uring_set_add(struct uring_set *set, int fd)
 			return error;
 		}
 		ring->depth[slot] = TAKE_MIN;
-		/* the first take finds out whether that is so */
-		atomic_store_explicit(&ring->ready[slot], true, memory_order_relaxed);
+		/* the last is the control thread's, which reads nothing */
+		if (i + 1 < set->n)
+			register_buffers(ring);
 	}
 	return slot;
 }
@@ -477,13 +459,7 @@ void uring_set_remove(struct uring_set *set, unsigned slot)
 
 	for (unsigned i = 0; i < set->n; i++) {
 		struct io_uring *kernel = &set->rings[i]->kernel;
-		struct io_uring_sync_cancel_reg poll = {
-			.addr = tag_of(ABOUT_POLL, slot),
-			.timeout = {-1, -1},
-		};
 
-		/* a poll request keeps the file open; there is one at most, in one ring */
-		(void)io_uring_register_sync_cancel(kernel, &poll);
 		(void)io_uring_register_files_update(kernel, slot, &nothing, 1);
 	}
 	set->used[slot / 64] &= ~(1ULL << slot % 64);

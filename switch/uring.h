@@ -3,18 +3,17 @@
  *
  * A system call costs more than a frame, so frames of taps and packet sockets
  * are read and written a burst a call. Everything a burst submits is complete
- * when the call returns: no I/O outlives the burst, buffers are the ring's own
- * and shared by all files, and detaching a port has nothing to wait for but one
- * poll request.
+ * when the call returns: no I/O outlives the burst, buffers are the ring's own,
+ * registered and shared by all files, and detaching a port has nothing to wait for.
+ * That is why multishot reads are not used: they fill buffers when they like, so
+ * each file would need some of its own; they measured no faster than this.
  *
  * Theory of operation. A file has a slot in the table of fixed files of every
- * ring, because any worker may write to it; it is read by one worker only. A
- * slot is ready or not. When it is, uring_take_*() reads until it would block
- * and leaves a poll request behind, whose completion makes the slot ready
- * again; nobody makes a system call for a file that has nothing to say.
+ * ring, because any worker may write to it; it is read by one worker only, which
+ * learns from its epoll set when there is something to read (worker.h).
  *
  * Restrictions. A ring accepts a handful of operations, on fixed files only,
- * and no registration but of files; it is closed like this before the sandbox
+ * and no registration but of files and buffers; it is closed like this before the sandbox
  * (IORING_REGISTER_RESTRICTIONS), so that who takes over a worker finds in it
  * no way around the list of system calls.
  *
@@ -43,16 +42,13 @@ enum {
 
 struct uring;
 
-/* Make a ring and close it to all but what this file does. -errno: the kernel does not let us. */
-int uring_create(struct uring **ret_ring) __attribute__((warn_unused_result));
+/*
+ * Make a ring and close it to all but what this file does. -errno: the kernel does
+ * not let us. @plain: read character devices with a call a frame, as is done where
+ * the kernel's taps do not know RWF_NOWAIT (before Linux 6.5).
+ */
+int uring_create(bool plain, struct uring **ret_ring) __attribute__((warn_unused_result));
 void uring_destroy(struct uring *ring); /* NULL is fine */
-
-/* Readable (epoll) when uring_reap() would find something. */
-int uring_fd(const struct uring *ring);
-
-/* Note which slots became ready. Cheap: a look at shared memory if there is nothing. */
-void uring_reap(struct uring *ring);
-bool uring_ready(const struct uring *ring, unsigned slot);
 
 /* One thing that was read, in memory of the ring until the next take. */
 struct uring_taken {
@@ -62,8 +58,9 @@ struct uring_taken {
 };
 
 /*
- * Read up to LIMIT_BURST frames from the ready @slot, which is @fd. Returns how
- * many; *@ret_error is 0 or the -errno that ended it (never -EAGAIN).
+ * Read up to LIMIT_BURST frames from @slot, which is @fd. Returns how many;
+ * *@ret_error is 0 if there may be more, -EAGAIN if there was no more, or what
+ * else ended it. A socket's messages come with what stood beside them.
  */
 unsigned uring_take_file(struct uring *ring, unsigned slot, int fd, struct uring_taken *ret_taken,
 			 int *ret_error);
@@ -71,13 +68,13 @@ unsigned uring_take_socket(struct uring *ring, unsigned slot, struct uring_taken
 			   int *ret_error);
 
 /*
- * Write a burst: begin, put..., end. put takes @header, @head and
- * @n_tail pieces, which must stay readable until end. That one returns when all is
- * written: the places that the kernel refused, a bit each.
+ * Write a burst: begin, put..., end. put takes @n_head and @n_tail pieces, of which
+ * the first begins with the header. What they point at must stay readable until end,
+ * which returns when all is written: the places that the kernel refused, a bit each.
  */
 void uring_begin(struct uring *ring, unsigned slot, bool is_socket);
-void uring_put(struct uring *ring, unsigned place, const void *header, uint32_t header_len,
-	       const struct iovec *head, const struct iovec *tail, unsigned n_tail);
+void uring_put(struct uring *ring, unsigned place, const struct iovec *head, unsigned n_head,
+	       const struct iovec *tail, unsigned n_tail);
 uint64_t uring_end(struct uring *ring);
 
 /* All rings of the data plane; a file has the same slot in each. */

@@ -1,19 +1,30 @@
 /*
- * worker - polls, spins, sleeps; see worker.h.
+ * worker - looks, naps, sleeps; see worker.h.
  *
- * Queues. The control thread keeps the places dense: it fills the hole of a
- * removed queue with the last one. A worker that walks over them at that moment
- * may see a queue twice in a round or miss it until the next; both are harmless,
- * and nothing has to be allocated or freed.
+ * Queues. Each has a place for as long as the worker serves it. The control
+ * thread fills and empties places; the worker keeps a list of those that are
+ * active. A place that is filled anew is looked at because of the news flag; one
+ * that was emptied is dropped from the list when the worker finds it empty.
  *
- * Sleeping without losing a wake-up. Before it sleeps the worker arms every
- * queue: "tell me from now on", then looks whether something had come already
- * (reference H7). Kick fds are watched edge-triggered: every kick wakes a
- * sleeper, and nobody has to read them. The control thread's wake fd is
- * level-triggered and read.
+ * Quiet without losing a wake-up. Before a queue leaves the list it is armed:
+ * "tell me from now on", then looked at once more (reference H7). If the frame
+ * was published before the arming, the look finds it; if after, its sender sees
+ * the arming and kicks. Kick fds are watched edge-triggered, so a kick is kept in
+ * the epoll set until the worker asks, whether it sleeps or is busy elsewhere:
+ * the queue is then active again. Nobody has to read them; a kick that comes for
+ * nothing costs one look. What the control thread has to say works the same way:
+ * it stores first (a place, the order to stop), then writes to the wake fd, which
+ * is level-triggered and read before the worker loads what was stored.
+ * tests/unit/runtime/test_sleep.c tries all interleavings.
+ *
+ * Looks. After a frame the worker looks again at once. After an empty look it
+ * waits, twice as long each time: naps of up to the latency while it has little
+ * to do, so that the processor's time follows the load; or short pauses while it
+ * has much to do, when so much would pile up in a nap that it is no gain.
  *
  * Time. One reading of the clock a round, without a system call (vDSO), serves
- * the ageing of addresses, the accounting and the decision to sleep.
+ * the ageing of addresses, the accounting and the decision to rest. A burst's
+ * cycles are charged to its queue: worker_set.h balances by them.
  */
 #include "switch/worker.h"
 
@@ -25,17 +36,38 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "switch/rcu.h"
-#include "switch/uring.h"
 
 enum {
-	WAKE_EVENTS = 16,
-	QUEUES = LIMIT_PORTS * 2 *
+	EVENTS = 64, /* taken from the epoll set at a time */
+	PLACES = LIMIT_PORTS * 2 *
 		 LIMIT_QUEUE_PAIRS, /* all there can be: port_vhost.c says why twice */
-	PAUSES_MAX = 256, /* longest distance between two looks while spinning: some 5 us */
+	WAKE = PLACES,		    /* what the wake fd's event carries, where kicks' have a place */
+	PATIENCE = 4,		    /* latencies without a frame until a queue is quiet */
+	PAUSES_MAX = 256,	    /* longest distance between two looks without a nap: some 5 us */
+	LOOK_MIN_NS = 10000,	    /* between two looks for kicks, however short the latency */
+	NAP_MIN_NS = 16000,	    /* a shorter one costs more than it saves */
+	WINDOW_NS = 250000,	    /* over which the load is measured */
+	NAP_LOAD_PERCENT = 20,	    /* the most that there may be to do for naps */
+};
+
+/* A queue that the worker serves. */
+struct place {
+	struct port_queue *_Atomic queue; /* NULL: none */
+	atomic_bool timed;		  /* it cannot kick */
+	counter cycles;			  /* spent on its bursts */
+
+	/* the worker's own */
+	bool active;
+	uint64_t last_frame; /* ns */
+
+	/* the control thread's own */
+	uint64_t measured; /* cycles at the last worker_measure() */
+	uint64_t share;	   /* cycles between the last two */
 };
 
 struct worker {
@@ -48,17 +80,29 @@ struct worker {
 	int wake; /* eventfd of the control thread */
 
 	/* the worker's own */
-	uint64_t now;	     /* CLOCK_MONOTONIC, ns: when it last looked */
-	uint64_t cycles;     /* the same moment */
-	uint64_t last_frame; /* when it last moved one */
-	unsigned pauses;     /* until the next look */
+	uint64_t latency;     /* ns */
+	uint64_t now;	      /* CLOCK_MONOTONIC, ns: when it last looked */
+	uint64_t cycles;      /* the same moment */
+	uint64_t looked;      /* when it last looked for kicks */
+	uint64_t timed_at;    /* when it last looked at the queues that cannot kick */
+	uint64_t nap;	      /* ns, the last one since a frame came; 0: none yet */
+	unsigned pauses;      /* until the next look, instead of a nap */
+	uint64_t window;      /* ns that have passed of the window */
+	uint64_t window_busy; /* of them */
+	unsigned load;	      /* percent of the last window */
+	unsigned n_active;
+	uint16_t active[PLACES]; /* the places that are looked at in each round */
 
 	/* written by the control thread, read by the worker */
 	atomic_bool stop;
-	atomic_uint n_queues;
 	atomic_uint n_timed;
-	struct port_queue *_Atomic queues[QUEUES];
+	atomic_uint n_places; /* up to the last that is filled */
+	atomic_bool news;     /* a place was filled, or its kick changed; the worker takes it back */
+	struct place places[PLACES];
+
+	unsigned n_queues; /* the control thread's */
 };
+_Static_assert(PLACES <= 1 << 16, "a place's number fits the list");
 
 static uint64_t clock_ns(void)
 {
@@ -68,8 +112,7 @@ static uint64_t clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* A processor's own counter of time: the TSC, or what is like it. */
-static uint64_t cycles_now(void)
+uint64_t worker_cycles_now(void)
 {
 #if defined(__x86_64__)
 	return __builtin_ia32_rdtsc();
@@ -92,101 +135,205 @@ static void relax(void)
 #endif
 }
 
-/* ---- the thread ---- */
+/* ---- the thread: queues ---- */
 
-/* One burst from each queue. Returns how many frames were taken. */
-static unsigned run_round(struct worker *worker, clock_ms now)
+/* Look at @number in the next rounds; if it is empty then it is quiet again at once. */
+static void activate(struct worker *worker, unsigned number)
+{
+	struct place *place = &worker->places[number];
+	struct port_queue *queue = rcu_read(&place->queue);
+
+	if (!queue)
+		return;
+	queue->port->ops->disarm(queue);
+	if (place->active)
+		return;
+	place->active = true;
+	place->last_frame = 0;
+	worker->active[worker->n_active++] = (uint16_t)number;
+}
+
+/* Is an empty @queue to be left until it kicks? Then it is armed. */
+static bool becomes_quiet(struct worker *worker, struct place *place, struct port_queue *queue)
+{
+	if (!worker->latency || worker->now - place->last_frame < PATIENCE * worker->latency)
+		return false;
+	if (!queue->port->ops->arm(queue))
+		return true;
+	/* a frame came in between */
+	queue->port->ops->disarm(queue);
+	place->last_frame = worker->now;
+	return false;
+}
+
+/* One burst from @place. Returns how many frames were taken; *@ret_keep: it stays active. */
+static unsigned visit(struct worker *worker, struct place *place, bool *ret_keep)
 {
 	const struct worker_options *options = &worker->options;
+	struct port_queue *queue = rcu_read(&place->queue);
+	const struct policy *policy = rcu_read(options->policy);
+	unsigned n = 0;
+
+	*ret_keep = queue;
+	if (!queue)
+		return 0;
+	if (policy)
+		n = pipeline_run(worker->pipeline, policy, options->fdb, queue,
+				 worker->now / 1000000);
+	if (n) {
+		uint64_t cycles = worker_cycles_now();
+
+		counter_add(&place->cycles, cycles - worker->cycles);
+		worker->cycles = cycles;
+		place->last_frame = worker->now;
+	} else {
+		*ret_keep = !becomes_quiet(worker, place, queue);
+	}
+	return n;
+}
+
+/* One burst from each active queue. Returns how many frames were taken. */
+static unsigned run_round(struct worker *worker)
+{
+	uint64_t began = worker->cycles;
 	unsigned taken = 0, bursts = 0;
 
-	for (unsigned i = 0; i < atomic_load_explicit(&worker->n_queues, memory_order_relaxed);
-	     i++) {
-		struct port_queue *queue = rcu_read(&worker->queues[i]);
-		const struct policy *policy = rcu_read(options->policy);
-		unsigned n;
+	for (unsigned i = 0; i < worker->n_active;) {
+		struct place *place = &worker->places[worker->active[i]];
+		bool keep;
+		unsigned n = visit(worker, place, &keep);
 
-		if (queue && policy) {
-			n = pipeline_run(worker->pipeline, policy, options->fdb, queue, now);
-			taken += n;
-			bursts += n != 0;
-		}
 		rcu_quiescent();
+		taken += n;
+		bursts += n != 0;
+		if (keep) {
+			i++;
+		} else {
+			place->active = false;
+			worker->active[i] = worker->active[--worker->n_active];
+		}
 	}
+	rcu_quiescent();
 	if (taken) {
 		counter_add(&worker->row->frames, taken);
 		counter_add(&worker->row->bursts, bursts);
+		counter_add(&worker->row->cycles, worker->cycles - began);
 	}
 	return taken;
 }
 
-/* Call @arm for all queues until one has frames. True: one has. */
-static bool arm_all(struct worker *worker)
+/* Look once at all queues, or at those that cannot kick. */
+static void activate_all(struct worker *worker, bool timed_only)
 {
-	for (unsigned i = 0; i < atomic_load_explicit(&worker->n_queues, memory_order_relaxed);
-	     i++) {
-		struct port_queue *queue = rcu_read(&worker->queues[i]);
+	unsigned n = atomic_load_explicit(&worker->n_places, memory_order_relaxed);
 
-		if (queue && queue->port->ops->arm(queue))
-			return true;
-	}
-	return false;
+	for (unsigned i = 0; i < n; i++)
+		if (!timed_only ||
+		    atomic_load_explicit(&worker->places[i].timed, memory_order_relaxed))
+			activate(worker, i);
 }
 
-static void disarm_all(struct worker *worker)
-{
-	for (unsigned i = 0; i < atomic_load_explicit(&worker->n_queues, memory_order_relaxed);
-	     i++) {
-		struct port_queue *queue = rcu_read(&worker->queues[i]);
+/* ---- the thread: time ---- */
 
-		if (queue)
-			queue->port->ops->disarm(queue);
-	}
-}
-
-/* Sleep until something may have come. */
-static void wait_for_events(struct worker *worker)
+/* Wait for kicks, for @ns at most; UINT64_MAX: until there is one. */
+static int wait_for_events(struct worker *worker, uint64_t ns, struct epoll_event *ret_events)
 {
-	struct epoll_event events[WAKE_EVENTS];
-	unsigned timed = atomic_load_explicit(&worker->n_timed, memory_order_relaxed);
-	uint64_t count;
+	struct timespec limit = {.tv_nsec = (long)ns};
 	int n;
 
-	counter_add(&worker->row->sleeps, 1);
+	if (!ns)
+		return epoll_wait(worker->epoll, ret_events, EVENTS, 0);
 	rcu_offline();
-	n = epoll_wait(worker->epoll, events, WAKE_EVENTS, timed ? WORKER_TIMED_MS : -1);
+	/* kernels before 5.11 have no naps: the call fails at once, and the worker looks instead */
+	if (ns < 1000000)
+		n = epoll_pwait2(worker->epoll, ret_events, EVENTS, &limit, NULL);
+	else
+		n = epoll_wait(worker->epoll, ret_events, EVENTS,
+			       ns == UINT64_MAX ? -1 : (int)(ns / 1000000));
 	rcu_online();
-	for (int i = 0; i < n; i++)
-		if (events[i].data.fd == worker->wake)
+	return n;
+}
+
+/* Note which queues have something to say; if none has, wait for @ns. */
+static void listen_for(struct worker *worker, uint64_t ns)
+{
+	struct epoll_event events[EVENTS];
+	int n = wait_for_events(worker, ns, events);
+	uint64_t count;
+
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.u32 == WAKE)
 			(void)!read(worker->wake, &count, sizeof(count));
+		else
+			activate(worker, events[i].data.u32);
+	}
+	/* Acquire: with the flag, what the control thread stored before it is seen. */
+	if (atomic_exchange_explicit(&worker->news, false, memory_order_acquire))
+		activate_all(worker, false);
 }
 
 /* Read the clocks; what passed since the last time was @busy or not. */
 static void pass_time(struct worker *worker, bool busy)
 {
 	struct worker_counters *row = worker->row;
-	uint64_t now = clock_ns(), cycles = cycles_now();
+	uint64_t now = clock_ns(), passed = now - worker->now;
 
-	counter_add(busy ? &row->busy_ns : &row->idle_ns, now - worker->now);
-	if (busy)
-		counter_add(&row->cycles, cycles - worker->cycles);
+	counter_add(busy ? &row->busy_ns : &row->idle_ns, passed);
+	worker->window += passed;
+	worker->window_busy += busy ? passed : 0;
+	if (worker->window >= WINDOW_NS) {
+		worker->load = (unsigned)(100 * worker->window_busy / worker->window);
+		worker->window = worker->window_busy = 0;
+	}
 	worker->now = now;
-	worker->cycles = cycles;
+	worker->cycles = worker_cycles_now();
+}
+
+/* Nothing came, and all queues are quiet. */
+static void sleep_well(struct worker *worker)
+{
+	unsigned timed = atomic_load_explicit(&worker->n_timed, memory_order_relaxed);
+
+	counter_add(&worker->row->sleeps, 1);
+	listen_for(worker, timed ? WORKER_TIMED_MS * 1000000ULL : UINT64_MAX);
 }
 
 /* Nothing came: look again soon, or later, or when somebody calls. */
 static void rest(struct worker *worker)
 {
-	if (worker->now - worker->last_frame < WORKER_SPIN_US * 1000) {
+	if (!worker->n_active) {
+		sleep_well(worker);
+	} else if (worker->latency >= NAP_MIN_NS && worker->load < NAP_LOAD_PERCENT) {
+		worker->nap = worker->nap ? 2 * worker->nap : NAP_MIN_NS;
+		if (worker->nap > worker->latency)
+			worker->nap = worker->latency;
+		counter_add(&worker->row->naps, 1);
+		listen_for(worker, worker->nap);
+	} else {
 		for (unsigned i = 0; i < worker->pauses; i++)
 			relax();
 		worker->pauses = worker->pauses < PAUSES_MAX ? 2 * worker->pauses : PAUSES_MAX;
-	} else {
-		if (!arm_all(worker))
-			wait_for_events(worker);
-		disarm_all(worker);
+		pass_time(worker, false);
+		return;
 	}
 	pass_time(worker, false);
+	worker->looked = worker->now;
+}
+
+/* What is due by the clock, however busy the worker is. */
+static void keep_promises(struct worker *worker)
+{
+	uint64_t every = worker->latency > LOOK_MIN_NS ? worker->latency : LOOK_MIN_NS;
+
+	if (worker->now - worker->looked >= every) {
+		listen_for(worker, 0);
+		worker->looked = worker->now;
+	}
+	if (worker->now - worker->timed_at >= WORKER_TIMED_MS * 1000000ULL) {
+		if (atomic_load_explicit(&worker->n_timed, memory_order_relaxed))
+			activate_all(worker, true);
+		worker->timed_at = worker->now;
+	}
 }
 
 static void *worker_main(void *argument)
@@ -194,21 +341,22 @@ static void *worker_main(void *argument)
 	struct worker *worker = argument;
 
 	rcu_register();
+	/* naps end when they should: by default the kernel adds up to 50 us */
+	prctl(PR_SET_TIMERSLACK, 1);
 	sem_post(&worker->running);
-	worker->now = worker->last_frame = clock_ns();
+	worker->now = clock_ns();
+	worker->cycles = worker_cycles_now();
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
-		unsigned taken;
+		unsigned taken = run_round(worker);
 
-		if (worker->options.ring)
-			uring_reap(worker->options.ring);
-		taken = run_round(worker, worker->now / 1000000);
 		pass_time(worker, taken > 0);
 		if (taken) {
-			worker->last_frame = worker->now;
+			worker->nap = 0;
 			worker->pauses = 1;
 		} else {
 			rest(worker);
 		}
+		keep_promises(worker);
 	}
 	rcu_unregister();
 	return NULL;
@@ -216,9 +364,9 @@ static void *worker_main(void *argument)
 
 /* ---- the control thread ---- */
 
-static int watch(struct worker *worker, int fd, uint32_t events)
+static int watch(struct worker *worker, int fd, uint32_t events, unsigned number)
 {
-	struct epoll_event event = {.events = events, .data.fd = fd};
+	struct epoll_event event = {.events = events, .data.u32 = number};
 
 	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
@@ -262,6 +410,7 @@ int worker_create(const struct worker_options *options, struct worker **ret_work
 	if (!worker)
 		return -ENOMEM;
 	worker->options = *options;
+	worker->latency = options->latency_us * 1000ULL;
 	worker->pauses = 1;
 	worker->row = &options->counters->workers[options->index];
 	atomic_store_explicit(&worker->row->cpu, (uint64_t)(int64_t)options->cpu,
@@ -276,9 +425,7 @@ int worker_create(const struct worker_options *options, struct worker **ret_work
 		error = -errno;
 		goto close_fds;
 	}
-	error = watch(worker, worker->wake, EPOLLIN);
-	if (!error && options->ring)
-		error = watch(worker, uring_fd(options->ring), EPOLLIN);
+	error = watch(worker, worker->wake, EPOLLIN, WAKE);
 	if (!error)
 		error = start_thread(worker);
 	if (error)
@@ -304,6 +451,14 @@ static void wake(struct worker *worker)
 	(void)!write(worker->wake, &one, sizeof(one));
 }
 
+/* Let the worker look at all its places. */
+static void tell_news(struct worker *worker)
+{
+	/* Release: the place is whole before the worker is told. */
+	atomic_store_explicit(&worker->news, true, memory_order_release);
+	wake(worker);
+}
+
 void worker_destroy(struct worker *worker)
 {
 	if (!worker)
@@ -319,16 +474,17 @@ void worker_destroy(struct worker *worker)
 
 unsigned worker_load(const struct worker *worker)
 {
-	return atomic_load_explicit(&worker->n_queues, memory_order_relaxed);
+	return worker->n_queues;
 }
 
 /* Watch the queue's kicks; a kick fd that cannot be watched is as good as none. */
-static void watch_kick(struct worker *worker, struct port_queue *queue)
+static void watch_kick(struct worker *worker, unsigned number, struct port_queue *queue)
 {
-	if (queue->kick >= 0 && watch(worker, queue->kick, EPOLLIN | EPOLLET)) {
+	if (queue->kick >= 0 && watch(worker, queue->kick, EPOLLIN | EPOLLET, number)) {
 		queue->kick = -1;
 		queue->timed = true;
 	}
+	atomic_store_explicit(&worker->places[number].timed, queue->timed, memory_order_relaxed);
 	if (queue->timed)
 		atomic_fetch_add_explicit(&worker->n_timed, 1, memory_order_relaxed);
 }
@@ -341,61 +497,101 @@ static void unwatch_kick(struct worker *worker, struct port_queue *queue)
 		atomic_fetch_sub_explicit(&worker->n_timed, 1, memory_order_relaxed);
 }
 
+static struct port_queue *queue_at(const struct worker *worker, unsigned number)
+{
+	return atomic_load_explicit(&worker->places[number].queue, memory_order_relaxed);
+}
+
+/* The place of @queue, or the first free one for NULL. */
+static unsigned find(const struct worker *worker, const struct port_queue *queue)
+{
+	unsigned n = atomic_load_explicit(&worker->n_places, memory_order_relaxed);
+	unsigned i = 0;
+
+	while (i < n && queue_at(worker, i) != queue)
+		i++;
+	return i;
+}
+
+static void count_queues(struct worker *worker, unsigned n)
+{
+	worker->n_queues = n;
+	atomic_store_explicit(&worker->row->ports, n, memory_order_relaxed);
+}
+
 void worker_add(struct worker *worker, struct port_queue *queue)
 {
-	unsigned n = worker_load(worker);
+	unsigned number = find(worker, NULL);
+	struct place *place = &worker->places[number];
 
 	queue->worker = (uint16_t)worker->options.index;
 	queue->ring = worker->options.ring;
-	watch_kick(worker, queue);
-	rcu_publish(&worker->queues[n], queue);
-	atomic_store_explicit(&worker->n_queues, n + 1, memory_order_relaxed);
-	atomic_store_explicit(&worker->row->ports, n + 1, memory_order_relaxed);
-	wake(worker);
+	/* its former queue is nobody's measure */
+	place->measured = atomic_load_explicit(&place->cycles, memory_order_relaxed);
+	place->share = 0;
+	watch_kick(worker, number, queue);
+	rcu_publish(&place->queue, queue);
+	if (number == atomic_load_explicit(&worker->n_places, memory_order_relaxed))
+		atomic_store_explicit(&worker->n_places, number + 1, memory_order_relaxed);
+	count_queues(worker, worker->n_queues + 1);
+	tell_news(worker);
 }
 
 void worker_remove(struct worker *worker, struct port_queue *queue)
 {
-	unsigned n = worker_load(worker);
+	unsigned n = atomic_load_explicit(&worker->n_places, memory_order_relaxed);
+	unsigned number = find(worker, queue);
 
-	for (unsigned i = 0; i < n; i++) {
-		if (rcu_read(&worker->queues[i]) != queue)
-			continue;
-		rcu_publish(&worker->queues[i], rcu_read(&worker->queues[n - 1]));
-		rcu_publish(&worker->queues[n - 1], NULL);
-		atomic_store_explicit(&worker->n_queues, n - 1, memory_order_relaxed);
-		atomic_store_explicit(&worker->row->ports, n - 1, memory_order_relaxed);
-		unwatch_kick(worker, queue);
+	if (number == n)
 		return;
-	}
+	unwatch_kick(worker, queue);
+	rcu_publish(&worker->places[number].queue, NULL);
+	while (n > 0 && !queue_at(worker, n - 1))
+		n--;
+	atomic_store_explicit(&worker->n_places, n, memory_order_relaxed);
+	count_queues(worker, worker->n_queues - 1);
 }
 
 void worker_rekick(struct worker *worker, struct port_queue *queue, int kick)
 {
+	unsigned number = find(worker, queue);
+
 	unwatch_kick(worker, queue);
 	queue->kick = kick;
 	queue->timed = kick < 0;
-	watch_kick(worker, queue);
+	watch_kick(worker, number, queue);
 	/* a kick may have gone to the old fd unseen */
-	wake(worker);
+	tell_news(worker);
 }
 
-void worker_set_add(struct worker_set *set, struct port_queue *queue)
+uint64_t worker_measure(struct worker *worker)
 {
-	struct worker *least = set->workers[0];
+	unsigned n = atomic_load_explicit(&worker->n_places, memory_order_relaxed);
+	uint64_t sum = 0;
 
-	for (unsigned i = 1; i < set->n; i++)
-		if (worker_load(set->workers[i]) < worker_load(least))
-			least = set->workers[i];
-	worker_add(least, queue);
+	for (unsigned i = 0; i < n; i++) {
+		struct place *place = &worker->places[i];
+		uint64_t cycles = atomic_load_explicit(&place->cycles, memory_order_relaxed);
+
+		place->share = cycles - place->measured;
+		place->measured = cycles;
+		sum += place->share;
+	}
+	return sum;
 }
 
-void worker_set_remove(struct worker_set *set, struct port_queue *queue)
+struct port_queue *worker_share(const struct worker *worker, unsigned *cursor, uint64_t *ret_cycles)
 {
-	worker_remove(set->workers[queue->worker], queue);
-}
+	unsigned n = atomic_load_explicit(&worker->n_places, memory_order_relaxed);
 
-void worker_set_rekick(struct worker_set *set, struct port_queue *queue, int kick)
-{
-	worker_rekick(set->workers[queue->worker], queue, kick);
+	while (*cursor < n) {
+		const struct place *place = &worker->places[(*cursor)++];
+		struct port_queue *queue = atomic_load_explicit(&place->queue, memory_order_relaxed);
+
+		if (queue) {
+			*ret_cycles = place->share;
+			return queue;
+		}
+	}
+	return NULL;
 }

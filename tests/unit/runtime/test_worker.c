@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "switch/rcu.h"
-#include "switch/worker.h"
+#include "switch/worker_set.h"
 #include "tests/lib/clock.h"
 #include "tests/sketch/packet_sketch.h"
 #include "tests/sketch/policy_sketch.h"
@@ -178,6 +178,7 @@ static int start(void **state)
 		struct worker_options options = {
 			.index = i,
 			.cpu = WORKER_UNPINNED,
+			.latency_us = WORKER_LATENCY_US,
 			.counters = counters,
 			.ports = &table,
 			.policy = &policy,

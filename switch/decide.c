@@ -100,6 +100,23 @@ static enum lookup look_up(const struct policy *policy, const struct fdb *fdb, u
 	return port_ref_is_none(learned) ? LOOKUP_UNKNOWN : LOOKUP_LEARNED;
 }
 
+/* Why nobody gets a flooded frame: rules refuse it, if anything else would let it pass. */
+static enum drop refuse_flood(const struct policy *policy, struct decision *decision)
+{
+	const struct policy_network *network = &policy_networks(policy)[decision->network];
+	const uint16_t *members = policy_at(policy, network->members);
+
+	for (uint32_t i = 0; i < network->n_members; i++) {
+		if (policy_permits(policy, decision->network, decision->in, members[i]).drop !=
+		    DROP_NONE)
+			continue;
+		decision->stage = STAGE_FILTER;
+		return filter_permits(policy, &decision->filter, decision->in, members[i],
+				      decision->hits);
+	}
+	return DROP_NO_RECEIVER;
+}
+
 /* Where a frame goes that has a network and may say what it says. */
 static enum drop choose_output(const struct policy *policy, const struct fdb *fdb, clock_ms now,
 			       struct decision *decision)
@@ -115,18 +132,23 @@ static enum drop choose_output(const struct policy *policy, const struct fdb *fd
 		return DROP_UNKNOWN_UNICAST;
 
 	decision->stage = STAGE_PERMIT;
-	if (decision->output) {
+	if (!decision->output) {
+		if (!decide_flood_next(policy, decision, &cursor, &port, &tag))
+			return refuse_flood(policy, decision);
+		decision->fate = FATE_FLOOD;
+	} else {
 		struct permit permit =
 			policy_permits(policy, decision->network, decision->in, decision->output);
 
 		if (permit.drop != DROP_NONE)
 			return permit.drop;
+		decision->stage = STAGE_FILTER;
+		permit.drop = filter_permits(policy, &decision->filter, decision->in,
+					     decision->output, decision->hits);
+		if (permit.drop != DROP_NONE)
+			return permit.drop;
 		decision->tag = permit.tag;
 		decision->fate = FATE_UNICAST;
-	} else {
-		if (!decide_flood_next(policy, decision, &cursor, &port, &tag))
-			return DROP_NO_RECEIVER;
-		decision->fate = FATE_FLOOD;
 	}
 	decision->stage = STAGE_DONE;
 	return DROP_NONE;
@@ -136,6 +158,7 @@ void decide(const struct policy *policy, const struct fdb *fdb, const struct fra
 	    struct port_ref in, clock_ms now, struct decision *ret)
 {
 	struct decision decision = {.fate = FATE_DROP, .stage = STAGE_PARSE, .in = in.id};
+	const struct policy_port *port;
 
 	decision.drop = frame_parse(frame, &decision.l2);
 	if (decision.drop != DROP_NONE)
@@ -148,14 +171,23 @@ void decide(const struct policy *policy, const struct fdb *fdb, const struct fra
 		goto out;
 
 	decision.stage = STAGE_GUARD;
-	if (policy_ports(policy)[in.id].flags & POLICY_PORT_READS_FLOW)
-		decision.reads = DECIDE_READS_ALL;
+	port = &policy_ports(policy)[in.id];
+	if (port->flags & POLICY_PORT_READS_FLOW) {
+		filter_read(frame, &decision.l2, &decision.filter);
+		decision.reads =
+			decision.filter.plain ? DECIDE_READS_FLOW : DECIDE_READS_ALL;
+	}
 	decision.drop = guard_check(policy, in.id, decision.network, frame, &decision.l2);
 	if (decision.drop != DROP_NONE)
 		goto out;
 	decision.learn =
 		!(policy_networks(policy)[decision.network].flags & POLICY_NET_NO_LEARNING) &&
 		!policy_static_port(policy, decision.network, decision.l2.src);
+
+	decision.stage = STAGE_ADMIT;
+	decision.drop = filter_admits(policy, &decision.filter, in.id, decision.hits);
+	if (decision.drop != DROP_NONE)
+		goto out;
 
 	decision.drop = choose_output(policy, fdb, now, &decision);
 out:
@@ -172,8 +204,11 @@ bool decide_flood_next(const struct policy *policy, const struct decision *decis
 		uint16_t port = members[(*cursor)++];
 		struct permit permit =
 			policy_permits(policy, decision->network, decision->in, port);
+		struct filter_hit hits[FILTER__STEPS];
 
-		if (permit.drop != DROP_NONE)
+		if (permit.drop != DROP_NONE ||
+		    filter_permits(policy, &decision->filter, decision->in, port, hits) !=
+			    DROP_NONE)
 			continue;
 		*ret_port = port;
 		*ret_tag = permit.tag;

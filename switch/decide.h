@@ -10,18 +10,22 @@
  *   parse    the Ethernet header and at most one tag         (frame_parse)
  *   place    which network does it belong to?                (the port's mode)
  *   guard    may this port say that?                         (guard_check)
+ *   admit    does the sender's `acl: in` let it in?          (filter_admits)
  *   look up  static address, learned address, unknown, group
  *   permit   each candidate output asks policy_permits()
+ *   filter   and then the rules of both ports                (filter_permits)
  *
  * Before it stands offload_check(), which edits the frame's virtio-net header
  * and so cannot be part of a pure function: the place stage asks that header
  * whether the frame is longer than its network's mtu because it is to be
- * segmented. VLAN.md has the place stage as a table.
+ * segmented. VLAN.md has the place stage as a table,
+ * RULES.md what the rules see of which frame.
  */
 #ifndef SWITCH_DECIDE_H
 #define SWITCH_DECIDE_H
 
 #include "switch/fdb.h"
+#include "switch/filter.h"
 #include "switch/frame.h"
 #include "switch/policy.h"
 
@@ -30,8 +34,10 @@ enum decide_stage {
 	STAGE_PARSE,
 	STAGE_PLACE,
 	STAGE_GUARD,
+	STAGE_ADMIT,
 	STAGE_LOOKUP,
 	STAGE_PERMIT,
+	STAGE_FILTER,
 	STAGE_DONE,
 };
 
@@ -76,6 +82,9 @@ struct decision {
 	bool learn;	  /* the caller shall fdb_learn() l2.src behind in, whatever the fate */
 	bool strip;	  /* a tag (priority tags included) comes off before delivery */
 	struct frame_l2 l2;
+	/* the rules that it met; FATE_FLOOD: only those before the lookup */
+	struct filter_hit hits[FILTER__STEPS];
+	struct filter filter; /* for decide_flood_next() */
 };
 
 /*

@@ -39,6 +39,12 @@
 	X(DHCP_SERVER,		"dhcp-server",		"sent as a DHCP server would; set `dhcp-server: allow` if the port is one") \
 	X(ROUTER,		"router",		"a router advertisement or redirect; set `router-advertisements: allow` if the port is a router") \
 	X(HIDDEN_HEADER,	"hidden-header",	"IP that hides what it carries from the server guards: malformed, wrapped in LLC/SNAP, or its chain of headers is cut or too long; see `dhcp-server` and `router-advertisements`") \
+	/* filter: what do the rules of the ports say? */ \
+	X(ILLEGIBLE,		"illegible",		"IP whose headers cannot be read completely, at a port with rules: malformed, cut off, hidden behind LLC/SNAP, or too long a chain of headers") \
+	X(ACL_IN,		"acl-in",		"no rule of the sender's `acl: in` accepts it, or one drops it") \
+	X(GROUP_OUT,		"group-out",		"no rule of the sender's groups allows it out; add one, as in `allow out any`") \
+	X(GROUP_IN,		"group-in",		"no rule of the receiver's groups allows it in; add one, as in `allow in tcp 80 from any`") \
+	X(ACL_OUT,		"acl-out",		"no rule of the receiver's `acl: out` accepts it, or one drops it") \
 	/* decide: where does it go? */ \
 	X(NO_RECEIVER,		"no-receiver",		"no other port of the network could take it") \
 	X(UNKNOWN_UNICAST,	"unknown-unicast",	"the destination is not known and the network does not flood unknown unicast") \

@@ -71,7 +71,26 @@ bool policy_reads_flow(const struct policy *policy, uint16_t port)
 {
 	const struct policy_port *p = &policy_ports(policy)[port];
 
-	return p->flags & POLICY_PORT_SPOOF_GUARD && (p->n_addresses4 || p->n_addresses6);
+	if (p->acl_in || p->n_groups)
+		return true;
+	if (p->flags & POLICY_PORT_SPOOF_GUARD && (p->n_addresses4 || p->n_addresses6))
+		return true;
+	for (uint32_t n = 1; n < policy->n_networks; n++)
+		if (policy_networks(policy)[n].flags & POLICY_NET_FILTERED &&
+		    policy_tag(policy, (uint16_t)n, port) != POLICY_NOT_MEMBER)
+			return true;
+	return false;
+}
+
+bool policy_network_is_filtered(const struct policy *policy, uint16_t network)
+{
+	const struct policy_network *n = &policy_networks(policy)[network];
+	const uint16_t *members = policy_at(policy, n->members);
+
+	for (uint32_t i = 0; i < n->n_members; i++)
+		if (policy_filters_out(&policy_ports(policy)[members[i]]))
+			return true;
+	return false;
 }
 
 uint16_t policy_static_port(const struct policy *policy, uint16_t network, mac48 mac)

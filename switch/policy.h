@@ -14,6 +14,11 @@
  * is used again. A slot with generation 0 is free. Id 0 is never used, so that
  * 0 can mean "none" in every table.
  *
+ * Rules. A list of rules (an ACL, or one direction of a security group) is
+ * compiled, and lies in the policy as a section with a format of its own:
+ * switch/classify.h. Each tenant's address sets are one such section more:
+ * switch/address_set.h. Who asks them is switch/filter.h.
+ *
  * Isolation. policy_permits() is the one function that decides whether a frame
  * of a network may go from one port to another. Everything asks it: unicast,
  * flood, trace, tests. What it builds on is checked with the blob: a port that
@@ -24,6 +29,8 @@
 
 #include <stddef.h>
 
+#include "switch/address_set.h"
+#include "switch/classify.h"
 #include "switch/drop.h"
 #include "switch/hash.h"
 #include "switch/limits.h"
@@ -31,13 +38,18 @@
 
 enum {
 	POLICY_MAGIC = 0x534c5031, /* "SLP1" */
-	POLICY_VERSION = 1,
+	POLICY_VERSION = 2,
 
 	POLICY_VLANS = 4096, /* values of a VID (IEEE 802.1Q, 9.6) */
 
 	/* Egress tags in policy_port.vlan_out; 1..4094 is a VLAN tag. */
 	POLICY_UNTAGGED = 0,
 	POLICY_NOT_MEMBER = 0xffff,
+
+	/* Number of the first address set; groups have those below. */
+	POLICY_SETS = LIMIT_GROUPS,
+	/* Sets that an address may be in, groups not counted. */
+	POLICY_SETS_DEPTH = CLASSIFY_KEY_SETS - LIMIT_PORT_GROUPS,
 };
 
 enum policy_port_mode {
@@ -70,6 +82,7 @@ enum policy_network_flags {
 	POLICY_NET_NO_LEARNING = 1 << 0,
 	POLICY_NET_NO_UNKNOWN = 1 << 1, /* drop unknown unicast instead of flooding it */
 	POLICY_NET_ISOLATED = 1 << 2,
+	POLICY_NET_FILTERED = 1 << 3, /* a member has rules for what it gets; the builder's to say */
 };
 
 struct policy_port {
@@ -90,7 +103,10 @@ struct policy_port {
 	uint16_t n_macs;
 	uint16_t n_addresses4;
 	uint16_t n_addresses6;
-	uint16_t reserved;
+	uint16_t n_groups;
+	uint32_t groups; /* offset of uint16_t[n_groups], ascending: its security groups */
+	uint16_t acl_in; /* list of rules for frames from the port, 0 for none */
+	uint16_t acl_out; /* for frames to it */
 };
 
 struct policy_prefix4 {
@@ -101,6 +117,43 @@ struct policy_prefix4 {
 struct policy_prefix6 {
 	uint64_t address[2]; /* host byte order, high half first */
 	uint64_t mask[2];
+};
+
+/* What a list of rules is. */
+enum policy_rules_kind {
+	POLICY_ACL = 1,	  /* ordered, stateless; what no rule matches is dropped (RFC 8519) */
+	POLICY_GROUP_IN,  /* what a group's members may be sent */
+	POLICY_GROUP_OUT, /* what they may send */
+};
+
+/*
+ * A list of rules. A port refers to its lists; rules refer to sets of addresses and
+ * to groups by number, so nothing is multiplied out (switch/classify.h).
+ */
+struct policy_rules {
+	uint8_t kind; /* enum policy_rules_kind; 0: free slot */
+	uint8_t reserved;
+	uint16_t tenant;
+	uint32_t name;	   /* offset of "tenant/list" */
+	uint32_t n_rules;
+	uint32_t classify; /* offset of the compiled list, classify_size bytes; 0: no rules */
+	uint32_t classify_size;
+	uint32_t hits;	   /* the first rule's place among the counters of hits */
+	uint32_t hits_tag; /* whose these places are: changes when others get them */
+	uint32_t reserved2;
+	uint64_t digest; /* of what is written in it: who compiles next knows it again */
+};
+
+/* A security group: what its members may send and be sent, as numbers of lists. */
+struct policy_group {
+	uint16_t in;  /* 0: free slot */
+	uint16_t out;
+};
+
+/* A part of the policy that has a format of its own. */
+struct policy_section {
+	uint32_t at; /* offset; 0: none */
+	uint32_t size;
 };
 
 struct policy_network {
@@ -139,6 +192,12 @@ struct policy {
 	uint32_t statics;    /* offset of struct policy_static[n_statics], open addressing */
 	uint32_t names;	     /* offset of the names, each NUL-terminated */
 	uint32_t names_size; /* bytes */
+	uint32_t n_rules;    /* slots in rules, highest number + 1 */
+	uint32_t rules;	     /* offset of struct policy_rules[n_rules] */
+	uint32_t n_groups;   /* slots in groups, highest number + 1 */
+	uint32_t groups;     /* offset of struct policy_group[n_groups] */
+	uint32_t sets;	     /* offset of struct policy_section[n_tenants]: each tenant's sets */
+	uint32_t reserved;
 };
 
 /* Access to the arrays. Ids must be below the counts; the blob must have passed policy_check(). */
@@ -155,6 +214,23 @@ static inline const struct policy_port *policy_ports(const struct policy *policy
 static inline const struct policy_network *policy_networks(const struct policy *policy)
 {
 	return policy_at(policy, policy->networks);
+}
+
+/* The list of rules @number, which must be in use. */
+static inline const struct policy_rules *policy_rules(const struct policy *policy, uint16_t number)
+{
+	return (const struct policy_rules *)policy_at(policy, policy->rules) + number;
+}
+
+static inline const struct policy_group *policy_group(const struct policy *policy, uint16_t number)
+{
+	return (const struct policy_group *)policy_at(policy, policy->groups) + number;
+}
+
+/* Has @port rules for what it gets? */
+static inline bool policy_filters_out(const struct policy_port *port)
+{
+	return port->n_groups || port->acl_out;
 }
 
 /* The live port of @ref, or NULL if the slot is free, used again, or out of range. */
@@ -192,6 +268,9 @@ struct permit policy_permits(const struct policy *policy, uint16_t network, uint
 
 /* Must live port @port have POLICY_PORT_READS_FLOW? */
 bool policy_reads_flow(const struct policy *policy, uint16_t port);
+
+/* Must live network @network have POLICY_NET_FILTERED? */
+bool policy_network_is_filtered(const struct policy *policy, uint16_t network);
 
 /* The port id that @mac is bound to in @network, or 0. */
 uint16_t policy_static_port(const struct policy *policy, uint16_t network, mac48 mac);
@@ -243,6 +322,22 @@ struct policy_port_spec {
 	uint32_t n_addresses4;
 	const struct policy_prefix6 *addresses6;
 	uint32_t n_addresses6;
+	const uint16_t *groups; /* ascending */
+	uint32_t n_groups;
+	uint16_t acl_in; /* numbers of lists, 0 for none */
+	uint16_t acl_out;
+};
+
+struct policy_rules_spec {
+	uint16_t number;
+	enum policy_rules_kind kind;
+	uint16_t tenant;
+	const char *name;
+	const struct classify_rule *rules; /* sets by number: a group's, or POLICY_SETS + a set's */
+	uint32_t n_rules;
+	uint32_t hits;
+	uint32_t hits_tag;
+	uint64_t digest;
 };
 
 struct policy_network_spec {
@@ -265,6 +360,17 @@ int policy_builder_tenant(struct policy_builder *builder, uint16_t index, const 
 int policy_builder_network(struct policy_builder *builder, const struct policy_network_spec *spec)
 	__attribute__((warn_unused_result));
 int policy_builder_port(struct policy_builder *builder, const struct policy_port_spec *spec)
+	__attribute__((warn_unused_result));
+
+/* Compile a list of rules. Besides the above: -E2BIG if a lookup would cost too much. */
+int policy_builder_rules(struct policy_builder *builder, const struct policy_rules_spec *spec)
+	__attribute__((warn_unused_result));
+/* The group @number, with the lists of its two directions. */
+int policy_builder_group(struct policy_builder *builder, uint16_t number, uint16_t in, uint16_t out)
+	__attribute__((warn_unused_result));
+/* The members of all address sets of @tenant. */
+int policy_builder_sets(struct policy_builder *builder, uint16_t tenant,
+			const struct address_set_member *members, uint32_t n_members)
 	__attribute__((warn_unused_result));
 
 /* The finished blob, malloc()ed, which passes policy_check(); the caller frees it. */

@@ -24,6 +24,10 @@ struct policy_builder {
 	char *tenants[LIMIT_TENANTS];
 	struct policy_network_spec networks[LIMIT_NETWORKS]; /* name NULL: free */
 	struct policy_port_spec ports[LIMIT_PORTS];	     /* name NULL: free */
+	struct policy_rules_spec lists[LIMIT_LISTS];	     /* name NULL: free; rules stay out */
+	struct classify *compiled[LIMIT_LISTS];
+	struct policy_group groups[LIMIT_GROUPS];
+	struct address_set *sets[LIMIT_TENANTS];
 };
 
 int policy_builder_create(uint64_t generation, uint64_t hash_seed, struct policy_builder **ret)
@@ -45,6 +49,7 @@ static void free_port(struct policy_port_spec *port)
 	free((void *)port->macs);
 	free((void *)port->addresses4);
 	free((void *)port->addresses6);
+	free((void *)port->groups);
 }
 
 void policy_builder_destroy(struct policy_builder *builder)
@@ -53,6 +58,12 @@ void policy_builder_destroy(struct policy_builder *builder)
 		return;
 	for (unsigned i = 0; i < LIMIT_TENANTS; i++)
 		free(builder->tenants[i]);
+	for (unsigned i = 0; i < LIMIT_TENANTS; i++)
+		free(builder->sets[i]);
+	for (unsigned i = 0; i < LIMIT_LISTS; i++) {
+		free((char *)builder->lists[i].name);
+		free(builder->compiled[i]);
+	}
 	for (unsigned i = 0; i < LIMIT_NETWORKS; i++)
 		free((char *)builder->networks[i].name);
 	for (unsigned i = 0; i < LIMIT_PORTS; i++)
@@ -83,6 +94,8 @@ int policy_builder_network(struct policy_builder *builder, const struct policy_n
 	struct policy_network_spec *network;
 	char *name;
 
+	if (spec->flags & POLICY_NET_FILTERED)
+		return -EINVAL; /* nobody's to say */
 	if (spec->id == 0 || spec->id >= LIMIT_NETWORKS || spec->generation == 0 ||
 	    builder->networks[spec->id].name)
 		return -EINVAL;
@@ -113,7 +126,7 @@ int policy_builder_port(struct policy_builder *builder, const struct policy_port
 		return -EINVAL;
 	if (spec->n_trunk > POLICY_VLANS || spec->n_macs > LIMIT_BOUND_MACS ||
 	    spec->n_addresses4 > LIMIT_BOUND_ADDRESSES ||
-	    spec->n_addresses6 > LIMIT_BOUND_ADDRESSES)
+	    spec->n_addresses6 > LIMIT_BOUND_ADDRESSES || spec->n_groups > LIMIT_PORT_GROUPS)
 		return -E2BIG;
 	port.name = strdup(spec->name);
 	port.trunk = copy_array(spec->trunk, spec->n_trunk, sizeof(*spec->trunk));
@@ -122,12 +135,69 @@ int policy_builder_port(struct policy_builder *builder, const struct policy_port
 		copy_array(spec->addresses4, spec->n_addresses4, sizeof(*spec->addresses4));
 	port.addresses6 =
 		copy_array(spec->addresses6, spec->n_addresses6, sizeof(*spec->addresses6));
-	if (!port.name || !port.trunk || !port.macs || !port.addresses4 || !port.addresses6) {
+	port.groups = copy_array(spec->groups, spec->n_groups, sizeof(*spec->groups));
+	if (!port.name || !port.trunk || !port.macs || !port.addresses4 || !port.addresses6 ||
+	    !port.groups) {
 		free_port(&port);
 		return -ENOMEM;
 	}
 	qsort((mac48 *)port.macs, port.n_macs, sizeof(mac48), compare_macs);
 	builder->ports[spec->ref.id] = port;
+	return 0;
+}
+
+int policy_builder_rules(struct policy_builder *builder, const struct policy_rules_spec *spec)
+{
+	struct classify *compiled = NULL;
+	char *name;
+	int error;
+
+	if (spec->number == 0 || spec->number >= LIMIT_LISTS || builder->lists[spec->number].name ||
+	    spec->hits > LIMIT_HITS || spec->n_rules > LIMIT_HITS - spec->hits)
+		return -EINVAL;
+	name = strdup(spec->name);
+	if (!name)
+		return -ENOMEM;
+	error = spec->n_rules ? classify_build(spec->rules, spec->n_rules, &compiled) : 0;
+	if (!error && compiled && classify_cost(compiled, CLASSIFY_KEY_SETS) > CLASSIFY_BUDGET)
+		error = -E2BIG;
+	if (error) {
+		free(compiled);
+		free(name);
+		return error;
+	}
+	builder->lists[spec->number] = *spec;
+	builder->lists[spec->number].name = name;
+	builder->lists[spec->number].rules = NULL;
+	builder->compiled[spec->number] = compiled;
+	return 0;
+}
+
+int policy_builder_group(struct policy_builder *builder, uint16_t number, uint16_t in, uint16_t out)
+{
+	if (number == 0 || number >= LIMIT_GROUPS || builder->groups[number].in || in == 0 ||
+	    out == 0)
+		return -EINVAL;
+	builder->groups[number] = (struct policy_group){in, out};
+	return 0;
+}
+
+int policy_builder_sets(struct policy_builder *builder, uint16_t tenant,
+			const struct address_set_member *members, uint32_t n_members)
+{
+	struct address_set *sets;
+	int error;
+
+	if (tenant == 0 || tenant >= LIMIT_TENANTS || builder->sets[tenant])
+		return -EINVAL;
+	error = address_set_build(members, n_members, &sets);
+	if (error)
+		return error;
+	if (address_set_depth(sets) > POLICY_SETS_DEPTH) {
+		free(sets);
+		return -E2BIG;
+	}
+	builder->sets[tenant] = sets;
 	return 0;
 }
 
@@ -151,10 +221,10 @@ static void *blob_at(struct blob *blob, uint32_t offset)
 	return blob->bytes + offset;
 }
 
-/* Room for @size zeroed bytes, 8-byte aligned; its offset, or 0 for none and for errors. */
-static uint32_t blob_reserve(struct blob *blob, size_t size)
+/* Room for @size zeroed bytes, aligned; its offset, or 0 for none and for errors. */
+static uint32_t blob_reserve_aligned(struct blob *blob, size_t size, size_t alignment)
 {
-	size_t offset = (blob->size + 7) & ~(size_t)7;
+	size_t offset = (blob->size + alignment - 1) & ~(alignment - 1);
 	size_t room = blob->room ? blob->room : 4096;
 	char *bytes;
 
@@ -178,6 +248,11 @@ static uint32_t blob_reserve(struct blob *blob, size_t size)
 	}
 	blob->size = offset + size;
 	return (uint32_t)offset;
+}
+
+static uint32_t blob_reserve(struct blob *blob, size_t size)
+{
+	return blob_reserve_aligned(blob, size, 8);
 }
 
 static uint32_t blob_append(struct blob *blob, const void *array, size_t count, size_t element_size)
@@ -223,6 +298,11 @@ static struct policy_network *blob_network(struct blob *blob, uint32_t id)
 	return (struct policy_network *)blob_at(blob, blob_policy(blob)->networks) + id;
 }
 
+static struct policy_rules *blob_rules(struct blob *blob, uint32_t number)
+{
+	return (struct policy_rules *)blob_at(blob, blob_policy(blob)->rules) + number;
+}
+
 static void lay_out_head(const struct policy_builder *builder, struct blob *blob)
 {
 	struct policy head = {
@@ -238,10 +318,17 @@ static void lay_out_head(const struct policy_builder *builder, struct blob *blob
 		head.n_networks = builder->networks[i].name ? i + 1 : head.n_networks;
 	for (uint32_t i = 0; i < LIMIT_TENANTS; i++)
 		head.n_tenants = builder->tenants[i] ? i + 1 : head.n_tenants;
+	for (uint32_t i = 0; i < LIMIT_LISTS; i++)
+		head.n_rules = builder->lists[i].name ? i + 1 : head.n_rules;
+	for (uint32_t i = 0; i < LIMIT_GROUPS; i++)
+		head.n_groups = builder->groups[i].in ? i + 1 : head.n_groups;
 	blob_reserve(blob, sizeof(head));
 	head.ports = blob_reserve(blob, head.n_ports * sizeof(struct policy_port));
 	head.networks = blob_reserve(blob, head.n_networks * sizeof(struct policy_network));
 	head.tenants = blob_reserve(blob, head.n_tenants * sizeof(uint32_t));
+	head.rules = blob_reserve(blob, head.n_rules * sizeof(struct policy_rules));
+	head.groups = blob_append(blob, builder->groups, head.n_groups, sizeof(struct policy_group));
+	head.sets = blob_reserve(blob, head.n_tenants * sizeof(struct policy_section));
 	if (!blob->error)
 		*blob_policy(blob) = head;
 }
@@ -268,6 +355,8 @@ static void lay_out_names(const struct policy_builder *builder, struct blob *blo
 		size += builder->networks[i].name ? strlen(builder->networks[i].name) + 1 : 0;
 	for (unsigned i = 0; i < LIMIT_PORTS; i++)
 		size += builder->ports[i].name ? strlen(builder->ports[i].name) + 1 : 0;
+	for (unsigned i = 0; i < LIMIT_LISTS; i++)
+		size += builder->lists[i].name ? strlen(builder->lists[i].name) + 1 : 0;
 	cursor = blob_reserve(blob, size);
 	if (blob->error)
 		return;
@@ -287,6 +376,10 @@ static void lay_out_names(const struct policy_builder *builder, struct blob *blo
 	for (unsigned i = 0; i < LIMIT_PORTS; i++) {
 		if (builder->ports[i].name)
 			blob_port(blob, i)->name = put_name(blob, builder->ports[i].name, &cursor);
+	}
+	for (unsigned i = 0; i < LIMIT_LISTS; i++) {
+		if (builder->lists[i].name)
+			blob_rules(blob, i)->name = put_name(blob, builder->lists[i].name, &cursor);
 	}
 }
 
@@ -367,6 +460,7 @@ static void lay_out_port(const struct policy_builder *builder, struct blob *blob
 		blob_append(blob, spec->addresses4, spec->n_addresses4, sizeof(*spec->addresses4));
 	uint32_t addresses6 =
 		blob_append(blob, spec->addresses6, spec->n_addresses6, sizeof(*spec->addresses6));
+	uint32_t groups = blob_append(blob, spec->groups, spec->n_groups, sizeof(*spec->groups));
 	struct policy_port *port;
 
 	if (spec->native && spec->native >= blob_policy(blob)->n_networks)
@@ -388,8 +482,54 @@ static void lay_out_port(const struct policy_builder *builder, struct blob *blob
 	port->n_macs = (uint16_t)spec->n_macs;
 	port->n_addresses4 = (uint16_t)spec->n_addresses4;
 	port->n_addresses6 = (uint16_t)spec->n_addresses6;
+	port->groups = groups;
+	port->n_groups = (uint16_t)spec->n_groups;
+	port->acl_in = spec->acl_in;
+	port->acl_out = spec->acl_out;
 	if (spec->mode == POLICY_TRUNK)
 		lay_out_trunk(builder, blob, id);
+}
+
+/* A section with a format of its own: where it came to lie. */
+static struct policy_section append_section(struct blob *blob, const void *section, size_t size)
+{
+	uint32_t at = blob_reserve_aligned(blob, size, CLASSIFY_ALIGN);
+
+	if (!at)
+		return (struct policy_section){0, 0};
+	memcpy(blob_at(blob, at), section, size);
+	return (struct policy_section){at, (uint32_t)size};
+}
+
+static void lay_out_rules(const struct policy_builder *builder, struct blob *blob, uint32_t number)
+{
+	const struct policy_rules_spec *spec = &builder->lists[number];
+	const struct classify *compiled = builder->compiled[number];
+	struct policy_section section = {0, 0};
+	struct policy_rules *rules;
+
+	if (compiled)
+		section = append_section(blob, compiled, classify_size(compiled));
+	if (blob->error)
+		return;
+	rules = blob_rules(blob, number);
+	rules->kind = (uint8_t)spec->kind;
+	rules->tenant = spec->tenant;
+	rules->n_rules = spec->n_rules;
+	rules->classify = section.at;
+	rules->classify_size = section.size;
+	rules->hits = spec->hits;
+	rules->hits_tag = spec->hits_tag;
+	rules->digest = spec->digest;
+}
+
+static void lay_out_sets(const struct policy_builder *builder, struct blob *blob, uint32_t tenant)
+{
+	const struct address_set *sets = builder->sets[tenant];
+	struct policy_section section = append_section(blob, sets, address_set_size(sets));
+
+	if (!blob->error)
+		((struct policy_section *)blob_at(blob, blob_policy(blob)->sets))[tenant] = section;
 }
 
 static void lay_out_members(struct blob *blob)
@@ -461,8 +601,16 @@ static void lay_out_statics(const struct policy_builder *builder, struct blob *b
 	}
 }
 
+/* What follows from the rest, and is asked often. */
 static void mark_readers(struct blob *blob)
 {
+	for (uint32_t i = 0; i < blob_policy(blob)->n_networks; i++) {
+		struct policy_network *network = blob_network(blob, i);
+
+		if (network->generation &&
+		    policy_network_is_filtered(blob_policy(blob), (uint16_t)i))
+			network->flags |= POLICY_NET_FILTERED;
+	}
 	for (uint32_t i = 0; i < blob_policy(blob)->n_ports; i++) {
 		struct policy_port *port = blob_port(blob, i);
 
@@ -484,6 +632,14 @@ int policy_builder_finish(struct policy_builder *builder, struct policy **ret_po
 	for (uint32_t i = 0; !blob.error && i < blob_policy(&blob)->n_ports; i++) {
 		if (builder->ports[i].name)
 			lay_out_port(builder, &blob, i);
+	}
+	for (uint32_t i = 0; !blob.error && i < blob_policy(&blob)->n_rules; i++) {
+		if (builder->lists[i].name)
+			lay_out_rules(builder, &blob, i);
+	}
+	for (uint32_t i = 0; !blob.error && i < blob_policy(&blob)->n_tenants; i++) {
+		if (builder->sets[i])
+			lay_out_sets(builder, &blob, i);
 	}
 	if (!blob.error)
 		lay_out_members(&blob);

@@ -23,7 +23,8 @@
 enum {
 	PORT_FLAGS = POLICY_PORT_UPLINK | POLICY_PORT_SPOOF_GUARD | POLICY_PORT_READS_FLOW |
 		     POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD | POLICY_PORT_BPDU,
-	NETWORK_FLAGS = POLICY_NET_NO_LEARNING | POLICY_NET_NO_UNKNOWN | POLICY_NET_ISOLATED,
+	NETWORK_FLAGS = POLICY_NET_NO_LEARNING | POLICY_NET_NO_UNKNOWN | POLICY_NET_ISOLATED |
+			POLICY_NET_FILTERED,
 	NAME_MAX_LETTERS = 2 * LIMIT_NAME + 1, /* "tenant/port" */
 };
 
@@ -56,7 +57,8 @@ static bool tenant_exists(const struct policy *policy, uint16_t tenant)
 static const char *check_head(const struct policy *policy)
 {
 	if (policy->n_ports > LIMIT_PORTS || policy->n_networks > LIMIT_NETWORKS ||
-	    policy->n_tenants > LIMIT_TENANTS || policy->n_statics > 2 * LIMIT_STATICS)
+	    policy->n_tenants > LIMIT_TENANTS || policy->n_statics > 2 * LIMIT_STATICS ||
+	    policy->n_rules > LIMIT_LISTS || policy->n_groups > LIMIT_GROUPS)
 		return "a count is over the limit";
 	if (policy->n_statics & (policy->n_statics - 1))
 		return "the number of statics is no power of two";
@@ -65,7 +67,10 @@ static const char *check_head(const struct policy *policy)
 			sizeof(struct policy_network)) ||
 	    !array_fits(policy, policy->tenants, policy->n_tenants, sizeof(uint32_t)) ||
 	    !array_fits(policy, policy->statics, policy->n_statics, sizeof(struct policy_static)) ||
-	    !array_fits(policy, policy->names, policy->names_size, 1))
+	    !array_fits(policy, policy->names, policy->names_size, 1) ||
+	    !array_fits(policy, policy->rules, policy->n_rules, sizeof(struct policy_rules)) ||
+	    !array_fits(policy, policy->groups, policy->n_groups, sizeof(struct policy_group)) ||
+	    !array_fits(policy, policy->sets, policy->n_tenants, sizeof(struct policy_section)))
 		return "an array lies outside of the policy";
 	if (policy->names_size &&
 	    ((const char *)policy_at(policy, policy->names))[policy->names_size - 1] != '\0')
@@ -80,6 +85,79 @@ static const char *check_tenants(const struct policy *policy)
 	for (uint32_t i = 0; i < policy->n_tenants; i++) {
 		if (tenants[i] != 0 && (i == 0 || !name_fits(policy, tenants[i])))
 			return "a tenant's name or index";
+	}
+	return NULL;
+}
+
+static const char *check_lists(const struct policy *policy)
+{
+	for (uint32_t i = 0; i < policy->n_rules; i++) {
+		const struct policy_rules *rules = policy_rules(policy, (uint16_t)i);
+		const char *why;
+
+		if (rules->kind == 0)
+			continue;
+		if (i == 0 || rules->kind > POLICY_GROUP_OUT)
+			return "a list's number or kind";
+		if (!name_fits(policy, rules->name))
+			return "a list's name";
+		if (rules->tenant == 0 || !tenant_exists(policy, rules->tenant))
+			return "a list's tenant";
+		if (rules->hits > LIMIT_HITS || rules->n_rules > LIMIT_HITS - rules->hits)
+			return "a list's counters";
+		if (!array_fits(policy, rules->classify, rules->classify_size, 1) ||
+		    (rules->classify == 0) != (rules->n_rules == 0))
+			return "a list's rules lie outside of the policy";
+		if (rules->classify == 0)
+			continue;
+		if (classify_check(policy_at(policy, rules->classify), rules->classify_size, &why))
+			return why;
+		if (classify_rules(policy_at(policy, rules->classify)) != rules->n_rules)
+			return "a list has not as many rules as it says";
+	}
+	return NULL;
+}
+
+/* Is @number, unless 0, a list of this kind and tenant? */
+static bool list_is(const struct policy *policy, uint16_t number, enum policy_rules_kind kind,
+		    uint16_t tenant)
+{
+	return number == 0 || (number < policy->n_rules &&
+			       policy_rules(policy, number)->kind == kind &&
+			       policy_rules(policy, number)->tenant == tenant);
+}
+
+static const char *check_groups(const struct policy *policy)
+{
+	for (uint32_t i = 0; i < policy->n_groups; i++) {
+		const struct policy_group *group = policy_group(policy, (uint16_t)i);
+
+		if (group->in == 0 && group->out == 0)
+			continue;
+		if (i == 0 || group->in == 0 || group->out == 0 || group->in >= policy->n_rules)
+			return "a group's number or lists";
+		if (!list_is(policy, group->in, POLICY_GROUP_IN,
+			     policy_rules(policy, group->in)->tenant) ||
+		    !list_is(policy, group->out, POLICY_GROUP_OUT,
+			     policy_rules(policy, group->in)->tenant))
+			return "a group's lists are none, or not of one tenant";
+	}
+	return NULL;
+}
+
+static const char *check_sets(const struct policy *policy)
+{
+	const struct policy_section *sets = policy_at(policy, policy->sets);
+
+	for (uint32_t i = 0; i < policy->n_tenants; i++) {
+		const char *why;
+
+		if (sets[i].at == 0 && sets[i].size == 0)
+			continue;
+		if (!array_fits(policy, sets[i].at, sets[i].size, 1))
+			return "a tenant's sets lie outside of the policy";
+		if (address_set_check(policy_at(policy, sets[i].at), sets[i].size, &why))
+			return why;
 	}
 	return NULL;
 }
@@ -205,6 +283,29 @@ static const char *check_bound(const struct policy *policy, const struct policy_
 	return NULL;
 }
 
+/* Groups and ACLs of the port's own tenant; who has none has no rules of others. */
+static const char *check_filters(const struct policy *policy, const struct policy_port *port)
+{
+	const uint16_t *groups = policy_at(policy, port->groups);
+
+	if (port->n_groups > LIMIT_PORT_GROUPS ||
+	    !array_fits(policy, port->groups, port->n_groups, sizeof(*groups)))
+		return "a port's groups lie outside of the policy";
+	for (unsigned i = 0; i < port->n_groups; i++) {
+		if (groups[i] >= policy->n_groups || policy_group(policy, groups[i])->in == 0)
+			return "a port's group does not exist";
+		if (i > 0 && groups[i - 1] >= groups[i])
+			return "a port's groups are not in order";
+		if (policy_rules(policy, policy_group(policy, groups[i])->in)->tenant !=
+		    port->tenant)
+			return "a port's group is a foreign tenant's";
+	}
+	if (!list_is(policy, port->acl_in, POLICY_ACL, port->tenant) ||
+	    !list_is(policy, port->acl_out, POLICY_ACL, port->tenant))
+		return "a port's ACL does not exist or is a foreign tenant's";
+	return NULL;
+}
+
 static const char *check_port(const struct policy *policy, const struct policy_port *port)
 {
 	const char *why;
@@ -217,12 +318,14 @@ static const char *check_port(const struct policy *policy, const struct policy_p
 		return "a port's flags";
 	if (port->flags & POLICY_PORT_UPLINK && port->tenant)
 		return "an uplink with a tenant";
-	if (port->role > POLICY_COMMUNITY || port->reserved)
+	if (port->role > POLICY_COMMUNITY)
 		return "a port's role";
 	if ((port->role == POLICY_COMMUNITY) != (port->community != 0))
 		return "a port's community";
 	why = check_mode(policy, port);
-	return why ? why : check_bound(policy, port);
+	if (!why)
+		why = check_bound(policy, port);
+	return why ? why : check_filters(policy, port);
 }
 
 static const char *check_ports(const struct policy *policy)
@@ -339,6 +442,13 @@ static const char *check_statics(const struct policy *policy)
 /* A wrong flag would have one frame decided by what another one was. */
 static const char *check_readers(const struct policy *policy)
 {
+	for (uint32_t i = 0; i < policy->n_networks; i++) {
+		const struct policy_network *network = &policy_networks(policy)[i];
+
+		if (network->generation && policy_network_is_filtered(policy, (uint16_t)i) !=
+						   !!(network->flags & POLICY_NET_FILTERED))
+			return "a network is filtered or not, against its flags";
+	}
 	for (uint32_t i = 0; i < policy->n_ports; i++) {
 		const struct policy_port *port = &policy_ports(policy)[i];
 
@@ -350,7 +460,7 @@ static const char *check_readers(const struct policy *policy)
 }
 
 static const char *(*const checks[])(const struct policy *policy) = {
-	check_head, check_tenants, check_networks, check_ports, check_members, check_statics,
+	check_head, check_tenants, check_lists, check_groups, check_sets, check_networks, check_ports, check_members, check_statics,
 	check_readers,
 };
 

@@ -11,10 +11,14 @@
  *	port NAME trunk [native NETWORK] [NETWORK[=VLAN]... | all] [OPTION...]
  *		options: macs HOST,... addresses PREFIX,... unguarded uplink quota N
  *		promiscuous isolated community N may dhcp|router|bpdu room N down fails
+ *		groups NAME,... acl-in NAME acl-out NAME
  *		accepts none|csum,tso4,tso6,ecn
  *	host NAME MAC
  *		A network that is a number needs no line: it is VLAN number N. The
  *		same line again changes the network or port.
+ *	group NAME RULE, acl NAME RULE		a rule more, as in a document; the
+ *		first makes the list. `acl NAME none`: it has no rules (any more)
+ *	set NAME PREFIX,...
  *	remove port|network NAME		renew port|network NAME
  *		renew: removed and made again in the same slot
  *
@@ -22,6 +26,7 @@
  *		SRC, DST: a host, a MAC or `broadcast`
  *		tag VID[/PCP], stag VID, qtag VID	outermost first
  *		ip A > B, arp A ? B, type HEX		what it carries
+ *		right behind the addresses: proto N, hops N, frag [more] OFFSET
  *		udp N > N, tcp N > N, solicit IP, advert IP, with lladdr HOST
  *		icmp TYPE, icmp6 TYPE
  *		len N (of the frame), payload N, cut N, times N
@@ -41,6 +46,7 @@
 #ifndef TESTS_SCRIPT_SCRIPT_H
 #define TESTS_SCRIPT_SCRIPT_H
 
+#include "control/rule.h"
 #include "tests/lab/lab.h"
 #include "tests/sketch/policy_sketch.h"
 
@@ -50,6 +56,8 @@ enum {
 	SCRIPT_WORDS = 64,
 	SCRIPT_NAME = 24,
 	SCRIPT_BOUND = 8,
+	SCRIPT_LISTS = 16,
+	SCRIPT_RULES = 16,
 };
 
 struct script_network {
@@ -64,9 +72,26 @@ struct script_port {
 	mac48 macs[SCRIPT_BOUND];
 	struct policy_prefix4 addresses4[SCRIPT_BOUND];
 	struct policy_prefix6 addresses6[SCRIPT_BOUND];
+	uint16_t groups[SCRIPT_BOUND];
 	bool all; /* trunk of all networks that have a vlan */
 	uint32_t room, accepts;
 	bool down, fails_late;
+};
+
+/* A group or an ACL. */
+struct script_list {
+	char name[SCRIPT_NAME]; /* "": free */
+	unsigned n_rules;
+	union {
+		struct rule_group group;
+		struct rule_acl acl;
+	} rules[SCRIPT_RULES];
+};
+
+struct script_set {
+	char name[SCRIPT_NAME];
+	unsigned n_members;
+	struct address_set_member members[SCRIPT_RULES];
 };
 
 struct script_host {
@@ -91,6 +116,9 @@ struct script {
 	struct lab *lab;
 	struct script_network networks[SCRIPT_NETWORKS]; /* by id */
 	struct script_port ports[LAB_PORTS];		 /* by id */
+	struct script_list groups[SCRIPT_LISTS]; /* by number, as the next two */
+	struct script_list acls[SCRIPT_LISTS];
+	struct script_set sets[SCRIPT_LISTS];
 	struct script_host hosts[SCRIPT_HOSTS];
 	unsigned n_hosts;
 	uint64_t generation;
@@ -123,10 +151,19 @@ bool script_port(struct script *script, const char *name, uint16_t *ret_id);
 bool script_network(struct script *script, const char *name, uint16_t *ret_id);
 bool script_compile(struct script *script);
 
+/* For the policy: the number of a list, 0 with a reason if there is none; and all of them. */
+uint16_t script_find_group(struct script *script, const char *name);
+uint16_t script_find_acl(struct script *script, const char *name);
+int script_add_lists(const struct script *script, struct policy_builder *builder);
+enum { SCRIPT_TENANT = 1 }; /* of all networks, and of all ports but uplinks */
+
 /* The statements, each from the word behind its own. */
 bool script_say_network(struct script *script);
 bool script_say_port(struct script *script);
 bool script_say_host(struct script *script);
+bool script_say_group(struct script *script);
+bool script_say_acl(struct script *script);
+bool script_say_set(struct script *script);
 bool script_say_remove(struct script *script);
 bool script_say_renew(struct script *script);
 bool script_say_send(struct script *script);

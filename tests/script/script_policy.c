@@ -166,6 +166,18 @@ static bool say_may(struct script *script, struct script_port *port)
 	return true;
 }
 
+static bool add_group(struct script *script, struct script_port *port, char *text)
+{
+	uint16_t number = script_find_group(script, text);
+	uint16_t *groups = port->groups;
+	unsigned at = port->spec.n_groups++;
+
+	for (; at > 0 && groups[at - 1] > number; at--)
+		groups[at] = groups[at - 1];
+	groups[at] = number;
+	return number != 0;
+}
+
 static bool say_option(struct script *script, struct script_port *port)
 {
 	const char *word = script_next(script);
@@ -175,6 +187,12 @@ static bool say_option(struct script *script, struct script_port *port)
 		return for_each_item(script, port, add_mac);
 	if (strcmp(word, "addresses") == 0)
 		return for_each_item(script, port, add_prefix);
+	if (strcmp(word, "groups") == 0)
+		return for_each_item(script, port, add_group);
+	if (strcmp(word, "acl-in") == 0)
+		return (port->spec.acl_in = script_find_acl(script, script_next(script))) != 0;
+	if (strcmp(word, "acl-out") == 0)
+		return (port->spec.acl_out = script_find_acl(script, script_next(script))) != 0;
 	if (strcmp(word, "may") == 0)
 		return say_may(script, port);
 	if (strcmp(word, "accepts") == 0) {
@@ -211,7 +229,8 @@ static bool is_option(const char *word)
 {
 	static const char *const options[] = {"macs",	  "addresses", "accepts", "unguarded",
 					      "uplink",	  "quota",     "room",	  "promiscuous",
-					      "isolated", "community", "down",	  "fails",	  "may"};
+					      "isolated", "community", "down",	  "fails",	  "may",
+					      "groups",	  "acl-in",    "acl-out"};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (strcmp(word, options[i]) == 0)
@@ -352,12 +371,15 @@ static void refresh_pairs(const struct script *script, struct script_port *port)
 
 static int add_objects(struct script *script, struct policy_builder *builder)
 {
-	int error = 0;
+	int error = policy_builder_tenant(builder, SCRIPT_TENANT, "script");
 
+	if (!error)
+		error = script_add_lists(script, builder);
 	for (unsigned id = 1; id < SCRIPT_NETWORKS && !error; id++) {
 		struct script_network *network = &script->networks[id];
 
 		network->spec.name = network->name;
+		network->spec.tenant = SCRIPT_TENANT;
 		if (network->name[0])
 			error = policy_builder_network(builder, &network->spec);
 	}
@@ -369,6 +391,8 @@ static int add_objects(struct script *script, struct policy_builder *builder)
 		if (port->all)
 			refresh_pairs(script, port);
 		port->spec.name = port->name;
+		port->spec.tenant = port->spec.flags & POLICY_PORT_UPLINK ? 0 : SCRIPT_TENANT;
+		port->spec.groups = port->groups;
 		port->spec.trunk = port->pairs;
 		port->spec.macs = port->macs;
 		port->spec.addresses4 = port->addresses4;

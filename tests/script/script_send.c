@@ -114,6 +114,38 @@ static bool say_neighbour(struct script *script, uint8_t type)
 	return true;
 }
 
+/* What stands between the addresses and the transport header, or for it. */
+static bool say_between(struct script *script)
+{
+	struct sketch *packet = &script->sent.packet;
+	bool six = packet->bytes[packet->l3] >> 4 == 6;
+	uint32_t number;
+
+	for (;;) {
+		bool protocol = script_accept(script, "proto");
+		bool fragment = !protocol && script_accept(script, "frag");
+		bool more = fragment && script_accept(script, "more");
+		bool hops = !protocol && !fragment && script_accept(script, "hops");
+
+		if (!protocol && !fragment && !hops)
+			return true;
+		if (!script_next_number(script, &number))
+			return false;
+		if (protocol) {
+			packet->protocol = (uint8_t)number;
+			packet->bytes[packet->l3 + (six ? 6 : 9)] = (uint8_t)number;
+		} else if (hops) {
+			packet->bytes[packet->l3 + (six ? 7 : 8)] = (uint8_t)number;
+		} else if (!six) {
+			packet->bytes[packet->l3 + 6] =
+				(uint8_t)((more ? 0x20 : 0) | number / 8 >> 8);
+			packet->bytes[packet->l3 + 7] = (uint8_t)(number / 8);
+		} else {
+			return script_fail(script, "fragments are IPv4 here");
+		}
+	}
+}
+
 static bool say_ip(struct script *script)
 {
 	struct sketch *packet = &script->sent.packet;
@@ -129,6 +161,8 @@ static bool say_ip(struct script *script)
 		sketch_ipv6(packet, 253, src6, dst6); /* for experiments, RFC 3692 */
 	else
 		sketch_ipv4(packet, 253, src4, dst4);
+	if (!say_between(script))
+		return false;
 	if (script_accept(script, "udp"))
 		return say_ports(script, false);
 	if (script_accept(script, "tcp"))

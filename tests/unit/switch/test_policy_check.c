@@ -121,7 +121,6 @@ static void ports(void **state)
 	BENT("a port's flags", port(p, 1)->flags = 0x4000);
 	BENT("an uplink with a tenant", port(p, 2)->tenant = 1);
 	BENT("a port's role", port(p, 1)->role = POLICY_COMMUNITY + 1);
-	BENT("a port's role", port(p, 1)->reserved = 1);
 	BENT("a port's community", port(p, 1)->role = POLICY_COMMUNITY);
 	BENT("a port's community", port(p, 1)->community = 1);
 	BENT("a port's mode", port(p, 1)->mode = 0);

@@ -18,7 +18,9 @@ enum {
 	LIMIT_STATICS = 1 << 18,    /* bound MACs, once for each network of their port */
 	LIMIT_GROUPS = 1024, /* security groups of all tenants; ACLs, address sets alike */
 	LIMIT_PORT_GROUPS = 8,	    /* `groups:` of one port */
+	LIMIT_LISTS = 3 * LIMIT_GROUPS, /* of rules: ACLs, and two for each group */
 	LIMIT_RULES = 1 << 17,	    /* of all groups and ACLs */
+	LIMIT_HITS = 2 * LIMIT_RULES, /* places for counters of hits */
 	LIMIT_SET_PREFIXES = 1 << 17, /* in all address sets */
 	LIMIT_NAME = 63,	    /* letters of a name, as DNS labels (RFC 1035, 2.3.4) */
 

@@ -19,9 +19,8 @@
 
 #include "bench/command.h"
 #include "bench/options.h"
-#include "vhost/chain.h"
 #include "vhost/copy.h"
-#include "vhost/split.h"
+#include "vhost/layout.h"
 
 enum { BURST = 64, SOCKET_PASSES = 1 << 14 };
 
@@ -81,64 +80,60 @@ static const struct vhost_ops ops = {queue_started, queue_stopping, ignore_kick,
 
 static void publish(struct vhost_queue *queue, const struct ring *ring)
 {
-	if (split_publish(queue, ring))
+	if (layout_publish(queue, ring))
 		queue_call(ring);
 }
 
-/* Copy a frame; what does not fit is lost. */
-static uint32_t copy(const struct ring *to_ring, struct vhost_queue *to, uint16_t to_head,
-		     const uint8_t *from, uint32_t len)
+/* Copy a frame: how many bytes. What does not fit is lost. */
+static inline uint32_t copy(const struct head *from, const struct head *to)
 {
-	struct desc desc = desc_load(&to_ring->desc[to_head]);
-	uint8_t *host = desc_single(to_ring, &to->hint, desc, DESC_WRITE);
 	const uint16_t one = htole16(1);
+	uint32_t len = head_len(from);
 
-	if (!from || !host || len < QUEUE_HEADER || desc.len < len)
+	if (!from->host || !to->host || len < QUEUE_HEADER || head_len(to) < len)
 		return 0;
-	copy_bytes(host, from, len);
-	memcpy(host + offsetof(struct virtio_net_hdr_v1, num_buffers), &one, sizeof(one));
+	copy_bytes(to->host, from->host, len);
+	memcpy(to->host + offsetof(struct virtio_net_hdr_v1, num_buffers), &one, sizeof(one));
 	return len;
 }
 
-static void carry(struct vhost_queue *from, struct vhost_queue *to)
+/* Both rings are laid out as @packed says. */
+LAYOUT_INLINE void carry(struct vhost_queue *from, const struct ring *in, struct vhost_queue *to,
+			 const struct ring *out, bool packed)
 {
-	const struct ring *in = from ? queue_ring(from) : NULL, *out = to ? queue_ring(to) : NULL;
-	uint16_t heads[BURST], to_heads[BURST];
-	const uint8_t *hosts[BURST];
-	uint32_t lens[BURST];
-	unsigned n, room;
+	struct head frames[BURST], buffers[BURST];
+	struct used_run taken, filled;
+	unsigned n = layout_heads(from, in, BURST, 0, frames, packed);
 
-	if (!in || !out || queue_is_broken(from) || queue_is_broken(to))
-		return;
-	n = split_waiting(from, in);
+	if (n > 0)
+		n = layout_heads(to, out, n, DESC_WRITE, buffers, packed);
 	if (n == 0)
 		return;
-	room = split_waiting(to, out);
-	n = n < room ? n : room;
-	n = n < BURST ? n : BURST;
+	taken = used_begin(from, in, packed);
+	filled = used_begin(to, out, packed);
 	for (unsigned i = 0; i < n; i++) {
-		heads[i] = split_head(in, (uint16_t)(from->next_avail + i)) & (in->size - 1);
-		to_heads[i] = split_head(out, (uint16_t)(to->next_avail + i)) & (out->size - 1);
-		__builtin_prefetch(&in->desc[heads[i]]);
+		used_add(&filled, buffers[i].id, copy(&frames[i], &buffers[i]), 1, packed);
+		used_add(&taken, frames[i].id, 0, 1, packed);
 	}
-	for (unsigned i = 0; i < n; i++) {
-		struct desc desc = desc_load(&in->desc[heads[i]]);
-
-		hosts[i] = desc_single(in, &from->hint, desc, 0);
-		lens[i] = desc.len;
-		__builtin_prefetch(hosts[i]);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		split_use(out, (uint16_t)(to->next_used + i), to_heads[i],
-			  copy(out, to, to_heads[i], hosts[i], lens[i]));
-		split_use(in, (uint16_t)(from->next_used + i), heads[i], 0);
-	}
-	from->next_avail = (uint16_t)(from->next_avail + n);
-	from->next_used = (uint16_t)(from->next_used + n);
-	to->next_avail = (uint16_t)(to->next_avail + n);
-	to->next_used = (uint16_t)(to->next_used + n);
+	from->next_avail = layout_step(in, from->next_avail, n, packed);
+	to->next_avail = layout_step(out, to->next_avail, n, packed);
+	used_end(to, &filled, packed);
+	used_end(from, &taken, packed);
 	publish(to, out);
 	publish(from, in);
+}
+
+/* Nothing passes between rings of two layouts: the guests of a run have the same. */
+static void carry_any(struct vhost_queue *from, struct vhost_queue *to)
+{
+	const struct ring *in = from ? queue_ring(from) : NULL, *out = to ? queue_ring(to) : NULL;
+
+	if (!in || !out || in->packed != out->packed)
+		return;
+	if (in->packed)
+		carry(from, in, to, out, true);
+	else
+		carry(from, in, to, out, false);
 }
 
 /* A guest that came, said something, or went. */
@@ -200,8 +195,8 @@ int command_wire(int argc, char **argv)
 	for (unsigned pass = 0; !stopped && status == COMMAND_OK; pass++) {
 		if (pass % SOCKET_PASSES == 0)
 			serve_all(ends);
-		carry(ends[0].transmit, ends[1].receive);
-		carry(ends[1].transmit, ends[0].receive);
+		carry_any(ends[0].transmit, ends[1].receive);
+		carry_any(ends[1].transmit, ends[0].receive);
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		vhost_device_destroy(ends[i].device);

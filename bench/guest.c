@@ -19,16 +19,6 @@
 
 enum { HUGE_PAGE = 2 << 20 };
 
-void driver_kick(struct driver_ring *ring)
-{
-	uint64_t one = 1;
-
-	ring->kicks++;
-	/* A full counter is a kick that was not yet seen: as good as another. */
-	if (write(ring->kick, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		ring->broken = true;
-}
-
 /* One region of huge pages: what guest_memory_create() does with ordinary ones. */
 static void create_huge(struct guest_memory *memory, uint64_t size)
 {
@@ -53,28 +43,66 @@ static uint32_t stride(uint32_t bytes)
 	return (((bytes + 63) / 64) | 1) * 64;
 }
 
+/* All buffers in their places, none of them shown. */
+static void create_split(struct driver_ring *ring, const struct frontend_queue *queue, uint32_t len,
+			 uint16_t flags)
+{
+	ring->desc = queue->ring.desc;
+	ring->avail = queue->ring.avail;
+	ring->used = queue->ring.used;
+	/* Nobody waits for a call: the rings are polled (virtio 1.3, 2.7.7). */
+	ring->avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	for (uint16_t i = 0; i < ring->size; i++) {
+		ring->desc[i] =
+			(struct vring_desc){.addr = queue->slots[i], .len = len, .flags = flags};
+		ring->avail->ring[i] = i;
+	}
+}
+
+/* The three areas of a packed ring are where a split ring has its parts (virtio 1.3, 2.8). */
+static void create_packed(struct driver_ring *ring, const struct frontend_queue *queue,
+			  uint32_t len, uint16_t flags)
+{
+	struct vring_packed_desc_event *wish = (void *)queue->ring.avail;
+
+	ring->packed = (void *)queue->ring.desc;
+	ring->wish = (void *)queue->ring.used;
+	ring->addresses = queue->slots;
+	ring->words = calloc(ring->size, sizeof(*ring->words));
+	ring->ids = calloc(ring->size, sizeof(*ring->ids));
+	check(ring->words && ring->ids, "out of memory");
+	wish->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
+	for (uint16_t i = 0; i < ring->size; i++) {
+		ring->packed[i] = (struct vring_packed_desc){.addr = queue->slots[i]};
+		ring->words[i] = len | (uint64_t)i << 32 | (uint64_t)flags << 48;
+		ring->ids[i] = i;
+	}
+}
+
 static void create_ring(struct guest *guest, struct driver_ring *ring, unsigned index, uint32_t len,
 			uint16_t flags)
 {
 	const struct frontend_queue *queue = &guest->frontend.queues[index];
 
 	*ring = (struct driver_ring){
-		.desc = queue->ring.desc,
-		.avail = queue->ring.avail,
-		.used = queue->ring.used,
 		.buffers = calloc(queue->ring.size, sizeof(*ring->buffers)),
 		.size = queue->ring.size,
 		.kick = queue->ring.kick,
 	};
 	check(ring->buffers, "out of memory");
-	/* Nobody waits for a call: the rings are polled (virtio 1.3, 2.7.7). */
-	ring->avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
-	for (uint16_t i = 0; i < ring->size; i++) {
+	for (uint16_t i = 0; i < ring->size; i++)
 		ring->buffers[i] = guest_memory_at(&guest->memory, queue->slots[i], queue->buffer);
-		ring->desc[i] =
-			(struct vring_desc){.addr = queue->slots[i], .len = len, .flags = flags};
-		ring->avail->ring[i] = i;
-	}
+	if (guest->options.packed)
+		create_packed(ring, queue, len, flags);
+	else
+		create_split(ring, queue, len, flags);
+}
+
+static void destroy_ring(struct driver_ring *ring)
+{
+	free(ring->buffers);
+	free(ring->words);
+	free(ring->ids);
 }
 
 void guest_create(struct guest *guest, const struct guest_options *options)
@@ -83,7 +111,9 @@ void guest_create(struct guest *guest, const struct guest_options *options)
 	uint64_t size = options->ring_size * (rx + tx + 128) + HUGE_PAGE;
 	struct frontend_options frontend = {
 		.features = (options->mergeable ? VU_BIT(VIRTIO_NET_F_MRG_RXBUF) : 0) |
-			    (options->event_idx ? VU_BIT(VIRTIO_RING_F_EVENT_IDX) : 0),
+			    (options->event_idx ? VU_BIT(VIRTIO_RING_F_EVENT_IDX) : 0) |
+			    (options->packed ? VU_BIT(VIRTIO_F_RING_PACKED) : 0) |
+			    (options->in_order ? VU_BIT(VIRTIO_F_IN_ORDER) : 0),
 		.protocol = VU_BIT(VU_PROTOCOL_MQ) | VU_BIT(VU_PROTOCOL_REPLY_ACK) |
 			    VU_BIT(VU_PROTOCOL_STATUS),
 		.manner = MANNER_VIRTIO_USER,
@@ -102,6 +132,9 @@ void guest_create(struct guest *guest, const struct guest_options *options)
 	/* All pages are there before the first window begins. */
 	memset(guest->memory.regions[0].host, 0, size);
 	frontend_create(&guest->frontend, &frontend);
+	/* A packed ring begins with its wrap counter set (virtio 1.3, 2.8.1). */
+	for (unsigned i = 0; options->packed && i < guest->frontend.n_queues; i++)
+		guest->frontend.bases[i] = 1 << VRING_PACKED_EVENT_F_WRAP_CTR;
 	create_ring(guest, &guest->rx, 0, options->buffer, VRING_DESC_F_WRITE);
 	create_ring(guest, &guest->tx, 1, GUEST_HEADER, 0);
 	guest->rx.filled = guest->rx.size;
@@ -109,8 +142,8 @@ void guest_create(struct guest *guest, const struct guest_options *options)
 
 void guest_destroy(struct guest *guest)
 {
-	free(guest->rx.buffers);
-	free(guest->tx.buffers);
+	destroy_ring(&guest->rx);
+	destroy_ring(&guest->tx);
 	frontend_destroy(&guest->frontend);
 	guest_memory_destroy(&guest->memory);
 }
@@ -187,6 +220,9 @@ int guest_connect(struct guest *guest, const char *path, int listener, unsigned 
 		return fd;
 	frontend->socket = fd;
 	error = frontend_handshake(frontend);
+	if (!error && guest->options.packed &&
+	    !(frontend->features_offered >> VIRTIO_F_RING_PACKED & 1))
+		error = -EPROTONOSUPPORT;
 	if (!error)
 		error = frontend_start(frontend);
 	if (error)
@@ -194,6 +230,7 @@ int guest_connect(struct guest *guest, const char *path, int listener, unsigned 
 	guest->mergeable = frontend->features >> VIRTIO_NET_F_MRG_RXBUF & 1;
 	guest->rx.event_idx = guest->tx.event_idx =
 		frontend->features >> VIRTIO_RING_F_EVENT_IDX & 1;
+	guest->rx.in_order = guest->tx.in_order = frontend->features >> VIRTIO_F_IN_ORDER & 1;
 	driver_publish(&guest->rx);
 	return 0;
 }

@@ -23,7 +23,9 @@ struct guest_options {
 	bool server;	    /* the switch dials */
 	bool mergeable;
 	bool event_idx;
-	bool huge; /* huge pages of 2 MiB */
+	bool packed;   /* packed rings, or no session */
+	bool in_order; /* if the switch has it */
+	bool huge;     /* huge pages of 2 MiB */
 };
 
 struct guest {

@@ -18,6 +18,8 @@ const char options_usage[] =
 	"    --mergeable on|off  receive buffers merge (on)\n"
 	"    --buffer BYTES      of a receive buffer (2048, or what a frame needs)\n"
 	"    --event-idx on|off  (on)\n"
+	"    --packed            packed rings\n"
+	"    --in-order          buffers come back in order, if the switch has that\n"
 	"    --huge              guests' memory in huge pages of 2 MiB\n"
 	"  the frames\n"
 	"    --size BYTES        64 to 9018, FCS included; or imix (64)\n"
@@ -53,6 +55,8 @@ enum {
 	OPT_MERGEABLE,
 	OPT_BUFFER,
 	OPT_EVENT_IDX,
+	OPT_PACKED,
+	OPT_IN_ORDER,
 	OPT_HUGE,
 	OPT_SIZE,
 	OPT_FLOWS,
@@ -83,6 +87,8 @@ static const struct option long_options[] = {
 	{"mergeable", required_argument, NULL, OPT_MERGEABLE},
 	{"buffer", required_argument, NULL, OPT_BUFFER},
 	{"event-idx", required_argument, NULL, OPT_EVENT_IDX},
+	{"packed", no_argument, NULL, OPT_PACKED},
+	{"in-order", no_argument, NULL, OPT_IN_ORDER},
 	{"huge", no_argument, NULL, OPT_HUGE},
 	{"size", required_argument, NULL, OPT_SIZE},
 	{"flows", required_argument, NULL, OPT_FLOWS},
@@ -183,6 +189,8 @@ static bool parse_session(int option, const char *text, struct options *options)
 
 	switch (option) {
 	case OPT_SERVER: return guest->server = true;
+	case OPT_PACKED: return guest->packed = true;
+	case OPT_IN_ORDER: return guest->in_order = true;
 	case OPT_HUGE: return guest->huge = true;
 	case OPT_MERGEABLE: return parse_word(text, "off", "on", &guest->mergeable);
 	case OPT_EVENT_IDX: return parse_word(text, "off", "on", &guest->event_idx);

@@ -152,7 +152,7 @@ void stream_create(struct stream *stream, const struct stream_options *options, 
 
 		memset(tx->buffers[i], 0, GUEST_HEADER);
 		memcpy(tx->buffers[i] + GUEST_HEADER, stream->samples[size], len);
-		tx->desc[i].len = GUEST_HEADER + len;
+		driver_set_len(tx, i, GUEST_HEADER + len);
 	}
 }
 

@@ -64,6 +64,9 @@ static bool parse_ipv4(const struct frame *frame, uint16_t l3, struct frame_ip *
 		.l4 = (uint16_t)(l3 + header),
 		.fragment = (fragment & 0x3fff) != 0,
 		.first = (fragment & 0x1fff) == 0,
+		.part = (uint16_t)(l3 + header),
+		.part_offset = (uint16_t)((fragment & 0x1fff) * 8),
+		.part_id = frame_load16(frame, l3 + 4U),
 	};
 	return true;
 }
@@ -94,6 +97,9 @@ static bool parse_ipv6(const struct frame *frame, uint16_t l3, struct frame_ip *
 			size = 8;
 			ip.fragment |= (frame_load16(frame, at + 2) & 0xfff9) != 0;
 			ip.first = frame_load16(frame, at + 2) >> 3 == 0;
+			ip.part = (uint16_t)(at + size);
+			ip.part_offset = frame_load16(frame, at + 2) & 0xfff8;
+			ip.part_id = frame_load32(frame, at + 4);
 		} else if (ip.protocol == IPPROTO_AH) {
 			size = (frame->head[at + 1] + 2U) * 4; /* RFC 4302, 2.2 */
 		} else {
@@ -104,8 +110,16 @@ static bool parse_ipv6(const struct frame *frame, uint16_t l3, struct frame_ip *
 	if (at > frame->head_len)
 		return false;
 	ip.l4 = (uint16_t)at;
+	if (!ip.fragment)
+		ip.part = ip.l4;
 	*ret_ip = ip;
 	return true;
+}
+
+bool frame_parse_ip_at(const struct frame *frame, unsigned version, uint16_t l3,
+		       struct frame_ip *ret_ip)
+{
+	return version == 4 ? parse_ipv4(frame, l3, ret_ip) : parse_ipv6(frame, l3, ret_ip);
 }
 
 bool frame_parse_ip(const struct frame *frame, const struct frame_l2 *l2, struct frame_ip *ret_ip)

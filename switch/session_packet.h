@@ -37,7 +37,7 @@ enum session_kind {
 	SESSION_KIND_BAD,
 };
 
-/* Why a packet cannot be of any session. Words and sentences: session_fault_word(), _text(). */
+/* Why a packet cannot be of any session. As words: session_fault_word(), session_fault_text(). */
 enum session_fault {
 	SESSION_FAULT_NONE,
 	SESSION_FAULT_HEADER,	/* malformed, cut off, or too long to be read */

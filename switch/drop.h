@@ -50,8 +50,10 @@
 	X(UNKNOWN_UNICAST,	"unknown-unicast",	"the destination is not known and the network does not flood unknown unicast") \
 	X(SAME_PORT,		"same-port",		"the destination lies behind the port that sent the frame") \
 	X(OTHER_NETWORK,	"other-network",	"the destination's port is not a member of the frame's network") \
+	X(STORM,		"storm",		"more broadcast, multicast or unknown unicast than the port's `storm` allows") \
 	X(PRIVATE_VLAN,		"private-vlan",		"both ports are isolated from one another in an isolated network") \
 	/* deliver: may be charged to the destination as well */ \
+	X(RATE,			"rate",			"over the `rate` of the port or of its tenant") \
 	X(PORT_DOWN,		"port-down",		"the destination has no guest attached, or its guest's driver is not running") \
 	X(RING_FULL,		"ring-full",		"the destination's receive ring had no free buffer: its guest is too slow") \
 	X(BUFFER_SMALL,		"buffer-small",		"the destination posts receive buffers too small for the frame and cannot merge them") \

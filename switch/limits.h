@@ -22,6 +22,7 @@ enum {
 	LIMIT_RULES = 1 << 17,	    /* of all groups and ACLs */
 	LIMIT_HITS = 2 * LIMIT_RULES, /* places for counters of hits */
 	LIMIT_SET_PREFIXES = 1 << 17, /* in all address sets */
+	LIMIT_BURST_MS = 10000,	    /* of a rate */
 	LIMIT_NAME = 63,	    /* letters of a name, as DNS labels (RFC 1035, 2.3.4) */
 
 	/* Data plane */

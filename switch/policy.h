@@ -85,6 +85,29 @@ enum policy_network_flags {
 	POLICY_NET_FILTERED = 1 << 3, /* a member has rules for what it gets; the builder's to say */
 };
 
+/* What a port may send and get a second, and all ports of a tenant together (rate.h). */
+enum policy_limit_kind {
+	POLICY_IN_BITS, /* from the port into the switch */
+	POLICY_OUT_BITS,
+	POLICY_IN_PACKETS,
+	POLICY_OUT_PACKETS,
+	/* of its frames that are flooded: all of these kinds together, and each by itself */
+	POLICY_FLOODS,
+	POLICY_BROADCASTS,
+	POLICY_MULTICASTS,
+	POLICY_UNKNOWNS, /* unicast to an address that is not known */
+	POLICY_LIMITS,
+};
+
+struct policy_limit {
+	uint64_t price; /* what a bit or packet costs: 2^-32 ns; 0: no limit */
+	uint64_t burst; /* ns: what may pass at once, in time that it costs */
+};
+
+struct policy_limits {
+	struct policy_limit of[POLICY_LIMITS];
+};
+
 struct policy_port {
 	uint16_t generation; /* 0: free slot */
 	uint8_t mode;	     /* enum policy_port_mode */
@@ -100,6 +123,8 @@ struct policy_port {
 	uint32_t macs;	     /* offset of mac48[n_macs], ascending */
 	uint32_t addresses4; /* offset of struct policy_prefix4[n_addresses4] */
 	uint32_t addresses6; /* offset of struct policy_prefix6[n_addresses6] */
+	uint32_t limits;     /* offset of struct policy_limits, 0 for none */
+	uint32_t tenant_limits; /* the same of its tenant */
 	uint16_t n_macs;
 	uint16_t n_addresses4;
 	uint16_t n_addresses6;
@@ -326,6 +351,7 @@ struct policy_port_spec {
 	uint32_t n_groups;
 	uint16_t acl_in; /* numbers of lists, 0 for none */
 	uint16_t acl_out;
+	const struct policy_limits *limits; /* NULL: none */
 };
 
 struct policy_rules_spec {
@@ -356,6 +382,10 @@ int policy_builder_create(uint64_t generation, uint64_t hash_seed, struct policy
 	__attribute__((warn_unused_result));
 void policy_builder_destroy(struct policy_builder *builder); /* NULL is fine */
 int policy_builder_tenant(struct policy_builder *builder, uint16_t index, const char *name)
+	__attribute__((warn_unused_result));
+/* What all ports of the tenant, which has been told of, may do together. */
+int policy_builder_tenant_limits(struct policy_builder *builder, uint16_t index,
+				 const struct policy_limits *limits)
 	__attribute__((warn_unused_result));
 int policy_builder_network(struct policy_builder *builder, const struct policy_network_spec *spec)
 	__attribute__((warn_unused_result));

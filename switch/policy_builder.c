@@ -22,6 +22,7 @@ struct policy_builder {
 	uint64_t generation;
 	uint64_t hash_seed;
 	char *tenants[LIMIT_TENANTS];
+	struct policy_limits *tenant_limits[LIMIT_TENANTS];  /* NULL: none */
 	struct policy_network_spec networks[LIMIT_NETWORKS]; /* name NULL: free */
 	struct policy_port_spec ports[LIMIT_PORTS];	     /* name NULL: free */
 	struct policy_rules_spec lists[LIMIT_LISTS];	     /* name NULL: free; rules stay out */
@@ -50,16 +51,18 @@ static void free_port(struct policy_port_spec *port)
 	free((void *)port->addresses4);
 	free((void *)port->addresses6);
 	free((void *)port->groups);
+	free((void *)port->limits);
 }
 
 void policy_builder_destroy(struct policy_builder *builder)
 {
 	if (!builder)
 		return;
-	for (unsigned i = 0; i < LIMIT_TENANTS; i++)
+	for (unsigned i = 0; i < LIMIT_TENANTS; i++) {
 		free(builder->tenants[i]);
-	for (unsigned i = 0; i < LIMIT_TENANTS; i++)
 		free(builder->sets[i]);
+		free(builder->tenant_limits[i]);
+	}
 	for (unsigned i = 0; i < LIMIT_LISTS; i++) {
 		free((char *)builder->lists[i].name);
 		free(builder->compiled[i]);
@@ -87,6 +90,16 @@ int policy_builder_tenant(struct policy_builder *builder, uint16_t index, const 
 		return -EINVAL;
 	builder->tenants[index] = strdup(name);
 	return builder->tenants[index] ? 0 : -ENOMEM;
+}
+
+int policy_builder_tenant_limits(struct policy_builder *builder, uint16_t index,
+				 const struct policy_limits *limits)
+{
+	if (index == 0 || index >= LIMIT_TENANTS || !builder->tenants[index] ||
+	    builder->tenant_limits[index])
+		return -EINVAL;
+	builder->tenant_limits[index] = copy_array(limits, 1, sizeof(*limits));
+	return builder->tenant_limits[index] ? 0 : -ENOMEM;
 }
 
 int policy_builder_network(struct policy_builder *builder, const struct policy_network_spec *spec)
@@ -136,8 +149,9 @@ int policy_builder_port(struct policy_builder *builder, const struct policy_port
 	port.addresses6 =
 		copy_array(spec->addresses6, spec->n_addresses6, sizeof(*spec->addresses6));
 	port.groups = copy_array(spec->groups, spec->n_groups, sizeof(*spec->groups));
+	port.limits = spec->limits ? copy_array(spec->limits, 1, sizeof(*spec->limits)) : NULL;
 	if (!port.name || !port.trunk || !port.macs || !port.addresses4 || !port.addresses6 ||
-	    !port.groups) {
+	    !port.groups || (spec->limits && !port.limits)) {
 		free_port(&port);
 		return -ENOMEM;
 	}
@@ -210,6 +224,7 @@ struct blob {
 	size_t size;
 	size_t room;
 	int error;
+	uint32_t tenant_limits[LIMIT_TENANTS]; /* offsets */
 	/* offsets of trunk tables stored so far, to find one's like */
 	uint32_t tables[2 * LIMIT_PORTS];
 	size_t table_sizes[2 * LIMIT_PORTS];
@@ -461,6 +476,8 @@ static void lay_out_port(const struct policy_builder *builder, struct blob *blob
 	uint32_t addresses6 =
 		blob_append(blob, spec->addresses6, spec->n_addresses6, sizeof(*spec->addresses6));
 	uint32_t groups = blob_append(blob, spec->groups, spec->n_groups, sizeof(*spec->groups));
+	uint32_t limits =
+		blob_append(blob, spec->limits, spec->limits ? 1 : 0, sizeof(*spec->limits));
 	struct policy_port *port;
 
 	if (spec->native && spec->native >= blob_policy(blob)->n_networks)
@@ -479,6 +496,8 @@ static void lay_out_port(const struct policy_builder *builder, struct blob *blob
 	port->macs = macs;
 	port->addresses4 = addresses4;
 	port->addresses6 = addresses6;
+	port->limits = limits;
+	port->tenant_limits = spec->tenant < LIMIT_TENANTS ? blob->tenant_limits[spec->tenant] : 0;
 	port->n_macs = (uint16_t)spec->n_macs;
 	port->n_addresses4 = (uint16_t)spec->n_addresses4;
 	port->n_addresses6 = (uint16_t)spec->n_addresses6;
@@ -629,6 +648,10 @@ int policy_builder_finish(struct policy_builder *builder, struct policy **ret_po
 		lay_out_names(builder, &blob);
 	if (!blob.error)
 		lay_out_networks(builder, &blob);
+	for (uint32_t i = 0; i < LIMIT_TENANTS; i++)
+		blob.tenant_limits[i] = blob_append(&blob, builder->tenant_limits[i],
+						    builder->tenant_limits[i] ? 1 : 0,
+						    sizeof(struct policy_limits));
 	for (uint32_t i = 0; !blob.error && i < blob_policy(&blob)->n_ports; i++) {
 		if (builder->ports[i].name)
 			lay_out_port(builder, &blob, i);

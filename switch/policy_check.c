@@ -306,6 +306,23 @@ static const char *check_filters(const struct policy *policy, const struct polic
 	return NULL;
 }
 
+/* No sum of prices and bursts overflows (rate.c). */
+static bool limits_are_bounded(const struct policy *policy, uint32_t offset)
+{
+	const struct policy_limits *limits = policy_at(policy, offset);
+
+	if (offset == 0)
+		return true;
+	if (!array_fits(policy, offset, 1, sizeof(*limits)))
+		return false;
+	for (unsigned i = 0; i < POLICY_LIMITS; i++) {
+		if (limits->of[i].price >> 62 ||
+		    limits->of[i].burst > (uint64_t)LIMIT_BURST_MS * 1000000)
+			return false;
+	}
+	return true;
+}
+
 static const char *check_port(const struct policy *policy, const struct policy_port *port)
 {
 	const char *why;
@@ -322,6 +339,10 @@ static const char *check_port(const struct policy *policy, const struct policy_p
 		return "a port's role";
 	if ((port->role == POLICY_COMMUNITY) != (port->community != 0))
 		return "a port's community";
+	if (!limits_are_bounded(policy, port->limits) ||
+	    !limits_are_bounded(policy, port->tenant_limits) ||
+	    (port->tenant_limits && !port->tenant))
+		return "a port's limits";
 	why = check_mode(policy, port);
 	if (!why)
 		why = check_bound(policy, port);

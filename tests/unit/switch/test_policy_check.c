@@ -12,6 +12,7 @@ static const struct policy_trunk_entry trunk[] = {{1, 100}, {2, 200}};
 static mac48 macs[] = {0x020000000001, 0x020000000002};
 static struct policy_prefix4 addresses4[] = {{0x0a000001, 0xffffffff}};
 static struct policy_prefix6 addresses6[] = {{{1, 2}, {~0ULL, ~0ULL}}};
+static const struct policy_limits limits = {{{1 << 20, 1000000}}};
 
 /* Two networks, an access port with everything bound, a trunk. */
 static struct policy *make(void)
@@ -28,6 +29,7 @@ static struct policy *make(void)
 	ports[0].n_addresses4 = 1;
 	ports[0].addresses6 = addresses6;
 	ports[0].n_addresses6 = 1;
+	ports[0].limits = &limits;
 	ports[1].flags = POLICY_PORT_UPLINK;
 	return SKETCH_POLICY(networks, ports);
 }
@@ -123,6 +125,13 @@ static void ports(void **state)
 	BENT("a port's role", port(p, 1)->role = POLICY_COMMUNITY + 1);
 	BENT("a port's community", port(p, 1)->role = POLICY_COMMUNITY);
 	BENT("a port's community", port(p, 1)->community = 1);
+	BENT("a port's limits", port(p, 1)->limits += 4);
+	BENT("a port's limits", port(p, 1)->tenant_limits = (uint32_t)p->size - 8);
+	BENT("a port's limits", port(p, 2)->tenant_limits = port(p, 1)->limits);
+	BENT("a port's limits",
+	     ((struct policy_limits *)((char *)p + port(p, 1)->limits))->of[3].price = 1ULL << 62);
+	BENT("a port's limits",
+	     ((struct policy_limits *)((char *)p + port(p, 1)->limits))->of[7].burst = 1ULL << 40);
 	BENT("a port's mode", port(p, 1)->mode = 0);
 	BENT("a port's mode", port(p, 1)->mode = POLICY_TRUNK + 1);
 	BENT("a port's network does not exist", port(p, 1)->native = 3);

@@ -125,7 +125,7 @@ json_t *change_diff(struct api_call *call)
  */
 static bool fields_allowed(struct api_call *call, const json_t *fields)
 {
-	static const char *const reserved[] = {"tap", "device", "pcap", "vlan", "mode"};
+	static const char *const reserved[] = {"tap", "device", "pcap", "vlan", "mode", "worker"};
 	const char *path = json_string_value(json_object_get(fields, "vhost-user"));
 
 	if (call->caller.full)

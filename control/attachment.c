@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "control/guest_socket.h"
@@ -45,6 +46,8 @@ struct attachment {
 	bool driver_runs;
 	unsigned queue_pairs;
 	uint64_t features;
+	pid_t pid;
+	uint32_t workers;
 	char session[CHANNEL_TEXT];
 };
 
@@ -98,6 +101,9 @@ static void attachment_tell(struct attachment *attachment)
 	told->state = state;
 	told->queue_pairs = attachment->attached ? attachment->queue_pairs : 0;
 	told->features = attachment->attached ? attachment->features : 0;
+	told->cookie = attachment->attached ? attachment->cookie : 0;
+	told->pid = attachment->attached ? attachment->pid : 0;
+	told->workers = attachment->attached ? attachment->workers : 0;
 	snprintf(told->text, sizeof(told->text), "%s", text);
 	if (differs)
 		attachment->all->changed(attachment->all->user, attachment->spec.name, told);
@@ -191,6 +197,8 @@ static int attachment_give(struct attachment *attachment, const int *fds, unsign
 	attachment->driver_runs = false;
 	attachment->queue_pairs = spec->kind == KIND_VHOST_USER ? 0 : spec->queue_pairs;
 	attachment->features = 0;
+	attachment->pid = 0;
+	attachment->workers = 0;
 	attachment->cookie = device.cookie;
 	attachment->attached_at = loop_now();
 	attachment->trouble[0] = '\0';
@@ -485,11 +493,31 @@ int attachments_adopt(struct attachments *all, char ret_why[static DATAPLANE_WHY
 	return dataplane_list(all->dataplane, ret_why);
 }
 
+/* What @n ports may need in the data plane: warn while there is time to do something about it. */
+static void warn_of_limit(const struct attachment_spec *specs, unsigned n)
+{
+	/* of a session: its socket, its log; of a queue pair: two kicks, calls and error eventfds */
+	enum { OWN = 64, SESSION = 4, QUEUE_PAIR = 6 };
+	struct rlimit limit;
+	uint64_t need = OWN;
+
+	for (unsigned i = 0; i < n; i++)
+		need += specs[i].kind == KIND_VHOST_USER
+				? SESSION + (uint64_t)QUEUE_PAIR * specs[i].queue_pairs
+				: specs[i].queue_pairs;
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && need > limit.rlim_max)
+		fprintf(stderr,
+			"sluiced: %u ports need up to %llu file descriptors, the limit is %llu: "
+			"raise it (LimitNOFILE=, ulimit -Hn) before the data plane starts\n",
+			n, (unsigned long long)need, (unsigned long long)limit.rlim_max);
+}
+
 int attachments_apply(struct attachments *all, const struct attachment_spec *specs, unsigned n)
 {
 	const struct attachment_spec *wanted[LIMIT_PORTS] = {0};
 	int error = 0;
 
+	warn_of_limit(specs, n);
 	for (unsigned i = 0; i < n; i++)
 		wanted[specs[i].port.id] = &specs[i];
 	/* First all that goes: what comes may need its sockets and interfaces. */
@@ -537,6 +565,8 @@ void attachments_event(struct attachments *all, const struct channel_message *ev
 		return;
 	attachment->queue_pairs = event->event.queue_pairs;
 	attachment->features = event->event.features;
+	attachment->pid = (pid_t)event->event.pid;
+	attachment->workers = event->event.workers;
 	attachment->driver_runs = event->event.state == CHANNEL_PORT_UP;
 	if (*event->event.text || attachment->driver_runs)
 		memcpy(attachment->session, event->event.text, sizeof(attachment->session));

@@ -24,6 +24,8 @@
 #ifndef CONTROL_ATTACHMENT_H
 #define CONTROL_ATTACHMENT_H
 
+#include <sys/types.h>
+
 #include "control/dataplane.h"
 #include "control/loop.h"
 
@@ -53,6 +55,9 @@ struct attachment_report {
 	clock_ms since;		 /* in this state */
 	unsigned queue_pairs;	 /* running */
 	uint64_t features;	 /* vhost-user: virtio features in use */
+	uint64_t cookie;	 /* of the device that is attached; 0: none */
+	pid_t pid;		 /* vhost-user: of the front-end; 0: not known */
+	uint32_t workers;	 /* that serve it, a bit each */
 	char text[CHANNEL_TEXT]; /* the last thing worth telling, or "" */
 };
 

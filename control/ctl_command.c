@@ -56,6 +56,7 @@ static const struct ctl_option port_fields[] = {
 	{"tap", "IFNAME", "fields.tap", SHAPE_TEXT, "a tap interface, made and removed with the port"},
 	{"device", "IFNAME", "fields.device", SHAPE_TEXT, "an existing interface of the host"},
 	{"queues", "N", "fields.queues", SHAPE_TEXT, "queue pairs [1]"},
+	{"worker", "N", "fields.worker", SHAPE_TEXT, "the worker that serves it [one that shares a cache with the guest]"},
 	{"mac", "MAC", "fields.macs", SHAPE_LIST, "bind an address of its guest"},
 	{"address", "IP", "fields.addresses", SHAPE_LIST, "bind an IP address or prefix of its guest"},
 	{"group", "NAME", "fields.groups", SHAPE_LIST, "security group"},
@@ -74,6 +75,7 @@ static const struct ctl_option uplink_fields[] = {
 	{"trunk", "all|NAME,...", "fields.trunk", SHAPE_ALL_OR_LIST, "the networks (TENANT/NAME) that it carries"},
 	{"map", "NETWORK=TAG", "fields.map", SHAPE_MAP, "another tag than the network's own"},
 	{"queues", "N", "fields.queues", SHAPE_TEXT, "queue pairs [1]"},
+	{"worker", "N", "fields.worker", SHAPE_TEXT, "the worker that serves it [one that shares a cache with the guest]"},
 	{0},
 };
 static const struct ctl_option stats_options[] = {

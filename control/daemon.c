@@ -58,6 +58,7 @@ static void port_event(void *user, const struct channel_message *event)
 	struct daemon *daemon = user;
 
 	attachments_event(daemon->attachments, event);
+	placement_hurry(daemon->placement);
 }
 
 static void dataplane_replaced(void *user)
@@ -99,6 +100,7 @@ int daemon_commit(struct daemon *daemon, const struct running_change *change,
 
 	if (error || daemon->running.state.generation == before)
 		return error;
+	placement_hurry(daemon->placement);
 	/* It runs; callers whose rights could not be made have none. */
 	if (daemon_grant(daemon))
 		fprintf(stderr, "sluiced: users of tenants could not be given their rights\n");
@@ -209,6 +211,7 @@ static int create_dataplane(struct daemon *daemon)
 		.run_dir = daemon->options.run_dir,
 		.program = daemon->options.dp_program,
 		.workers = daemon->options.workers,
+		.latency = daemon->options.latency,
 	};
 	char why[DATAPLANE_WHY];
 	int error = dataplane_create(daemon->loop, &options, &ops, daemon, &daemon->dataplane, why);
@@ -287,6 +290,19 @@ static int begin_running(struct daemon *daemon)
 	return error ? error : daemon_grant(daemon);
 }
 
+static int create_placement(struct daemon *daemon)
+{
+	const struct placement_options options = {
+		.sys = "/sys",
+		.proc = "/proc",
+		.dataplane = daemon->dataplane,
+		.attachments = daemon->attachments,
+		.running = &daemon->running,
+	};
+
+	return placement_create(daemon->loop, &options, &daemon->placement);
+}
+
 static int create_socket(struct daemon *daemon)
 {
 	char why[SOCKET_WHY];
@@ -312,7 +328,7 @@ int daemon_create(const struct daemon_options *options, struct loop *loop,
 {
 	static int (*const steps[])(struct daemon *) = {
 		create_store, create_dataplane, create_attachments,
-		load_running, begin_running,	create_socket,
+		load_running, begin_running,	create_placement,   create_socket,
 	};
 	struct daemon *daemon = calloc(1, sizeof(*daemon));
 	int error = daemon ? 0 : -ENOMEM;
@@ -349,6 +365,7 @@ void daemon_destroy(struct daemon *daemon, bool stop)
 			attachments_withdraw(daemon->attachments);
 		dataplane_stop(daemon->dataplane);
 	}
+	placement_destroy(daemon->placement);
 	netdev_monitor_destroy(daemon->monitor);
 	attachments_destroy(daemon->attachments);
 	dataplane_destroy(daemon->dataplane);

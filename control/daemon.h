@@ -13,6 +13,7 @@
 #include "control/dataplane.h"
 #include "control/loop.h"
 #include "control/netdev.h"
+#include "control/placement.h"
 #include "control/rpc.h"
 #include "control/running.h"
 
@@ -25,6 +26,7 @@ struct daemon_options {
 	const char *run_dir; /* absolute; exists, and is ours alone */
 	const char *dp_program;
 	const char *workers; /* CPULIST or NULL */
+	const char *latency; /* microseconds or NULL */
 };
 
 struct daemon {
@@ -34,6 +36,7 @@ struct daemon {
 	struct dataplane *dataplane;
 	struct attachments *attachments;
 	struct netdev_monitor *monitor;
+	struct placement *placement;
 	struct running running;
 	struct rights *rights; /* of running.model */
 	struct rpc_server *rpc;

@@ -144,6 +144,7 @@ static int ask_running(struct dataplane *dp, struct channel_message *request, co
 		[CHANNEL_POLICY] = "POLICY", [CHANNEL_ATTACH] = "ATTACH",
 		[CHANNEL_DETACH] = "DETACH", [CHANNEL_FDB_FLUSH] = "FDB_FLUSH",
 		[CHANNEL_LIST] = "LIST",     [CHANNEL_LEND] = "LEND",
+		[CHANNEL_PLACE] = "PLACE",
 	};
 	struct channel_message reply;
 	char trouble[DATAPLANE_WHY];
@@ -336,7 +337,7 @@ static void process_end(struct dataplane *dp)
 static int dataplane_spawn(struct dataplane *dp, int listen_fd, char ret_why[static DATAPLANE_WHY])
 {
 	int fds[2] = {listen_fd, dp->kept.fd};
-	const char *arguments[8] = {0};
+	const char *arguments[10] = {0};
 	unsigned n = 0;
 	int error;
 	/* Maybe it is the state memory that kills it: begin without. */
@@ -352,6 +353,10 @@ static int dataplane_spawn(struct dataplane *dp, int listen_fd, char ret_why[sta
 	if (dp->options.workers) {
 		arguments[n++] = "--workers";
 		arguments[n++] = dp->options.workers;
+	}
+	if (dp->options.latency) {
+		arguments[n++] = "--latency";
+		arguments[n++] = dp->options.latency;
 	}
 	error = process_spawn(dp->options.program, arguments, fds, with_state ? 2 : 1, &dp->pid,
 			      &dp->pidfd);
@@ -623,6 +628,17 @@ int dataplane_attach(struct dataplane *dp, const struct dataplane_device *device
 int dataplane_detach(struct dataplane *dp, struct port_ref port, char ret_why[static DATAPLANE_WHY])
 {
 	struct channel_message request = {.type = CHANNEL_DETACH, .detach.port = port};
+
+	return ask(dp, &request, NULL, 0, NULL, ret_why);
+}
+
+int dataplane_place(struct dataplane *dp, struct port_ref port, uint32_t workers,
+		    char ret_why[static DATAPLANE_WHY])
+{
+	struct channel_message request = {
+		.type = CHANNEL_PLACE,
+		.place = {.port = port, .workers = workers},
+	};
 
 	return ask(dp, &request, NULL, 0, NULL, ret_why);
 }

@@ -36,6 +36,7 @@ struct dataplane_options {
 	const char *run_dir; /* borrowed, as the others */
 	const char *program; /* path of sluice-dp */
 	const char *workers; /* CPULIST, or NULL: its own choice */
+	const char *latency; /* in microseconds, or NULL: its own choice */
 };
 
 /* Called from the loop. */
@@ -86,6 +87,10 @@ int dataplane_attach(struct dataplane *dataplane, const struct dataplane_device 
 		     char ret_why[static DATAPLANE_WHY]) __attribute__((warn_unused_result));
 int dataplane_detach(struct dataplane *dataplane, struct port_ref port,
 		     char ret_why[static DATAPLANE_WHY]) __attribute__((warn_unused_result));
+
+/* Only the workers of the mask @workers (0: any) serve the port, until it is attached anew. */
+int dataplane_place(struct dataplane *dataplane, struct port_ref port, uint32_t workers,
+		    char ret_why[static DATAPLANE_WHY]) __attribute__((warn_unused_result));
 
 /* Copies of the fds that a tap was attached with, which become the caller's. */
 int dataplane_borrow(struct dataplane *dataplane, struct port_ref port, int ret_fds[CHANNEL_FDS],

@@ -25,6 +25,7 @@
 
 enum {
 	EXIT_USAGE = 2,
+	LATENCY_MAX_US = 10000,
 	LOCK_ATTEMPTS = 20,
 	LOCK_PAUSE_NS = 50000000,
 };
@@ -41,6 +42,8 @@ static const char usage[] =
 	"  --state-dir DIR      what was applied, kept over a restart [" STATE_DEFAULT "]\n"
 	"  --run-dir DIR        control.sock and guests' sockets [" RUN_DEFAULT "]\n"
 	"  --workers CPULIST    processors that move frames: 2 or 2,4-6\n"
+	"  --latency TIME       how long a frame may wait for a worker to look, as 50us or 1ms;\n"
+	"                       0: workers never sleep [50us]\n"
 	"  --check FILE|DIR     say what is wrong with a configuration, and end\n"
 	"  --help, --version\n"
 	"\n"
@@ -61,18 +64,36 @@ struct arguments {
 	const char *state_dir;
 	const char *run_dir;
 	const char *workers;
+	char latency[16]; /* microseconds; "": not said */
 	const char *check;
 };
+
+/* `50us`, `1ms` or `0`, as microseconds for the data plane. */
+static bool latency_read(const char *text, char ret_latency[static 16])
+{
+	char *unit;
+	unsigned long us = strtoul(text, &unit, 10);
+
+	if (*text < '0' || *text > '9' || us > LATENCY_MAX_US)
+		return false;
+	if (!strcmp(unit, "ms"))
+		us *= 1000;
+	else if (strcmp(unit, "us") && (us || *unit))
+		return false;
+	snprintf(ret_latency, 16, "%lu", us);
+	return us <= LATENCY_MAX_US;
+}
 
 /* -1, or the exit status when there is nothing more to do. */
 static int arguments_read(int argc, char **argv, struct arguments *ret_arguments)
 {
-	enum { CONFIG = 1, STATE_DIR, RUN_DIR, WORKERS, CHECK, HELP, VERSION };
+	enum { CONFIG = 1, STATE_DIR, RUN_DIR, WORKERS, LATENCY, CHECK, HELP, VERSION };
 	static const struct option options[] = {
 		{"config", required_argument, NULL, CONFIG},
 		{"state-dir", required_argument, NULL, STATE_DIR},
 		{"run-dir", required_argument, NULL, RUN_DIR},
 		{"workers", required_argument, NULL, WORKERS},
+		{"latency", required_argument, NULL, LATENCY},
 		{"check", required_argument, NULL, CHECK},
 		{"help", no_argument, NULL, HELP},
 		{"version", no_argument, NULL, VERSION},
@@ -86,6 +107,13 @@ static int arguments_read(int argc, char **argv, struct arguments *ret_arguments
 		case STATE_DIR: ret_arguments->state_dir = optarg; break;
 		case RUN_DIR: ret_arguments->run_dir = optarg; break;
 		case WORKERS: ret_arguments->workers = optarg; break;
+		case LATENCY:
+			if (latency_read(optarg, ret_arguments->latency))
+				break;
+			fputs("sluiced: --latency: a time from 0 to 10ms with its unit, as in "
+			      "50us\n",
+			      stderr);
+			return EXIT_USAGE;
 		case CHECK: ret_arguments->check = optarg; break;
 		case HELP: fputs(usage, stdout); return EXIT_SUCCESS;
 		case VERSION: puts("sluiced " SLUICE_VERSION); return EXIT_SUCCESS;
@@ -307,6 +335,7 @@ int main(int argc, char **argv)
 	options.run_dir = run_dir;
 	options.dp_program = dp_program;
 	options.workers = arguments.workers;
+	options.latency = *arguments.latency ? arguments.latency : NULL;
 	status = serve(&options) ? EXIT_FAILURE : EXIT_SUCCESS;
 	free(dp_program);
 	free(run_dir);

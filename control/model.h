@@ -105,6 +105,8 @@ struct model_carried {
 	uint16_t vlan;
 };
 
+enum { MODEL_ANY_WORKER = UINT16_MAX };
+
 struct model_port {
 	const char *name;
 	const struct model_tenant *tenant;	/* NULL: an uplink */
@@ -115,6 +117,7 @@ struct model_port {
 	const char *path;			/* vhost-user: the absolute path, below 108 bytes */
 	bool dials;				/* vhost-user, mode client: we connect */
 	uint16_t queues;			/* queue pairs */
+	uint16_t worker;			/* that serves it, or MODEL_ANY_WORKER */
 
 	/* what it carries; an access port or trunk without any network is down */
 	enum policy_port_mode mode;

@@ -123,6 +123,8 @@ static void set_device(struct export *export, json_t *object, const struct model
 		set(export, object, "mode", json_string("client"));
 	if (port->queues > 1)
 		set(export, object, "queues", json_integer(port->queues));
+	if (port->worker != MODEL_ANY_WORKER)
+		set(export, object, "worker", json_integer(port->worker));
 }
 
 static json_t *export_carried(struct export *export, const struct model_port *port)

@@ -172,6 +172,15 @@ static void read_queues(struct reading *reading, const struct node *node, void *
 		draft->port.queues = (uint16_t)queues;
 }
 
+static void read_worker(struct reading *reading, const struct node *node, void *object)
+{
+	struct port_draft *draft = object;
+	uint32_t worker;
+
+	if (reading_count(reading, node, 0, LIMIT_WORKERS - 1, &worker))
+		draft->port.worker = (uint16_t)worker;
+}
+
 /* The first of the keys that say what the port carries. */
 static bool claim_network(struct reading *reading, const struct node *node,
 			  struct port_draft *draft)
@@ -366,6 +375,7 @@ static const struct reading_key port_keys[] = {
 	{"pcap", read_pcap},
 	{"mode", read_mode},
 	{"queues", read_queues},
+	{"worker", read_worker},
 	{"network", read_network},
 	{"trunk", read_trunk},
 	{"qinq", read_qinq},
@@ -389,6 +399,7 @@ static const struct reading_key uplink_keys[] = {
 	{"device", read_device},
 	{"tap", read_tap},
 	{"queues", read_queues},
+	{"worker", read_worker},
 	{"trunk", read_trunk},
 	{"map", read_map},
 	{"promiscuous", read_promiscuous},
@@ -438,6 +449,7 @@ static void read_port(struct reading *reading, const struct node *node, struct m
 		.tenant = tenant,
 		.mode = tenant ? POLICY_ACCESS : POLICY_TRUNK,
 		.queues = 1,
+		.worker = MODEL_ANY_WORKER,
 		.spoof_guard = tenant != NULL,
 		.dhcp_server = tenant == NULL,
 		.router = tenant == NULL,

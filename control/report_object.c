@@ -121,6 +121,17 @@ static json_t *feature_words(uint64_t features)
 	return list;
 }
 
+/* The workers of a mask, by their numbers. */
+static json_t *worker_numbers(uint32_t workers)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; list && i < LIMIT_WORKERS; i++)
+		if (workers >> i & 1)
+			json_array_append_new(list, number(i));
+	return list;
+}
+
 /* How the port's device is; one without any network has nothing to carry. */
 static struct attachment_report port_attachment(const struct daemon *daemon,
 						const struct model_port *port)
@@ -342,6 +353,7 @@ static json_t *port_show(const struct daemon *daemon, const struct model_port *p
 		json_object_set_new(object, "interface", json_string(port->device_name));
 	}
 	json_object_set_new(object, "queues_running", number(attachment.queue_pairs));
+	json_object_set_new(object, "workers", worker_numbers(attachment.workers));
 	json_object_set_new(object, "state_since_s",
 			    number((loop_now() - attachment.since) / 1000));
 	json_object_set_new(

@@ -26,6 +26,7 @@
  *   LIST           -                        one EVENT a port with a device, then the REPLY
  *   LEND           -                        REPLY carries copies of the fds that the port was attached
  *                                           with, if another data plane could go on with them (taps)
+ *   PLACE          -                        only these workers serve the port, until it has another device
  *   STOP           -                        REPLY, then the data plane ends
  */
 #ifndef SWITCH_CHANNEL_H
@@ -35,7 +36,7 @@
 #include "switch/types.h"
 
 enum {
-	CHANNEL_VERSION = 1,
+	CHANNEL_VERSION = 2,
 	CHANNEL_FDS = LIMIT_QUEUE_PAIRS,
 	CHANNEL_TEXT = 160, /* bytes, NUL included */
 };
@@ -49,6 +50,7 @@ enum channel_type {
 	CHANNEL_LIST,
 	CHANNEL_LEND,
 	CHANNEL_STOP,
+	CHANNEL_PLACE,
 	CHANNEL_REPLY = 64,
 	CHANNEL_EVENT,
 };
@@ -89,6 +91,10 @@ struct channel_message {
 			struct port_ref port;
 		} lend;
 		struct {
+			struct port_ref port;
+			uint32_t workers; /* bit i: worker i; 0, or none that there is: any */
+		} place;
+		struct {
 			uint16_t network; /* id, 0: all */
 			uint16_t reserved;
 			struct port_ref port; /* PORT_NONE: all */
@@ -110,6 +116,8 @@ struct channel_message {
 			uint32_t kind;
 			uint32_t state;	      /* enum channel_port_state */
 			uint32_t queue_pairs; /* running */
+			uint32_t pid;	      /* vhost-user: of the front-end; 0: not known */
+			uint32_t workers;     /* that serve it, a bit each */
 			uint64_t cookie;
 			uint64_t features; /* vhost-user: virtio features that the guest accepted */
 			char text[CHANNEL_TEXT]; /* the last thing worth telling: an error, or "" */

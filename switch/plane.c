@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +36,8 @@ struct slot {
 	/* as it is to be told */
 	enum channel_port_state state;
 	uint32_t queue_pairs;
+	uint32_t pid;
+	uint32_t workers;
 	uint64_t features;
 	char text[CHANNEL_TEXT];
 };
@@ -195,6 +198,8 @@ bool plane_next_event(const struct plane *plane, struct channel_message *ret_eve
 		ret_event->event.kind = slot->kind;
 		ret_event->event.state = slot->state;
 		ret_event->event.queue_pairs = slot->queue_pairs;
+		ret_event->event.pid = slot->pid;
+		ret_event->event.workers = slot->workers;
 		ret_event->event.cookie = slot->cookie;
 		ret_event->event.features = slot->features;
 		memcpy(ret_event->event.text, slot->text, CHANNEL_TEXT);
@@ -210,14 +215,17 @@ static void note_status(struct plane *plane, uint16_t id)
 	struct port *port = port_at(plane, id);
 	struct port_status status;
 	enum channel_port_state state;
+	uint32_t workers = worker_set_serving(&plane->workers, id);
 
 	port->ops->status(port, &status);
 	state = status.up ? CHANNEL_PORT_UP : CHANNEL_PORT_WAITING;
 	if (slot->state == state && slot->queue_pairs == status.queue_pairs &&
+	    slot->workers == workers &&
 	    slot->features == status.features && !strcmp(slot->text, status.text))
 		return;
 	slot->state = state;
 	slot->queue_pairs = status.queue_pairs;
+	slot->workers = workers;
 	slot->features = status.features;
 	snprintf(slot->text, sizeof(slot->text), "%s", status.text);
 	tell(plane, id);
@@ -237,6 +245,7 @@ static void lose_port(struct plane *plane, uint16_t id, int error)
 		 *status.text ? status.text : strerrordesc_np(-error));
 	slot->state = CHANNEL_PORT_CLOSED;
 	slot->queue_pairs = 0;
+	slot->workers = 0;
 	slot->features = 0;
 	close_port(plane, id);
 	tell(plane, id);
@@ -350,6 +359,29 @@ static int check_attach(const struct plane *plane, struct port_ref ref, const ch
 	return 0;
 }
 
+/* The process at the other end of a session, or 0. */
+static uint32_t peer_pid(const struct port *port)
+{
+	struct ucred peer = {0};
+	socklen_t size = sizeof(peer);
+
+	if (port->watch < 0 || getsockopt(port->watch, SOL_SOCKET, SO_PEERCRED, &peer, &size))
+		return 0;
+	return peer.pid > 0 ? (uint32_t)peer.pid : 0;
+}
+
+/* Why a device could not be put to work, for people. */
+static const char *attach_trouble(int error)
+{
+	switch (error) {
+	case -EINVAL: return "the fds are not what this kind of port is made from";
+	case -EMFILE:
+	case -ENFILE:
+		return "no more file descriptors: raise the limit of open files (LimitNOFILE=)";
+	default: return "the device could not be put to work";
+	}
+}
+
 int plane_attach(struct plane *plane, const struct channel_message *request, const int *fds,
 		 unsigned n_fds, const char **ret_why)
 {
@@ -366,14 +398,14 @@ int plane_attach(struct plane *plane, const struct channel_message *request, con
 	plane->workers.allowed[ref.id] = 0;
 	error = make_port(plane, request, fds, n_fds, &port);
 	if (error) {
-		*ret_why = error == -EINVAL ? "the fds are not what this kind of port is made from"
-					    : "the device could not be put to work";
+		*ret_why = attach_trouble(error);
 		return error;
 	}
 	plane->slots[ref.id] = (struct slot){
 		.ref = ref,
 		.kind = request->attach.kind,
 		.cookie = request->attach.cookie,
+		.pid = peer_pid(port),
 	};
 	rcu_publish(&plane->table.slots[ref.id], port);
 	error = port->watch < 0 ? 0 : watch(plane, ref.id, EPOLL_CTL_ADD, false);
@@ -396,6 +428,19 @@ int plane_detach(struct plane *plane, struct port_ref ref, const char **ret_why)
 	}
 	close_port(plane, ref.id);
 	plane_told(plane, ref.id);
+	return 0;
+}
+
+int plane_place(struct plane *plane, struct port_ref ref, uint32_t workers, const char **ret_why)
+{
+	struct port *port = ref.id < LIMIT_PORTS ? port_at(plane, ref.id) : NULL;
+
+	if (!port || !port_ref_equal(port->ref, ref)) {
+		*ret_why = "the port has no device";
+		return -ENOENT;
+	}
+	worker_set_place(&plane->workers, ref.id, workers);
+	note_status(plane, ref.id);
 	return 0;
 }
 

@@ -77,6 +77,10 @@ int plane_detach(struct plane *plane, struct port_ref ref, const char **ret_why)
 int plane_lend(const struct plane *plane, struct port_ref ref, int ret_fds[CHANNEL_FDS],
 	       const char **ret_why) __attribute__((warn_unused_result));
 
+/* CHANNEL_PLACE: see worker_set_place(). -ENOENT: the port has no device. */
+int plane_place(struct plane *plane, struct port_ref ref, uint32_t workers, const char **ret_why)
+	__attribute__((warn_unused_result));
+
 /* Forget learned addresses: see fdb_flush(). */
 uint32_t plane_flush(struct plane *plane, uint16_t network, struct port_ref port);
 

@@ -127,6 +127,12 @@ static int lend(struct server *server, struct request *request, const char **ret
 	return n < 0 ? n : 0;
 }
 
+static int place(struct server *server, struct request *request, const char **ret_why)
+{
+	return plane_place(server->options.plane, request->message.place.port,
+			   request->message.place.workers, ret_why);
+}
+
 static int stop(struct server *server, struct request *request, const char **ret_why)
 {
 	server->stopping = true;
@@ -137,6 +143,7 @@ static int (*const requests[])(struct server *, struct request *, const char **)
 	[CHANNEL_HELLO] = say_hello, [CHANNEL_POLICY] = take_policy,  [CHANNEL_ATTACH] = attach,
 	[CHANNEL_DETACH] = detach,   [CHANNEL_FDB_FLUSH] = flush_fdb, [CHANNEL_LIST] = list,
 	[CHANNEL_LEND] = lend,	     [CHANNEL_STOP] = stop,
+	[CHANNEL_PLACE] = place,
 };
 
 static void serve_request(struct server *server, struct request *request)

@@ -19,7 +19,7 @@ static const char example[] =
 	"    ports:\n"
 	"      vm1: {vhost-user: vm1.sock, network: web, macs: [\"52:54:00:00:00:01\"],\n"
 	"            addresses: [10.0.0.1, fd00::/64]}\n"
-	"      vm2: {tap: tap-vm2, network: web, queues: 4, spoof-guard: off,\n"
+	"      vm2: {tap: tap-vm2, network: web, queues: 4, worker: 1, spoof-guard: off,\n"
 	"            dhcp-server: allow, router-advertisements: deny, bpdu: allow}\n"
 	"      fw:  {vhost-user: /srv/fw.sock, mode: client, queues: 2,\n"
 	"            trunk: {native: web, allow: [db, web]}, promiscuous: true}\n"
@@ -82,10 +82,12 @@ static void ports_attach(void **state)
 	assert_string_equal(vm1->path, "/run/sluice/vm1.sock");
 	assert_false(vm1->dials);
 	assert_int_equal(vm1->queues, 1);
+	assert_int_equal(vm1->worker, MODEL_ANY_WORKER);
 	assert_true(vm1->spoof_guard);
 	assert_int_equal(vm2->device, MODEL_TAP);
 	assert_string_equal(vm2->device_name, "tap-vm2");
 	assert_int_equal(vm2->queues, 4);
+	assert_int_equal(vm2->worker, 1);
 	assert_false(vm2->spoof_guard);
 	assert_string_equal(fw->path, "/srv/fw.sock");
 	assert_true(fw->dials);
@@ -179,7 +181,8 @@ static void the_canonical_form_is_this(void **state)
 		" 'old': {'tap': 'tap-old'},"
 		" 'vm1': {'vhost-user': 'vm1.sock', 'network': 'web', 'macs': ['52:54:00:00:00:01'],"
 		"  'addresses': ['10.0.0.1', 'fd00::/64']},"
-		" 'vm2': {'tap': 'tap-vm2', 'queues': 4, 'network': 'web', 'spoof-guard': false,"
+		" 'vm2': {'tap': 'tap-vm2', 'queues': 4, 'worker': 1, 'network': 'web',"
+		"  'spoof-guard': false,"
 		"  'dhcp-server': 'allow', 'bpdu': 'allow'}}},"
 		"'beta': {}},"
 		"'uplinks': {'fabric': {'device': 'eth1', 'trunk': 'all', 'map': {'acme/db': 300}},"

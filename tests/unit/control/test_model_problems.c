@@ -95,6 +95,7 @@ static void numbers_and_units(void **state)
 	EXPECT(NETWORK("{unknown-unicast: allow}"),
 	       "4:28 bad-value tenants.a.networks.n.unknown-unicast | flood or drop");
 	EXPECT(PORT("{tap: t, queues: 17}"), "5:27 out-of-range tenants.a.ports.p.queues | 16");
+	EXPECT(PORT("{tap: t, worker: 16}"), "5:27 out-of-range tenants.a.ports.p.worker | 15");
 }
 
 static void attachments(void **state)

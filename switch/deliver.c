@@ -184,6 +184,7 @@ void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, u
 		.missed = ret_result->missed,
 	};
 	uint32_t lens[LIMIT_BURST];
+	uint64_t edited = strip | share->tagged;
 	uint64_t bytes = 0;
 
 	if (!outlet.sink) {
@@ -195,7 +196,6 @@ void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, u
 		unsigned i = (unsigned)__builtin_ctzll(left);
 		const struct frame *frame = &burst->frames[i];
 		struct port_put *put = &scratch->puts[scratch->n_puts];
-		bool tagged = strip >> i & 1;
 
 		*put = (struct port_put){
 			.hdr = &frame->hdr,
@@ -205,8 +205,9 @@ void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, u
 			.n_tail = frame->n_tail,
 			.place = i,
 		};
-		if (tagged || share->tags[i] != POLICY_UNTAGGED)
-			edit(&scratch->edited[i], frame, tagged, share->tags[i], put);
+		if (edited >> i & 1)
+			edit(&scratch->edited[i], frame, strip >> i & 1,
+			     share->tagged >> i & 1 ? share->tags[i] : POLICY_UNTAGGED, put);
 		lens[i] = put->len;
 		bytes += put->len;
 		if (offload_is_asked(put->hdr) && offload_needs(put->hdr) & ~port->accepts) {

@@ -23,7 +23,8 @@ void deliver_destroy(struct deliver_scratch *scratch); /* NULL is fine */
 /* What shall go to one destination. */
 struct deliver_share {
 	uint64_t frames;	    /* bit i: frame i of the burst */
-	uint16_t tags[LIMIT_BURST]; /* POLICY_UNTAGGED or the VLAN to push, by frame */
+	uint64_t tagged;	    /* of these: to leave with a tag */
+	uint16_t tags[LIMIT_BURST]; /* the VLAN to push, by frame, as far as tagged */
 };
 
 /* How it went. */

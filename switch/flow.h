@@ -96,6 +96,15 @@ static inline bool flow_key(const struct frame *frame, uint16_t in, bool deep,
 static inline uint64_t flow_hash(const struct flow_table *table, const struct flow_key *key,
 				 bool deep);
 
+static inline bool flow_same_key(const struct flow_key *a, const struct flow_key *b, bool deep)
+{
+	if (((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1]) |
+	     (a->words[2] ^ b->words[2])) != 0)
+		return false;
+	return !deep || memcmp(a->words + FLOW_L2_WORDS, b->words + FLOW_L2_WORDS,
+			       sizeof(a->words) - sizeof(uint64_t) * FLOW_L2_WORDS) == 0;
+}
+
 static inline void flow_prefetch(const struct flow_table *table, uint64_t hash);
 
 /* What was decided about frames of @key that are @wire_len bytes long; or NULL. */

@@ -6,10 +6,11 @@
  * LIMIT_PORTS fixed places, so no burst can ask for more memory than there is,
  * and only the places of a burst's destinations are touched.
  *
- * A burst is worked in stages: each frame is looked at once for what its header
- * asks and for the key that stands for it, and the places where what was decided
- * about that key may lie are fetched (flow.h); then all are decided, then all
- * delivered. Frames without a key, or with a new one, go the long way.
+ * A burst is worked in stages. First its frames are gathered into trains: frames
+ * that came one behind the other and have one key (flow.h), of which one lookup
+ * serves all; the place of that lookup is fetched meanwhile. Then each train is
+ * sent where frames of its key go. What has no key, or a new one, goes the long
+ * way. Then each destination gets its share, in the order of the frames.
  *
  * The ledger (counters.h) is kept here and nowhere else. A frame has one fate:
  * delivered if at least one copy was, else dropped for the first reason that
@@ -26,9 +27,11 @@
 #include "switch/guard.h"
 #include "switch/offload.h"
 
-/* What stands for a frame between two stages. */
-struct asked {
-	bool keyed; /* the rest is set */
+/* Frames that came one behind the other and have one key; or one frame without. */
+struct train {
+	uint64_t frames;   /* bit i: frame i */
+	uint32_t wire_len; /* of the longest */
+	bool keyed;	   /* the rest is set */
 	uint64_t hash;
 	struct flow_key key;
 };
@@ -45,12 +48,14 @@ struct pipeline {
 	struct port_ref in;
 	struct port_counters *row; /* of the sender */
 	clock_ms now;
+	uint64_t bytes;		/* of all its frames */
 	bool deep;		/* more than the Ethernet header of the sender's frames is read */
 	uint64_t strip;		/* bit i: frame i loses the tag it came with */
 	uint64_t delivered;	/* bit i: somebody got frame i */
 	uint64_t replicated;	/* copies beyond the first, of all frames */
 	enum drop dropped[LIMIT_BURST]; /* why, as far as nobody got the frame */
-	struct asked asked[LIMIT_BURST];
+	unsigned n_trains;
+	struct train trains[LIMIT_BURST];
 	unsigned n_outputs;
 	uint16_t outputs[LIMIT_PORTS];		  /* ports whose share is not empty */
 	struct deliver_share shares[LIMIT_PORTS]; /* by port id; frames is 0 between bursts */
@@ -115,14 +120,19 @@ static unsigned bits(uint64_t mask)
 	return (unsigned)__builtin_popcountll(mask);
 }
 
-static void want(struct pipeline *pipeline, unsigned i, uint16_t port, uint16_t tag)
+/* Let @port get @frames, each with @tag. */
+static void want(struct pipeline *pipeline, uint64_t frames, uint16_t port, uint16_t tag)
 {
 	struct deliver_share *share = &pipeline->shares[port];
 
 	if (!share->frames)
 		pipeline->outputs[pipeline->n_outputs++] = port;
-	share->frames |= UINT64_C(1) << i;
-	share->tags[i] = tag;
+	share->frames |= frames;
+	if (tag == POLICY_UNTAGGED)
+		return;
+	share->tagged |= frames;
+	for (; frames; frames &= frames - 1)
+		share->tags[__builtin_ctzll(frames)] = tag;
 }
 
 static void learn(struct pipeline *pipeline, const struct decision *decision)
@@ -153,32 +163,50 @@ static enum drop check_offload(struct frame *frame)
 	return frame_parse(frame, &l2) == DROP_NONE ? offload_check(frame, &l2) : DROP_NONE;
 }
 
-/* First stage for frame @i. Returns the reason to drop it already, or DROP_NONE. */
-static enum drop ask(struct pipeline *pipeline, const struct policy_port *port, unsigned i)
+/* First stage: judge the frames' own headers, and gather them into trains. */
+static void gather(struct pipeline *pipeline, const struct policy_port *port)
 {
-	struct frame *frame = &pipeline->burst.frames[i];
-	struct asked *asked = &pipeline->asked[i];
-	enum drop fault = frame->fault;
+	unsigned n = 0;
 
-	asked->keyed = false;
-	if (fault == DROP_NONE)
-		fault = check_offload(frame);
-	if (fault != DROP_NONE)
-		return fault;
-	if (!flow_key(frame, pipeline->in.id, pipeline->deep, &asked->key) ||
-	    guard_wants_look(port, frame))
-		return DROP_NONE;
-	asked->keyed = true;
-	asked->hash = flow_hash(pipeline->flows, &asked->key, pipeline->deep);
-	flow_prefetch(pipeline->flows, asked->hash);
-	return DROP_NONE;
+	for (unsigned i = 0; i < pipeline->burst.count; i++) {
+		struct frame *frame = &pipeline->burst.frames[i];
+		struct train *train = &pipeline->trains[n];
+		enum drop fault = frame->fault;
+		uint32_t wire_len;
+
+		pipeline->bytes += frame->len;
+		if (fault == DROP_NONE)
+			fault = check_offload(frame);
+		pipeline->dropped[i] = fault;
+		if (fault != DROP_NONE)
+			continue;
+		wire_len = frame_wire_len(frame);
+		train->keyed = flow_key(frame, pipeline->in.id, pipeline->deep, &train->key) &&
+			       !guard_wants_look(port, frame);
+		if (train->keyed && n > 0 && train[-1].keyed &&
+		    flow_same_key(&train->key, &train[-1].key, pipeline->deep)) {
+			train--;
+			train->frames |= UINT64_C(1) << i;
+			if (wire_len > train->wire_len)
+				train->wire_len = wire_len;
+			continue;
+		}
+		train->frames = UINT64_C(1) << i;
+		train->wire_len = wire_len;
+		n++;
+		if (train->keyed) {
+			train->hash = flow_hash(pipeline->flows, &train->key, pipeline->deep);
+			flow_prefetch(pipeline->flows, train->hash);
+		}
+	}
+	pipeline->n_trains = n;
 }
 
-/* Decide about frame @i and note its outputs. Returns why it has none, or DROP_NONE. */
-static enum drop route(struct pipeline *pipeline, unsigned i)
+/* Decide about frame @i of @train and note its outputs. Returns why it has none, or DROP_NONE. */
+static enum drop route(struct pipeline *pipeline, const struct train *train, unsigned i)
 {
 	const struct frame *frame = &pipeline->burst.frames[i];
-	const struct asked *asked = &pipeline->asked[i];
+	uint64_t bit = UINT64_C(1) << i;
 	struct decision decision;
 	uint32_t cursor = 0;
 	uint16_t port, tag;
@@ -187,41 +215,42 @@ static enum drop route(struct pipeline *pipeline, unsigned i)
 	if (decision.learn)
 		learn(pipeline, &decision);
 	if (decision.strip)
-		pipeline->strip |= UINT64_C(1) << i;
+		pipeline->strip |= bit;
 	switch (decision.fate) {
 	case FATE_DROP: return decision.drop;
 	case FATE_UNICAST:
-		want(pipeline, i, decision.output, decision.tag);
-		if (asked->keyed)
-			flow_remember(pipeline->flows, pipeline->fdb, &asked->key, pipeline->deep,
-				      asked->hash, &decision, pipeline->now);
+		want(pipeline, bit, decision.output, decision.tag);
+		if (train->keyed)
+			flow_remember(pipeline->flows, pipeline->fdb, &train->key, pipeline->deep,
+				      train->hash, &decision, pipeline->now);
 		return DROP_NONE;
 	case FATE_FLOOD:
 		while (decide_flood_next(pipeline->policy, &decision, &cursor, &port, &tag))
-			want(pipeline, i, port, tag);
+			want(pipeline, bit, port, tag);
 		/* for as long as no destination says otherwise */
 		return DROP_NO_RECEIVER;
 	}
 	return DROP_NONE;
 }
 
-/* Send frame @i where frames of its key go. False: nobody knows yet, ask route(). */
-static bool route_as_before(struct pipeline *pipeline, unsigned i)
+/* Send @train where frames of its key go; as long as nobody knows, decide about one of them. */
+static void dispatch(struct pipeline *pipeline, const struct train *train)
 {
-	const struct frame *frame = &pipeline->burst.frames[i];
-	const struct asked *asked = &pipeline->asked[i];
-	const struct flow *flow;
+	for (uint64_t left = train->frames; left; left &= left - 1) {
+		const struct flow *flow = NULL;
+		unsigned i = (unsigned)__builtin_ctzll(left);
 
-	if (!asked->keyed)
-		return false;
-	flow = flow_find(pipeline->flows, &asked->key, pipeline->deep, asked->hash,
-			 frame_wire_len(frame), pipeline->now);
-	if (!flow)
-		return false;
-	if (flow_key_is_tagged(&asked->key))
-		pipeline->strip |= UINT64_C(1) << i;
-	want(pipeline, i, flow->output, flow->tag);
-	return true;
+		if (train->keyed)
+			flow = flow_find(pipeline->flows, &train->key, pipeline->deep, train->hash,
+					 train->wire_len, pipeline->now);
+		if (flow) {
+			want(pipeline, left, flow->output, flow->tag);
+			if (flow_key_is_tagged(&train->key))
+				pipeline->strip |= left;
+			return;
+		}
+		pipeline->dropped[i] = route(pipeline, train, i);
+	}
 }
 
 /* The port of @id that the policy speaks of, or NULL: no device, or one of an earlier port. */
@@ -276,6 +305,7 @@ static void deliver_all(struct pipeline *pipeline, uint32_t spread)
 			deliver_nowhere(share, &result);
 		settle_share(pipeline, ref, share, &result);
 		share->frames = 0;
+		share->tagged = 0;
 	}
 	pipeline->n_outputs = 0;
 }
@@ -286,10 +316,7 @@ static void settle_burst(struct pipeline *pipeline)
 	struct port_counters *row = pipeline->row;
 	const struct burst *burst = &pipeline->burst;
 	uint64_t all = burst->count < 64 ? (UINT64_C(1) << burst->count) - 1 : UINT64_MAX;
-	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < burst->count; i++)
-		bytes += burst->frames[i].len;
 	for (uint64_t left = all & ~pipeline->delivered; left; left &= left - 1) {
 		enum drop reason = pipeline->dropped[__builtin_ctzll(left)];
 
@@ -298,7 +325,7 @@ static void settle_burst(struct pipeline *pipeline)
 				      memory_order_relaxed);
 	}
 	counter_add(&row->rx_frames, burst->count);
-	counter_add(&row->rx_bytes, bytes);
+	counter_add(&row->rx_bytes, pipeline->bytes);
 	counter_add(&row->delivered, bits(pipeline->delivered));
 	counter_add(&row->replicated, pipeline->replicated);
 }
@@ -318,15 +345,14 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	pipeline->row = own_row(pipeline, in);
 	pipeline->now = now;
 	pipeline->deep = port->flags & POLICY_PORT_READS_FLOW;
+	pipeline->bytes = 0;
 	pipeline->strip = 0;
 	pipeline->delivered = 0;
 	pipeline->replicated = 0;
 	flow_begin(pipeline->flows, policy);
-	for (unsigned i = 0; i < pipeline->burst.count; i++)
-		pipeline->dropped[i] = ask(pipeline, port, i);
-	for (unsigned i = 0; i < pipeline->burst.count; i++)
-		if (pipeline->dropped[i] == DROP_NONE && !route_as_before(pipeline, i))
-			pipeline->dropped[i] = route(pipeline, i);
+	gather(pipeline, port);
+	for (unsigned n = 0; n < pipeline->n_trains; n++)
+		dispatch(pipeline, &pipeline->trains[n]);
 	deliver_all(pipeline, spread);
 	settle_burst(pipeline);
 }

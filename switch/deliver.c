@@ -24,16 +24,8 @@ enum {
 	TCI_VID = 0x0fff,
 };
 
-/* Header and head of a frame with another tag than it came with. */
-struct edited {
-	struct virtio_net_hdr_v1 hdr;
-	uint8_t head[FRAME_HEAD + FRAME_TAG];
-};
-_Static_assert(offsetof(struct edited, head) == sizeof(struct virtio_net_hdr_v1),
-	       "the head stands behind the header");
-
 struct deliver_scratch {
-	struct edited edited[LIMIT_BURST]; /* by frame */
+	struct frame edited[LIMIT_BURST];  /* with another tag than they came with */
 	struct port_put puts[LIMIT_BURST]; /* that the port was not given yet */
 	unsigned n_puts;
 	uint8_t linear[LINEAR];
@@ -92,26 +84,25 @@ static void write_tag(uint8_t *tag, const uint8_t *head, bool strip, uint16_t vl
 	tag[3] = (uint8_t)tci;
 }
 
-/* Header and head of @frame for a destination that wants it with @tag, and what is put of it. */
-static void edit(struct edited *edited, const struct frame *frame, bool strip, uint16_t tag,
-		 struct port_put *put)
+/* @frame for a destination that wants it with @tag; all but header and head is left where it is. */
+static void edit(const struct frame *frame, bool strip, uint16_t tag, struct frame *ret_edited)
 {
 	unsigned taken = strip ? ADDRESSES + FRAME_TAG : ADDRESSES;
-	unsigned kept = frame->head_len - taken;
-	uint8_t *at = edited->head + ADDRESSES;
+	uint8_t *at = ret_edited->head + ADDRESSES;
 	int growth = (tag != POLICY_UNTAGGED ? FRAME_TAG : 0) - (strip ? FRAME_TAG : 0);
 
-	edited->hdr = frame->hdr;
-	shift_offsets(&edited->hdr, growth);
-	memcpy(edited->head, frame->head, ADDRESSES);
+	ret_edited->len = frame->len + (uint32_t)growth;
+	ret_edited->head_len = (uint16_t)(frame->head_len + growth);
+	ret_edited->n_tail = frame->n_tail;
+	ret_edited->tail = frame->tail;
+	ret_edited->hdr = frame->hdr;
+	shift_offsets(&ret_edited->hdr, growth);
+	memcpy(ret_edited->head, frame->head, ADDRESSES);
 	if (tag != POLICY_UNTAGGED) {
 		write_tag(at, frame->head, strip, tag);
 		at += FRAME_TAG;
 	}
-	memcpy(at, frame->head + taken, kept);
-	put->hdr = &edited->hdr;
-	put->len = frame->len + (uint32_t)growth;
-	put->head_len = (uint16_t)(frame->head_len + growth);
+	memcpy(at, frame->head + taken, frame->head_len - taken);
 }
 
 /* Give the port what waits for it. */
@@ -127,41 +118,40 @@ static enum drop emit(void *user, const struct virtio_net_hdr_v1 *hdr, const str
 		      unsigned n_pieces, uint32_t len)
 {
 	const struct outlet *outlet = user;
-	struct virtio_net_hdr_v1 own = *hdr;
-	const struct port_put put = {
-		.hdr = &own,
-		.tail = pieces,
-		.len = len,
-		.n_tail = (uint16_t)n_pieces,
-		.place = outlet->place,
-	};
+	struct frame frame;
+	const struct port_put put = {&frame, outlet->place};
 
-	own.num_buffers = htole16(1);
+	frame.len = len;
+	frame.head_len = 0;
+	frame.n_tail = (uint16_t)n_pieces;
+	frame.tail = (struct iovec *)pieces;
+	frame.hdr = *hdr;
+	frame.hdr.num_buffers = htole16(1);
 	if (outlet->ops->put(outlet->sink, &put, 1, outlet->missed))
 		return outlet->missed[outlet->place];
 	return DROP_NONE;
 }
 
-/* Bring the frame together and let software do what the destination cannot. */
-static void complete(struct deliver_scratch *scratch, const struct port_put *put, uint32_t accepts,
+/* Bring @frame together and let software do what the destination cannot. */
+static void complete(struct deliver_scratch *scratch, const struct frame *frame, uint32_t accepts,
 		     struct outlet *outlet)
 {
 	uint8_t *at = scratch->linear;
 	enum drop drop = DROP_SEGMENT_ERROR;
 
-	outlet->place = put->place;
-	if (put->len <= LINEAR) {
-		memcpy(at, put->hdr + 1, put->head_len);
-		at += put->head_len;
-		for (unsigned i = 0; i < put->n_tail; i++) {
-			memcpy(at, put->tail[i].iov_base, put->tail[i].iov_len);
-			at += put->tail[i].iov_len;
+	if (frame->len <= LINEAR) {
+		memcpy(at, frame->head, frame->head_len);
+		at += frame->head_len;
+		for (unsigned i = 0; i < frame->n_tail; i++) {
+			memcpy(at, frame->tail[i].iov_base, frame->tail[i].iov_len);
+			at += frame->tail[i].iov_len;
 		}
-		drop = offload_complete(scratch->linear, put->len, put->hdr, accepts, emit, outlet);
+		drop = offload_complete(scratch->linear, frame->len, &frame->hdr, accepts, emit,
+					outlet);
 	}
 	if (drop != DROP_NONE) {
-		outlet->missed[put->place] = drop;
-		outlet->failed |= UINT64_C(1) << put->place;
+		outlet->missed[outlet->place] = drop;
+		outlet->failed |= UINT64_C(1) << outlet->place;
 	}
 }
 
@@ -195,27 +185,22 @@ void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, u
 	for (uint64_t left = share->frames; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 		const struct frame *frame = &burst->frames[i];
-		struct port_put *put = &scratch->puts[scratch->n_puts];
 
-		*put = (struct port_put){
-			.hdr = &frame->hdr,
-			.tail = frame->tail,
-			.len = frame->len,
-			.head_len = frame->head_len,
-			.n_tail = frame->n_tail,
-			.place = i,
-		};
-		if (edited >> i & 1)
-			edit(&scratch->edited[i], frame, strip >> i & 1,
-			     share->tagged >> i & 1 ? share->tags[i] : POLICY_UNTAGGED, put);
-		lens[i] = put->len;
-		bytes += put->len;
-		if (offload_is_asked(put->hdr) && offload_needs(put->hdr) & ~port->accepts) {
+		if (edited >> i & 1) {
+			edit(frame, strip >> i & 1,
+			     share->tagged >> i & 1 ? share->tags[i] : POLICY_UNTAGGED,
+			     &scratch->edited[i]);
+			frame = &scratch->edited[i];
+		}
+		lens[i] = frame->len;
+		bytes += frame->len;
+		if (offload_is_asked(&frame->hdr) && offload_needs(&frame->hdr) & ~port->accepts) {
 			flush(scratch, &outlet);
-			complete(scratch, put, port->accepts, &outlet);
+			outlet.place = i;
+			complete(scratch, frame, port->accepts, &outlet);
 			ret_result->completed |= UINT64_C(1) << i;
 		} else {
-			scratch->n_puts++;
+			scratch->puts[scratch->n_puts++] = (struct port_put){frame, i};
 		}
 	}
 	flush(scratch, &outlet);

@@ -31,13 +31,13 @@ enum {
 
 struct frame {
 	uint32_t len;	   /* bytes of the Ethernet frame as received, without FCS */
-	uint16_t head_len; /* bytes in head: min(len, FRAME_HEAD) */
+	uint16_t head_len; /* bytes in head: min(len, FRAME_HEAD) as received */
 	uint16_t n_tail;
 	struct iovec *tail; /* bytes [head_len, len) of the frame, in the sender's memory */
 	enum drop fault;    /* set by the port that took it: not to be looked at, only counted */
 	/* As a guest's ring has them, one behind the other: the usual frame is one copy each way. */
 	struct virtio_net_hdr_v1 hdr; /* checked by offload_check() before anything uses it */
-	uint8_t head[FRAME_HEAD];
+	uint8_t head[FRAME_HEAD + FRAME_TAG]; /* with room for a tag of the switch's own */
 };
 _Static_assert(offsetof(struct frame, head) ==
 		       offsetof(struct frame, hdr) + sizeof(struct virtio_net_hdr_v1),

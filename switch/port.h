@@ -49,21 +49,11 @@ struct port_queue {
 	struct uring *ring; /* that worker's, NULL if there is none */
 };
 
-/* A frame on its way into a port. */
+/* A frame on its way into a port: as the port shall get it, num_buffers 1. */
 struct port_put {
-	/* in private memory, num_buffers 1; the frame's first head_len bytes stand right behind it */
-	const struct virtio_net_hdr_v1 *hdr;
-	const struct iovec *tail; /* the rest of it, in the sender's memory */
-	uint32_t len;		  /* bytes of the whole frame */
-	uint16_t head_len;
-	uint16_t n_tail;
+	const struct frame *frame;
 	unsigned place; /* below LIMIT_BURST, names the frame; the segments of one share it */
 };
-
-static inline struct iovec port_put_head(const struct port_put *put)
-{
-	return (struct iovec){(void *)(put->hdr + 1), put->head_len};
-}
 
 /* How a port does, for those who watch it. */
 struct port_status {
@@ -91,7 +81,7 @@ struct port_ops {
 	 * that fit what the port accepts. What became of a frame put or end tells:
 	 * each returns the places of those that did not go, a bit each, and stores
 	 * the reason at ret_missed[place].
-	 * Header, head and tail stay readable until end, but only of a port that
+	 * The frames stay readable until end, but only those of a port that
 	 * accepts everything: what is completed in software lies where the next
 	 * frame will.
 	 */

@@ -166,10 +166,10 @@ static void *begin(struct port *base, struct uring *ring, uint32_t spread)
 static uint64_t put_tap(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
 {
 	for (unsigned i = 0; i < n; i++) {
-		const struct port_put *put = &puts[i];
-		struct iovec head = {(void *)put->hdr, TAP_HEADER + (size_t)put->head_len};
+		const struct frame *frame = puts[i].frame;
+		struct iovec head = {(void *)&frame->hdr, TAP_HEADER + (size_t)frame->head_len};
 
-		uring_put(sink, put->place, &head, 1, put->tail, put->n_tail);
+		uring_put(sink, puts[i].place, &head, 1, frame->tail, frame->n_tail);
 	}
 	return 0;
 }
@@ -178,10 +178,11 @@ static uint64_t put_socket(void *sink, const struct port_put *puts, unsigned n,
 			   enum drop *ret_missed)
 {
 	for (unsigned i = 0; i < n; i++) {
-		const struct port_put *put = &puts[i];
-		struct iovec head[] = {{(void *)put->hdr, SOCKET_HEADER}, port_put_head(put)};
+		const struct frame *frame = puts[i].frame;
+		struct iovec head[] = {{(void *)&frame->hdr, SOCKET_HEADER},
+				       {(void *)frame->head, frame->head_len}};
 
-		uring_put(sink, put->place, head, 2, put->tail, put->n_tail);
+		uring_put(sink, puts[i].place, head, 2, frame->tail, frame->n_tail);
 	}
 	return 0;
 }

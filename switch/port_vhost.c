@@ -123,14 +123,17 @@ static uint64_t put(void *sink, const struct port_put *puts, unsigned n, enum dr
 	struct vhost_put batch[LIMIT_BURST];
 	uint64_t failed = 0;
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		const struct frame *frame = puts[i].frame;
+
 		batch[i] = (struct vhost_put){
-			.hdr = puts[i].hdr,
-			.tail = puts[i].tail,
-			.len = puts[i].len,
-			.head_len = puts[i].head_len,
-			.n_tail = puts[i].n_tail,
+			.hdr = &frame->hdr,
+			.tail = frame->tail,
+			.len = frame->len,
+			.head_len = frame->head_len,
+			.n_tail = frame->n_tail,
 		};
+	}
 	vhost_queue_put(sink, batch, n);
 	for (unsigned i = 0; i < n; i++) {
 		if (__builtin_expect(batch[i].error, 0)) {

@@ -76,21 +76,22 @@ static void *begin(struct port *port, struct uring *ring, uint32_t spread)
 
 static void keep(struct lab_port *device, const struct port_put *put)
 {
+	const struct frame *source = put->frame;
 	struct lab_frame *frame = &device->received[device->n_received];
-	uint32_t at = put->head_len;
+	uint32_t at = source->head_len;
 
 	demand(put->place < LIMIT_BURST);
 	demand(device->n_received < LAB_RECEIVED);
-	demand(put->head_len <= put->len);
-	*frame = (struct lab_frame){.hdr = *put->hdr, .len = put->len, .bytes = malloc(put->len)};
+	demand(source->head_len <= source->len);
+	*frame = (struct lab_frame){.hdr = source->hdr, .len = source->len, .bytes = malloc(source->len)};
 	demand(frame->bytes);
-	memcpy(frame->bytes, put->hdr + 1, put->head_len);
-	for (unsigned i = 0; i < put->n_tail; i++) {
-		demand(put->tail[i].iov_len <= put->len - at);
-		memcpy(frame->bytes + at, put->tail[i].iov_base, put->tail[i].iov_len);
-		at += (uint32_t)put->tail[i].iov_len;
+	memcpy(frame->bytes, source->head, source->head_len);
+	for (unsigned i = 0; i < source->n_tail; i++) {
+		demand(source->tail[i].iov_len <= source->len - at);
+		memcpy(frame->bytes + at, source->tail[i].iov_base, source->tail[i].iov_len);
+		at += (uint32_t)source->tail[i].iov_len;
 	}
-	demand(at == put->len);
+	demand(at == source->len);
 	device->places[device->n_received++] = put->place;
 	device->n_put++;
 }

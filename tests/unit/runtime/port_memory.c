@@ -41,23 +41,24 @@ static void *begin(struct port *base, struct uring *ring, uint32_t spread)
 
 static void keep(struct memory_port *port, const struct port_put *put)
 {
+	const struct frame *frame = put->frame;
 	struct memory_seen *seen = &port->seen[port->n_seen];
-	const uint8_t *head = (const uint8_t *)(put->hdr + 1);
-	uint32_t at = put->head_len;
+	const uint8_t *head = frame->head;
+	uint32_t at = frame->head_len;
 
 	check(port->n_seen < MEMORY_SEEN, "no test puts so many");
 	port->n_seen++;
-	check(put->hdr->num_buffers == htole16(1), "%u buffers", put->hdr->num_buffers);
+	check(frame->hdr.num_buffers == htole16(1), "%u buffers", frame->hdr.num_buffers);
 	seen->place = put->place;
-	seen->hdr = *put->hdr;
-	seen->len = put->len;
+	seen->hdr = frame->hdr;
+	seen->len = frame->len;
 	seen->first = head;
-	seen->last = put->n_tail ? put->tail[put->n_tail - 1].iov_base : head;
-	memcpy(seen->bytes, head, put->head_len);
-	for (unsigned i = 0; i < put->n_tail; at += (uint32_t)put->tail[i++].iov_len)
-		if (at + put->tail[i].iov_len <= MEMORY_FRAME)
-			memcpy(seen->bytes + at, put->tail[i].iov_base, put->tail[i].iov_len);
-	check(at == put->len, "pieces of %u bytes, %u announced", at, put->len);
+	seen->last = frame->n_tail ? frame->tail[frame->n_tail - 1].iov_base : head;
+	memcpy(seen->bytes, head, frame->head_len);
+	for (unsigned i = 0; i < frame->n_tail; at += (uint32_t)frame->tail[i++].iov_len)
+		if (at + frame->tail[i].iov_len <= MEMORY_FRAME)
+			memcpy(seen->bytes + at, frame->tail[i].iov_base, frame->tail[i].iov_len);
+	check(at == frame->len, "pieces of %u bytes, %u announced", at, frame->len);
 }
 
 static uint64_t put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)

@@ -4,8 +4,11 @@
 #include "control/compile.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "control/compile_lists.h"
 
 static uint16_t network_flags(const struct model_network *network)
 {
@@ -71,6 +74,7 @@ static int compile_port(struct policy_builder *builder, const struct ids *ids,
 			const struct model *model, const struct model_port *port)
 {
 	struct policy_trunk_entry *trunk = calloc(port->n_trunk + 1, sizeof(*trunk));
+	uint16_t groups[LIMIT_PORT_GROUPS];
 	struct policy_port_spec spec = {
 		.ref = ids_port(ids, port->name),
 		.name = port->name,
@@ -89,6 +93,10 @@ static int compile_port(struct policy_builder *builder, const struct ids *ids,
 		.n_addresses4 = port->n_addresses4,
 		.addresses6 = port->addresses6,
 		.n_addresses6 = port->n_addresses6,
+		.groups = groups,
+		.n_groups = port->n_groups,
+		.acl_in = compile_list_acl(model, port->acl_in),
+		.acl_out = compile_list_acl(model, port->acl_out),
 	};
 	int error;
 
@@ -97,6 +105,8 @@ static int compile_port(struct policy_builder *builder, const struct ids *ids,
 	for (uint32_t i = 0; i < port->n_trunk; i++)
 		trunk[i] = (struct policy_trunk_entry){
 			ids_network(ids, port->trunk[i].network->name), port->trunk[i].vlan};
+	for (uint32_t i = 0; i < port->n_groups; i++)
+		groups[i] = compile_group_number(model, port->groups[i]);
 	error = policy_builder_port(builder, &spec);
 	free(trunk);
 	return error;
@@ -118,16 +128,26 @@ static int compile_all(struct policy_builder *builder, const struct ids *ids,
 }
 
 int compile_policy(const struct model *model, const struct ids *ids, uint64_t generation,
-		   uint64_t hash_seed, struct policy **ret)
+		   uint64_t hash_seed, const struct policy *previous,
+		   char ret_why[static COMPILE_WHY], struct policy **ret)
 {
 	struct policy_builder *builder;
+	const char *blamed = NULL;
 	int error = policy_builder_create(generation, hash_seed, &builder);
 
+	snprintf(ret_why, COMPILE_WHY, "no memory");
 	if (error)
 		return error;
 	error = compile_all(builder, ids, model);
 	if (!error)
+		error = compile_lists(builder, ids, model, generation, previous, &blamed);
+	if (error == -E2BIG && blamed)
+		snprintf(ret_why, COMPILE_WHY, "%s would cost too much to look up for each frame",
+			 blamed);
+	if (!error) {
 		error = policy_builder_finish(builder, ret);
+		snprintf(ret_why, COMPILE_WHY, "%s", strerror(-error));
+	}
 	policy_builder_destroy(builder);
 	return error;
 }

@@ -177,7 +177,7 @@ bool model_read_rule(struct reading *reading, const struct node *node, bool is_a
 		     struct model_rule *ret_rule)
 {
 	struct rule_draft draft = {.is_acl = is_acl};
-	struct model_rule rule = {.written = node_place(reading->document, node, DOCUMENT_VALUE_PART)};
+	struct model_rule rule = {.written = reading_place(reading, node)};
 
 	if (!read_draft(reading, node, &draft))
 		return false;

@@ -230,7 +230,8 @@ static void read_rules(struct reading *reading, const struct node *node, enum ow
 	struct model_rules *list = find_owned(reading->model, kind, tenant, node->key);
 	size_t count = json_array_size(node->value);
 
-	model_refuse_not_yet(reading, node, kind == OWNED_ACL ? "ACLs" : "security groups");
+	if (kind == OWNED_GROUP)
+		model_refuse_not_yet(reading, node, "security groups");
 	if (!list || !reading_is_list(reading, node) ||
 	    !claim_room(reading, node, &reading->n_rules, count, LIMIT_RULES, "rules"))
 		return;
@@ -242,6 +243,8 @@ static void read_rules(struct reading *reading, const struct node *node, enum ow
 		if (!element || !model_read_rule(reading, element, kind == OWNED_ACL, rule))
 			continue;
 		list->n_rules++;
+		if (kind == OWNED_ACL && rule->acl->log)
+			model_refuse_not_yet(reading, element, "logs of rules");
 		if (kind == OWNED_GROUP)
 			resolve_peer(reading, element, tenant, rule);
 	}
@@ -344,6 +347,5 @@ static const struct reading_key acl_keys[] = {
 
 void model_read_port_acl(struct reading *reading, const struct node *node, void *draft)
 {
-	model_refuse_not_yet(reading, node, "ACLs");
 	reading_mapping(reading, node, acl_keys, draft);
 }

@@ -431,6 +431,22 @@ void reading_prefixes(struct reading *reading, const struct node *node,
 	*ret_count6 = count6;
 }
 
+struct place reading_place(struct reading *reading, const struct node *node)
+{
+	struct place place = node_place(reading->document, node, DOCUMENT_VALUE_PART);
+
+	if (!place.file)
+		return place;
+	if (place.file != reading->file) {
+		reading->file = place.file;
+		reading->file_copy = arena_text(reading->arena, place.file);
+		if (!reading->file_copy)
+			reading->no_memory = true;
+	}
+	place.file = reading->file_copy;
+	return place;
+}
+
 bool reading_key_is_name(struct reading *reading, const struct node *node)
 {
 	if (name_is_valid(node->key))

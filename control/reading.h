@@ -29,6 +29,8 @@ struct reading {
 	bool no_memory;
 	size_t n_rules;	       /* of the whole switch, so far */
 	size_t n_set_prefixes; /* likewise */
+	const char *file;      /* of the document, which the model got a copy of last... */
+	const char *file_copy; /* ... and the copy */
 };
 
 /* Note a problem at the value of @node, or at its key. problems_hint() may follow. */
@@ -62,6 +64,9 @@ struct reading_key {
 
 /* Begin to look for what @word was meant to be; finds nothing once problems are kept no more. */
 struct suggest reading_suggest(const struct reading *reading, const char *word);
+
+/* Where @node was written, for the model to keep. */
+struct place reading_place(struct reading *reading, const struct node *node);
 
 /* Is it a mapping? An absent value passes for an empty one. */
 bool reading_is_mapping(struct reading *reading, const struct node *node);

@@ -34,22 +34,27 @@ static int seed_make(uint64_t *ret_seed)
 	return getrandom(ret_seed, sizeof(*ret_seed), 0) == sizeof(*ret_seed) ? 0 : -EIO;
 }
 
-/* From the model to the policy, as the state's generation, with ids that continue @ids. */
+/*
+ * From the model to the policy, as the state's generation, with ids that continue
+ * @ids and counters that continue those of @previous.
+ */
 static int candidate_compile(struct candidate *candidate, const struct ids *ids, uint64_t seed,
-			     char ret_why[static RUNNING_WHY])
+			     const struct policy *previous, char ret_why[static RUNNING_WHY])
 {
+	char why[COMPILE_WHY] = "no memory";
 	uint64_t generation = candidate->state.generation;
 	struct policy *policy;
 	struct ids *next;
 	int error = ids_next(ids, candidate->model, generation, &next);
 
 	if (!error) {
-		error = compile_policy(candidate->model, next, generation, seed, &policy);
+		error = compile_policy(candidate->model, next, generation, seed, previous, why,
+				       &policy);
 		if (error)
 			ids_destroy(next);
 	}
 	if (error) {
-		snprintf(ret_why, RUNNING_WHY, "the policy cannot be made: %s", strerror(-error));
+		snprintf(ret_why, RUNNING_WHY, "the policy cannot be made: %s", why);
 		return error;
 	}
 	ids_destroy(candidate->ids);
@@ -129,7 +134,7 @@ static int candidate_compile_first(struct candidate *candidate, char ret_why[sta
 		snprintf(ret_why, RUNNING_WHY, "%s", strerror(-error));
 		return error;
 	}
-	error = candidate_compile(candidate, none, seed, ret_why);
+	error = candidate_compile(candidate, none, seed, NULL, ret_why);
 	ids_destroy(none);
 	return error;
 }
@@ -151,12 +156,12 @@ static int candidate_compile_next(struct candidate *candidate, const struct poli
 	}
 	if (candidate->state.generation < adopted->generation)
 		candidate->state.generation = adopted->generation;
-	error = candidate_compile(candidate, ids, adopted->hash_seed, ret_why);
+	error = candidate_compile(candidate, ids, adopted->hash_seed, adopted, ret_why);
 	*ret_same = !error && candidate->policy->size == adopted->size &&
 		    !memcmp(candidate->policy, adopted, adopted->size);
 	if (!error && !*ret_same && candidate->state.generation == adopted->generation) {
 		candidate->state.generation++;
-		error = candidate_compile(candidate, ids, adopted->hash_seed, ret_why);
+		error = candidate_compile(candidate, ids, adopted->hash_seed, adopted, ret_why);
 	}
 	ids_destroy(ids);
 	return error;
@@ -291,7 +296,7 @@ static int commit_candidate(struct running *running, struct candidate *candidate
 	int error = seed_make(&seed);
 
 	if (!error)
-		error = candidate_compile(candidate, running->ids, seed, ret_why);
+		error = candidate_compile(candidate, running->ids, seed, running->policy, ret_why);
 	if (!error)
 		error = store_save(running->store, &candidate->state, problems);
 	if (!error)

@@ -9,13 +9,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "control/explain.h"
 #include "control/trace_frame.h"
 #include "switch/decide.h"
 
 enum {
 	/* Locally administered, for those whose address nobody knows. */
 	SOMEBODY_HERE = 0x0200005ec001,
-	STEP_TEXT = 300,
+	STEP_TEXT = EXPLAIN_TEXT + 300,
 };
 static const mac48 somebody_there = 0x0200005ec002;
 
@@ -207,6 +208,57 @@ static bool tell_guard(struct trace *trace)
 				    : "nothing is bound to the port: any source may speak");
 }
 
+/* What became of it in one step through the rules, which @who's are. */
+static bool tell_rules(struct trace *trace, enum filter_step which, enum drop refusal,
+		       const char *name, const char *who)
+{
+	const struct decision *decision = &trace->decision;
+	const struct filter_hit *hit = &decision->hits[which];
+	bool refused = decision->fate == FATE_DROP && decision->drop == refusal;
+	char text[EXPLAIN_TEXT];
+
+	if (!hit->list && !refused)
+		return true;
+	if (hit->list)
+		explain_hit(trace->daemon->running.model, hit, text);
+	else
+		snprintf(text, sizeof(text), "no groups");
+	if (hit->list && hit->rule == FILTER_NO_RULE && !refused)
+		snprintf(text, sizeof(text), "neighbour discovery needs no rule");
+	step(trace, name, !refused, "%s%s: %s", who, refused ? " refuse it" : "", text);
+	return !refused;
+}
+
+/* The sender's `acl: in`. */
+static bool tell_admit(struct trace *trace)
+{
+	if (trace->decision.stage == STAGE_ADMIT && trace->decision.drop == DROP_ILLEGIBLE)
+		return stage_passed(trace, STAGE_ADMIT, "acl", "%s", "");
+	return tell_rules(trace, FILTER_ACL_IN, DROP_ACL_IN, "acl", "the sender's rules");
+}
+
+/* The rules of both ports, of a frame for one of them. */
+static bool tell_filter(struct trace *trace)
+{
+	static const struct {
+		enum filter_step step;
+		enum drop refusal;
+		const char *name, *who;
+	} steps[] = {
+		{FILTER_GROUP_OUT, DROP_GROUP_OUT, "groups", "the sender's groups"},
+		{FILTER_GROUP_IN, DROP_GROUP_IN, "groups", "the receiver's groups"},
+		{FILTER_ACL_OUT, DROP_ACL_OUT, "acl", "the receiver's rules"},
+	};
+
+	if (trace->decision.stage == STAGE_FILTER && trace->decision.drop == DROP_ILLEGIBLE)
+		return stage_passed(trace, STAGE_FILTER, "filter", "%s", "");
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (!tell_rules(trace, steps[i].step, steps[i].refusal, steps[i].name,
+				steps[i].who))
+			return false;
+	return true;
+}
+
 /* Who may get a flooded frame. */
 static unsigned count_flood(const struct trace *trace)
 {
@@ -289,8 +341,8 @@ static bool tell(struct trace *trace, json_t *outputs)
 	uint32_t cursor = 0;
 	uint16_t port, tag;
 
-	if (!tell_parse(trace) || !tell_place(trace) || !tell_guard(trace) || !tell_lookup(trace) ||
-	    !tell_permit(trace))
+	if (!tell_parse(trace) || !tell_place(trace) || !tell_guard(trace) || !tell_admit(trace) ||
+	    !tell_lookup(trace) || !tell_permit(trace) || !tell_filter(trace))
 		return false;
 	if (decision->fate == FATE_UNICAST)
 		return tell_output(trace, outputs, decision->output, decision->tag);

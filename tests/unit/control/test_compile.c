@@ -19,10 +19,13 @@ struct compiled {
 static struct compiled compile(struct model *model, const struct ids *ids, uint64_t generation)
 {
 	struct compiled compiled = {.model = model};
+	char reason[COMPILE_WHY];
 	const char *why;
 
 	assert_int_equal(ids_next(ids, model, generation, &compiled.ids), 0);
-	assert_int_equal(compile_policy(model, compiled.ids, generation, 99, &compiled.policy), 0);
+	assert_int_equal(compile_policy(model, compiled.ids, generation, 99, NULL, reason,
+					&compiled.policy),
+			 0);
 	assert_int_equal(policy_check(compiled.policy, compiled.policy->size, &why), 0);
 	return compiled;
 }
@@ -407,6 +410,48 @@ static void adopting_checks_names(void **state)
 	discard(&compiled);
 }
 
+static const struct policy_rules *list_of(const struct compiled *compiled, const char *name)
+{
+	for (uint16_t i = 1; i < compiled->policy->n_rules; i++) {
+		const struct policy_rules *list = policy_rules(compiled->policy, i);
+
+		if (list->kind && !strcmp(policy_at(compiled->policy, list->name), name))
+			return list;
+	}
+	fail_msg("there is no list %s", name);
+	return NULL;
+}
+
+#define FILTERED(first)                                                                            \
+	"tenants:\n  a:\n    networks: {n: {}}\n    acls:\n      l: [" first                        \
+	"accept any]\n      m: [drop tcp to any port 23, accept any]\n"                            \
+	"    ports: {p: {tap: p, network: n, acl: {in: l, out: m}}}\n"
+
+/* Counters stay with a list that says the same, and with no other. */
+static void hits_stay_with_their_list(void **state)
+{
+	struct compiled first = compile_first(written_model(FILTERED("")));
+	char why[COMPILE_WHY];
+	struct compiled second = {.model = written_model(FILTERED("drop udp, "))};
+	const struct policy_rules *l, *m;
+
+	assert_int_equal(list_of(&first, "a/l")->n_rules, 1);
+	assert_int_equal(port_of(&first, "a/p")->acl_in + 1, port_of(&first, "a/p")->acl_out);
+	assert_int_equal(ids_next(first.ids, second.model, 2, &second.ids), 0);
+	assert_int_equal(compile_policy(second.model, second.ids, 2, 99, first.policy, why,
+					&second.policy),
+			 0);
+	l = list_of(&second, "a/l");
+	m = list_of(&second, "a/m");
+	assert_int_equal(m->hits, list_of(&first, "a/m")->hits);
+	assert_int_equal(m->hits_tag, list_of(&first, "a/m")->hits_tag);
+	assert_int_equal(l->n_rules, 2);
+	assert_int_equal(l->hits_tag, 2);
+	assert_true(l->hits + l->n_rules <= m->hits || m->hits + m->n_rules <= l->hits);
+	discard(&first);
+	discard(&second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +466,7 @@ int main(void)
 		cmocka_unit_test(generations_are_never_zero),
 		cmocka_unit_test(a_full_switch_compiles),
 		cmocka_unit_test(adopting_checks_names),
+		cmocka_unit_test(hits_stay_with_their_list),
 	};
 
 	return cmocka_run_group_tests_name("compile", tests, NULL, NULL);

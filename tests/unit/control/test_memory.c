@@ -62,8 +62,9 @@ static const char good[] =
 	"    quota: {ports: 5}\n"
 	"    users: [bob, eve]\n"
 	"    networks: {n: {vlan: 5}, i: {isolated: true}, m: {vlan: 6}}\n"
+	"    acls: {l: [drop tcp to 10.0.0.0/8 port 23-25, accept any]}\n"
 	"    ports:\n"
-	"      p: {vhost-user: p.sock, network: n, macs: [02:00:00:00:00:01], addresses: [10.0.0.1]}\n"
+	"      p: {vhost-user: p.sock, acl: {in: l, out: l}, network: n, macs: [02:00:00:00:00:01], addresses: [10.0.0.1]}\n"
 	"      q: {tap: q, trunk: {native: i, allow: [n, m]}, community: c}\n"
 	"uplinks: {u: {device: u, trunk: all, map: {a/n: 50}}, v: {tap: v, trunk: [a/m]}}\n";
 
@@ -85,6 +86,7 @@ static int travel(char **ret_text)
 	struct model *model = NULL;
 	struct ids *nobody = NULL, *ids = NULL;
 	struct policy *policy = NULL;
+	char why[COMPILE_WHY];
 	json_t *canonical = NULL;
 	char *yaml = NULL;
 	int error = document_create(&document);
@@ -98,7 +100,7 @@ static int travel(char **ret_text)
 	if (!error)
 		error = ids_next(nobody, model, 1, &ids);
 	if (!error)
-		error = compile_policy(model, ids, 1, 2, &policy);
+		error = compile_policy(model, ids, 1, 2, NULL, why, &policy);
 	if (!error)
 		error = (canonical = model_export(model)) ? 0 : -ENOMEM;
 	if (!error)

@@ -332,7 +332,6 @@ static void what_is_not_built_is_refused(void **state)
 	EXPECT(PORT("{tap: t, groups: [web], acl: {in: x}, rate: {in: 1gbit, pps: 5kpps}, storm: 1kpps}"),
 	       "5:19 not-yet tenants.a.ports.p.groups",
 	       "5:28 no-such-name tenants.a.ports.p.groups[0] | tenants.a.groups",
-	       "5:34 not-yet tenants.a.ports.p.acl",
 	       "5:44 no-such-name tenants.a.ports.p.acl.in | tenants.a.acls",
 	       "5:48 not-yet tenants.a.ports.p.rate", "5:79 not-yet tenants.a.ports.p.storm");
 	EXPECT(PORT("{pcap: /tmp/x, qinq: n}"), "5:11 not-yet tenants.a.ports.p.pcap",
@@ -340,7 +339,9 @@ static void what_is_not_built_is_refused(void **state)
 	EXPECT("mirrors: {ids: {from: [a/p], direction: both, to: /var/tmp/x}}",
 	       "1:11 not-yet mirrors.ids");
 	EXPECT("tenants: {a: {groups: {g: [allow out any]}, acls: {l: [accept any]}}}",
-	       "1:24 not-yet tenants.a.groups.g", "1:52 not-yet tenants.a.acls.l");
+	       "1:24 not-yet tenants.a.groups.g");
+	EXPECT("tenants: {a: {acls: {l: [accept any, drop any log]}}}",
+	       "1:38 not-yet tenants.a.acls.l[1]");
 }
 
 static void what_is_not_built_is_checked_all_the_same(void **state)
@@ -379,7 +380,8 @@ static void rules_are_told_at_their_column(void **state)
 	       "        - {drop: tcp, to: any, to-port: 23, log: true}\n"
 	       "        - {drop: tcp, to: any, to-port: 23, log: maybe}\n"
 	       "        - {accept: any, ethertype: 0x5ff}\n",
-	       "4:7 not-yet tenants.a.acls.l", "7:50 bad-value tenants.a.acls.l[2].log",
+	       "5:11 not-yet tenants.a.acls.l[0]", "6:11 not-yet tenants.a.acls.l[1]",
+	       "7:50 bad-value tenants.a.acls.l[2].log",
 	       "8:36 bad-value tenants.a.acls.l[3].ethertype");
 }
 
@@ -421,9 +423,8 @@ static void rules_have_a_quota(void **state)
 {
 	EXPECT("tenants:\n  a:\n    quota: {rules: 2}\n    groups: {g: [allow in any, allow out any]}\n"
 	       "    acls: {l: [accept any], m: [accept any]}\n",
-	       "4:14 not-yet tenants.a.groups.g", "5:12 not-yet tenants.a.acls.l",
-	       "5:12 quota tenants.a.acls.l | raise quota.rules",
-	       "5:29 not-yet tenants.a.acls.m");
+	       "4:14 not-yet tenants.a.groups.g",
+	       "5:12 quota tenants.a.acls.l | raise quota.rules");
 }
 
 /* What comes through the API has paths, but no places. */

@@ -21,6 +21,8 @@ static const struct bar bars[] = {
 	{WORKLOAD_64_30K, &contender_sluice, WORKLOAD_64, 0.85, false},
 	{WORKLOAD_64, &contender_testpmd, WORKLOAD_64, 1.2, false},
 	{WORKLOAD_64_1K, &contender_testpmd, WORKLOAD_64_1K, 1.2, false},
+	{WORKLOAD_64_PACKED, &contender_sluice, WORKLOAD_64, 1, false},
+	{WORKLOAD_64_PACKED, &contender_testpmd, WORKLOAD_64_PACKED, 1.2, false},
 	{WORKLOAD_1518, &contender_ovs, WORKLOAD_1518, 2.5, false},
 	{WORKLOAD_1518, &contender_testpmd, WORKLOAD_1518, 2, false},
 	{WORKLOAD_IMIX, &contender_testpmd, WORKLOAD_IMIX, 2, false},

@@ -160,12 +160,13 @@ static bool settle(struct pair *pair)
 	return good > 0;
 }
 
-static bool connect_one(struct compare *compare, unsigned i)
+static bool connect_one(struct compare *compare, unsigned i, bool packed)
 {
 	const struct contender *contender = &compare->contenders[i];
 	struct pair_options options = compare->options->pair;
 
 	options.guest.server = contender->kind->dials;
+	options.guest.packed = packed;
 	options.guest.huge = compare->place.huge;
 	options.frame_max = 1518 - STREAM_FCS;
 	options.limit_s = CONNECT_S;
@@ -179,12 +180,12 @@ static bool connect_one(struct compare *compare, unsigned i)
 }
 
 /* The guests of all contenders that have such rings. */
-static void connect_all(struct compare *compare)
+static void connect_all(struct compare *compare, bool packed)
 {
 	for (unsigned i = 0; i < compare->n_contenders && !interrupted; i++) {
 		options_progress("connecting to %s", compare->contenders[i].kind->title);
 		contender_thaw(&compare->contenders[i]);
-		compare->connected[i] = connect_one(compare, i);
+		compare->connected[i] = connect_one(compare, i, packed);
 		contender_freeze(&compare->contenders[i]);
 	}
 }
@@ -199,15 +200,14 @@ static void measure(struct compare *compare, unsigned i, struct compare_cell *ce
 	contender_thaw(&compare->contenders[i]);
 	heard = pair_measure(&compare->pairs[i], options->seconds, 0, &window);
 	contender_freeze(&compare->contenders[i]);
-	if (heard)
+	if (heard) {
 		cell->windows[cell->n++] = window;
-	else
-		cell->silent++;
-	if (pair_is_broken(&compare->pairs[i])) {
-		fprintf(stderr, "sluice-bench: %s broke a ring\n",
-			compare->contenders[i].kind->title);
-		compare->connected[i] = false;
+		return;
 	}
+	cell->silent++;
+	cell->cause = compare->pairs[i].silence;
+	if (cell->cause == PAIR_BROKEN)
+		compare->connected[i] = false;
 }
 
 static void run_workload(struct compare *compare, unsigned w)
@@ -240,13 +240,27 @@ static void run_workload(struct compare *compare, unsigned w)
 	}
 }
 
+/* All workloads over rings of one layout. */
+static void run_layout(struct compare *compare, bool packed)
+{
+	const char *chosen = compare->options->workloads;
+	bool connected = false;
+
+	for (unsigned w = 0; w < WORKLOAD__COUNT && !interrupted; w++) {
+		if (workloads[w].packed != packed || !compare_chooses(chosen, workloads[w].name))
+			continue;
+		if (!connected)
+			connect_all(compare, packed);
+		connected = true;
+		run_workload(compare, w);
+	}
+	disconnect(compare);
+}
+
 bool compare_run(struct compare *compare)
 {
-	connect_all(compare);
-	for (unsigned w = 0; w < WORKLOAD__COUNT && !interrupted; w++)
-		if (compare_chooses(compare->options->workloads, workloads[w].name))
-			run_workload(compare, w);
-	disconnect(compare);
+	run_layout(compare, false);
+	run_layout(compare, true);
 	options_progress(NULL);
 	return !interrupted;
 }

@@ -22,7 +22,8 @@ extern const struct contender_kind *const compare_kinds[COMPARE_KINDS];
 struct compare_cell {
 	struct window *windows;
 	unsigned n;
-	unsigned silent; /* windows in which nothing arrived: they stand in no median */
+	unsigned silent;	 /* windows in which nothing arrived: they stand in no median */
+	enum pair_silence cause; /* of the last of them */
 };
 
 struct compare {

@@ -46,8 +46,9 @@ static void print_workload(const struct compare *compare, unsigned w, FILE *to)
 		}
 	for (unsigned i = 0; i < compare->n_contenders; i++)
 		if (compare->cells[i][w].silent)
-			fprintf(to, "  %s: nothing arrived in %u windows\n",
-				compare->contenders[i].kind->title, compare->cells[i][w].silent);
+			fprintf(to, "  %s: nothing arrived in %u windows: %s\n",
+				compare->contenders[i].kind->title, compare->cells[i][w].silent,
+				pair_silence_name(compare->cells[i][w].cause));
 }
 
 void compare_print(const struct compare *compare, FILE *to)

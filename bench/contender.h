@@ -32,7 +32,6 @@ struct contender_kind {
 	const char *title;   /* in tables */
 	const char *package; /* Debian's, that has it; NULL: it comes with this program */
 	bool dials;	     /* the guests listen */
-	bool packed;	     /* it has packed rings */
 	bool (*is_found)(const struct contender_place *place);
 	int (*start)(struct contender *contender, const struct contender_place *place);
 };

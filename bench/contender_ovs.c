@@ -136,7 +136,6 @@ const struct contender_kind contender_ovs = {
 	.title = "OVS-DPDK",
 	.package = "openvswitch-switch-dpdk",
 	.dials = true,
-	.packed = true,
 	.is_found = is_found,
 	.start = start,
 };

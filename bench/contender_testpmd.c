@@ -51,7 +51,6 @@ const struct contender_kind contender_testpmd = {
 	.name = "testpmd",
 	.title = "testpmd io",
 	.package = "dpdk-dev",
-	.packed = true,
 	.is_found = is_found,
 	.start = start,
 };

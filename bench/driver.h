@@ -81,12 +81,21 @@ static inline uint16_t driver_free(const struct driver_ring *ring)
 	return (uint16_t)(ring->size - (uint16_t)(ring->filled - ring->taken));
 }
 
+/* The descriptor to be filled @ahead chains later; there must be so many free ones and one more. */
+static inline uint16_t driver_peek(const struct driver_ring *ring, unsigned ahead)
+{
+	unsigned place = driver_place(ring, (uint16_t)(ring->filled + ahead));
+
+	return ring->packed ? ring->ids[place] : ring->avail->ring[place];
+}
+
 /* The descriptor to be filled next; there must be a free one. */
 static inline uint16_t driver_next(struct driver_ring *ring)
 {
-	unsigned place = driver_place(ring, ring->filled++);
+	uint16_t id = driver_peek(ring, 0);
 
-	return ring->packed ? ring->ids[place] : ring->avail->ring[place];
+	ring->filled++;
+	return id;
 }
 
 /* Of a packed ring: was @chain used? */

@@ -20,6 +20,8 @@ enum {
 	PRIME_NS = 5000000,
 };
 
+static const uint64_t PATIENCE_NS = 2000000000;
+
 static void fill_in(struct guest_options *guest, uint32_t frame_max)
 {
 	uint32_t whole = GUEST_HEADER + frame_max;
@@ -224,6 +226,51 @@ static struct stream_counts sum(const struct pair *pair)
 	return total;
 }
 
+const char *pair_silence_name(enum pair_silence silence)
+{
+	static const char *const names[] = {
+		[PAIR_HEARD] = "frames arrived",
+		[PAIR_STARVED] = "frames arrived late, but by themselves: a processor was missing",
+		[PAIR_UNKICKED] = "frames arrived after a second kick only: a wake-up was lost",
+		[PAIR_DROPPED] = "the switch took all frames and delivered none",
+		[PAIR_DEAF] = "the switch takes no frames, kicked or not",
+		[PAIR_BROKEN] = "the switch broke a ring",
+	};
+
+	return names[silence];
+}
+
+/* Wait until something arrives; the time is the switch's, we send nothing. */
+static bool hears(struct pair *pair)
+{
+	uint64_t before = sum(pair).received, end = clock_now_ns() + PATIENCE_NS;
+
+	while (sum(pair).received == before && clock_now_ns() < end) {
+		drain(pair, false);
+		clock_nap_us(1000);
+	}
+	return sum(pair).received > before;
+}
+
+/* Nothing arrived. Why? */
+static enum pair_silence find_cause(struct pair *pair)
+{
+	struct driver_ring *tx = &pair->streams[0].from->tx;
+
+	if (pair_is_broken(pair))
+		return PAIR_BROKEN;
+	driver_reclaim(tx);
+	if (driver_free(tx) == tx->size)
+		stream_send(&pair->streams[0], 1);
+	if (hears(pair))
+		return PAIR_STARVED;
+	driver_reclaim(tx);
+	if (driver_free(tx) == tx->size)
+		return PAIR_DROPPED;
+	driver_kick(tx);
+	return hears(pair) ? PAIR_UNKICKED : PAIR_DEAF;
+}
+
 bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct window *ret_window)
 {
 	enum placement placement = placement_measure(pair->probe);
@@ -258,5 +305,6 @@ bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct win
 			   .foreign = after.foreign - idle.foreign},
 		.lost = sent > received ? sent - received : 0,
 	};
-	return !pair_is_broken(pair) && received > 0;
+	pair->silence = received > 0 && !pair_is_broken(pair) ? PAIR_HEARD : find_cause(pair);
+	return pair->silence == PAIR_HEARD;
 }

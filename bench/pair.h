@@ -20,13 +20,24 @@ struct pair_options {
 	int switch_cpu;		    /* -1: windows bear no label */
 };
 
+/* Why nothing arrived in a window, found out by waiting and, after that, kicking. */
+enum pair_silence {
+	PAIR_HEARD = 0,
+	PAIR_STARVED,  /* it came later by itself: the switch, or we, had no processor */
+	PAIR_UNKICKED, /* it came after another kick: a wake-up was lost */
+	PAIR_DROPPED,  /* the switch took the frames, and nobody got them */
+	PAIR_DEAF,     /* the switch does not take frames, kicked or not */
+	PAIR_BROKEN,   /* a ring broke */
+};
+
 struct pair {
 	struct guest guests[2];
 	struct stream streams[2];
 	unsigned n_streams; /* 0: not loaded */
 	struct placement_probe *probe;
 	uint16_t nonce;
-	struct histogram latency; /* of windows with a rate */
+	struct histogram latency;  /* of windows with a rate */
+	enum pair_silence silence; /* of the last window */
 };
 
 /* Connect to both sockets. On failure a message was written to stderr. */
@@ -42,11 +53,13 @@ void pair_load(struct pair *pair, const struct stream_options *options, bool bot
 
 /*
  * Measure one window. @rate_pps: what each direction offers; 0: all that it can.
- * False: a ring broke, or nothing at all arrives.
+ * False: a ring broke, or nothing at all arrived; pair->silence says why.
  */
 bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct window *ret_window);
 
 /* Did the switch return buffers that it never had? */
 bool pair_is_broken(const struct pair *pair);
+
+const char *pair_silence_name(enum pair_silence silence);
 
 #endif

@@ -9,4 +9,9 @@ const struct workload workloads[WORKLOAD__COUNT] = {
 	[WORKLOAD_64_30K] = {"64-30k", "64 B, 30000 flows", {.size = 64, .flows = 30000}, false},
 	[WORKLOAD_1518] = {"1518", "1518 B, 1 flow", {.size = 1518, .flows = 1}, false},
 	[WORKLOAD_IMIX] = {"imix", "IMIX, 1 flow", {.size = 0, .flows = 1}, false},
+	[WORKLOAD_64_PACKED] = {"64-packed", "64 B, packed ring", {.size = 64, .flows = 1}, true},
+	[WORKLOAD_1518_PACKED] = {"1518-packed",
+				  "1518 B, packed ring",
+				  {.size = 1518, .flows = 1},
+				  true},
 };

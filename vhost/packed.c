@@ -9,9 +9,9 @@
  *
  * Only the first place of a chain, or with IN_ORDER of a batch, is written to when it
  * is given back: the others look as if they waited. Its used element names the buffer,
- * which is named by the last of them too, so their end can be found. Without IN_ORDER
- * a chain that waits may bear the same name by right; then the front-end's word
- * decides.
+ * which is named by the last of them too, so their end can be found. Without IN_ORDER,
+ * where drivers name buffers in turn, a chain that waits may bear the same name by
+ * right; then the front-end's word decides.
  *
  * A guest that forges its ring misleads only itself: each place is loaded by itself,
  * and the result is a position inside of the ring, whatever it says.
@@ -57,9 +57,9 @@ static uint16_t driver_position(const struct ring *ring)
  * shows them: show them. The length that it would have had is lost, so the guest
  * drops that frame if it was one for it.
  */
-static void finish_burst(const struct ring *ring, uint16_t at)
+static void finish_burst(const struct ring *ring, uint16_t at, unsigned waiting)
 {
-	for (unsigned n = 1; n < ring->size; n++) {
+	for (unsigned n = 1; n <= ring->size - waiting; n++) {
 		uint16_t before = step_back(ring, at, n);
 
 		if (!is_used(flags_at(ring, before))) {
@@ -84,13 +84,14 @@ uint16_t packed_resume(const struct ring *ring, uint16_t base)
 		return at; /* nothing was ever given back */
 	uint16_t given_back = id_at(ring, step_back(ring, at, 1));
 	for (unsigned n = 0; n < waiting; n++) {
-		uint16_t next = packed_step(ring->size, at, n + 1);
+		uint16_t last = packed_step(ring->size, at, n),
+			 next = packed_step(ring->size, at, n + 1);
 
-		if (id_at(ring, packed_step(ring->size, at, n)) == given_back &&
+		if (id_at(ring, last) == given_back && !(flags_at(ring, last) & DESC_NEXT) &&
 		    (ring->in_order || base == next))
 			return next;
 	}
 	if (!ring->in_order)
-		finish_burst(ring, at);
+		finish_burst(ring, at, waiting);
 	return at;
 }

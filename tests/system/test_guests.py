@@ -27,7 +27,9 @@ VARIANTS = {
                    "host_tso4=off,host_tso6=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,"
                    "host_ecn=off,gso=off", {}, (VERSION_1,),
                    (MRG_RXBUF, EVENT_IDX, INDIRECT, CSUM)),
-    "a packed ring asked for": ("packed=on", {}, (VERSION_1,), ()),
+    "packed rings": ("packed=on", {}, (VERSION_1, PACKED), ()),
+    "packed rings, none of it": ("packed=on,mrg_rxbuf=off,event_idx=off,indirect_desc=off", {},
+                                 (VERSION_1, PACKED), (MRG_RXBUF, EVENT_IDX, INDIRECT)),
     "two queue pairs": ("", {"queues": 2}, (MQ, VERSION_1), ()),
     "long rings": ("rx_queue_size=1024,tx_queue_size=1024", {}, (VERSION_1,), ()),
     "Sluice dials": ("", {"mode": "client"}, (VERSION_1,), ()),

@@ -1,8 +1,8 @@
 """DPDK's virtio-user as a guest: a driver that nobody here wrote, at a speed that no QEMU here has.
 
 Two testpmd x and y and a namespace n on a tap, on one network. x sends and y receives, then they
-change places; n sends y frames of random content, which y sends back. Rings with and without
-mergeable buffers, in order, vectorized; Sluice listening or dialling; a data plane replaced.
+change places; n sends y frames of random content, which y sends back. Split and packed rings, with
+and without mergeable buffers, in order, vectorized; Sluice listening or dialling; a data plane replaced.
 """
 
 import os
@@ -21,9 +21,12 @@ PATHS = {
     "split, not mergeable, Sluice listens": ("server", "mrg_rxbuf=0"),
     "split, in order, Sluice listens": ("server", "in_order=1"),
     "split, vectorized, Sluice listens": ("server", "mrg_rxbuf=0,in_order=1,vectorized=1"),
-    "packed asked for, Sluice listens": ("server", "packed_vq=1"),
+    "packed, Sluice listens": ("server", "packed_vq=1"),
+    "packed, in order, not mergeable, Sluice listens": ("server",
+                                                        "packed_vq=1,in_order=1,mrg_rxbuf=0"),
     "split, mergeable, Sluice dials": ("client", "mrg_rxbuf=1,server=1"),
     "split, not mergeable, Sluice dials": ("client", "mrg_rxbuf=0,server=1"),
+    "packed, Sluice dials": ("client", "packed_vq=1,server=1"),
 }
 
 

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "vhost/packed.h"
 
 static void queue_started(void *user, unsigned index, struct vhost_queue *queue)
 {
@@ -106,6 +109,9 @@ void front_close(struct front *front)
 		close(front->rings[i].kick);
 		close(front->rings[i].call);
 		close(front->rings[i].err);
+		free(front->rings[i].chain_slots);
+		if (front->rings[i].packed)
+			free(front->rings[i].desc);
 	}
 	munmap(front->bytes, FRONT_MEMORY);
 	close(front->memfd);
@@ -217,6 +223,7 @@ void front_negotiate(struct front *front, uint64_t features)
 
 	assert_int_equal(front_say_number(front, 16, protocol), 0);
 	features |= UINT64_C(1) << VIRTIO_F_VERSION_1 | UINT64_C(1) << PROTO_F_PROTOCOL_FEATURES;
+	front->features = features;
 	assert_int_equal(front_say_number(front, 2, features), 0);
 }
 
@@ -263,24 +270,51 @@ uint8_t *front_buffer(struct front *front, unsigned number)
 	return front->bytes + FRONT_BUFFERS + 4096UL * number;
 }
 
+/* A new driver. A packed ring begins empty; a split one, where its indices say. */
+static void reset_driver(struct front *front, struct front_ring *ring, unsigned size, uint8_t *at)
+{
+	if (ring->packed)
+		free(ring->desc);
+	free(ring->chain_slots);
+	ring->size = size;
+	ring->packed = front->features >> VIRTIO_F_RING_PACKED & 1;
+	ring->in_order = front->features >> VIRTIO_F_IN_ORDER & 1;
+	ring->n_available = ring->n_returned = 0;
+	ring->chain_slots = calloc(1 << 16, sizeof(*ring->chain_slots));
+	assert_non_null(ring->chain_slots);
+	ring->avail_at = ring->used_at = PACKED_START;
+	if (ring->packed) {
+		memset(at, 0, FRONT_RING_SPACE);
+		ring->n_elements = 0;
+		ring->seen = 0;
+		ring->slots = (struct vring_packed_desc *)at;
+		ring->driver_event = (struct vring_packed_desc_event *)(at + 16UL * size);
+		ring->device_event = (void *)(at + FRONT_RING_SPACE / 2);
+		ring->desc = calloc(size, sizeof(*ring->desc));
+		assert_non_null(ring->desc);
+	} else {
+		ring->desc = (struct vring_desc *)at;
+		ring->avail = (struct vring_avail *)(at + 16UL * size);
+		ring->used = (struct vring_used *)(at + FRONT_RING_SPACE / 2);
+		ring->n_elements = ring->used->idx;
+	}
+}
+
 void front_describe(struct front *front, unsigned index, unsigned size)
 {
 	struct front_ring *ring = &front->rings[index];
 	uint8_t *at = front->bytes + (size_t)index * FRONT_RING_SPACE;
 
-	ring->size = size;
-	ring->desc = (struct vring_desc *)at;
-	ring->avail = (struct vring_avail *)(at + 16UL * size);
-	ring->used = (struct vring_used *)(at + FRONT_RING_SPACE / 2);
+	reset_driver(front, ring, size, at);
 	struct proto_vring_addr addr = {
 		.index = index,
-		.desc = user_address(front, ring->desc),
-		.avail = user_address(front, ring->avail),
-		.used = user_address(front, ring->used),
-		.log = front_gpa(front, ring->used),
+		.desc = user_address(front, at),
+		.avail = user_address(front, at + 16UL * size),
+		.used = user_address(front, at + FRONT_RING_SPACE / 2),
+		.log = front_gpa(front, at + FRONT_RING_SPACE / 2),
 	};
 	assert_int_equal(front_say_state(front, 8, index, size), 0);
-	assert_int_equal(front_say_state(front, 10, index, 0), 0);
+	assert_int_equal(front_say_state(front, 10, index, ring->packed ? 0x80008000 : 0), 0);
 	assert_int_equal(front_say(front, 9, PROTO_VERSION, &addr, sizeof(addr), NULL, 0), 0);
 }
 
@@ -309,18 +343,134 @@ void front_desc(struct front_ring *ring, unsigned at, uint64_t gpa, uint32_t len
 	ring->desc[at] = (struct vring_desc){gpa, len, flags, next};
 }
 
+static uint16_t step(const struct front_ring *ring, uint16_t at, unsigned by)
+{
+	return packed_step(ring->size, at, by);
+}
+
+/* The chain of descriptors from @head on, into places that follow each other (2.8.6). */
+static void make_available_packed(struct front_ring *ring, uint16_t head)
+{
+	uint16_t first = ring->avail_at, n = 0;
+	uint16_t first_flags = 0;
+
+	for (uint16_t from = head;; from = ring->desc[from].next, n++) {
+		const struct vring_desc *desc = &ring->desc[from];
+		uint16_t at = step(ring, first, n);
+		uint16_t flags =
+			(uint16_t)(desc->flags | (at & PACKED_WRAP ? PACKED_AVAIL : PACKED_USED));
+		struct vring_packed_desc *slot = &ring->slots[packed_place(at)];
+
+		slot->addr = desc->addr;
+		slot->len = desc->len;
+		slot->id = head;
+		if (n == 0)
+			first_flags = flags;
+		else
+			slot->flags = flags;
+		if (!(desc->flags & VRING_DESC_F_NEXT) || n + 1U == ring->size)
+			break;
+	}
+	n++;
+	__atomic_store_n(&ring->slots[packed_place(first)].flags, first_flags, __ATOMIC_RELEASE);
+	ring->chain_slots[head] = n;
+	ring->avail_at = step(ring, first, n);
+}
+
 void front_make_available(struct front_ring *ring, uint16_t head)
 {
+	ring->order[ring->n_available++ % FRONT_ELEMENTS] = head;
+	if (ring->packed) {
+		make_available_packed(ring, head);
+		return;
+	}
 	ring->avail->ring[ring->avail->idx % ring->size] = head;
-	ring->avail->idx++;
+	__atomic_store_n(&ring->avail->idx, ring->avail->idx + 1, __ATOMIC_RELEASE);
+}
+
+/* Remember what @element stands for. Returns how many places of a packed ring that is. */
+static unsigned note(struct front_ring *ring, struct vring_used_elem element)
+{
+	unsigned slots = 0;
+
+	for (bool last = !ring->in_order; !last;) {
+		uint16_t id = ring->order[ring->n_returned++ % FRONT_ELEMENTS];
+
+		assert_true(ring->n_returned <= ring->n_available);
+		last = id == element.id;
+		if (!last) {
+			slots += ring->chain_slots[id];
+			ring->elements[ring->n_elements++ % FRONT_ELEMENTS] =
+				(struct vring_used_elem){id, 0};
+		}
+	}
+	ring->elements[ring->n_elements++ % FRONT_ELEMENTS] = element;
+	return slots + ring->chain_slots[element.id];
+}
+
+unsigned front_done(struct front_ring *ring)
+{
+	if (!ring->packed) {
+		uint16_t idx = __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE);
+
+		while ((uint16_t)ring->n_elements != idx)
+			note(ring, ring->used->ring[ring->n_elements % ring->size]);
+		return ring->n_elements;
+	}
+	for (;;) {
+		struct vring_packed_desc *slot = &ring->slots[packed_place(ring->used_at)];
+		uint16_t flags = __atomic_load_n(&slot->flags, __ATOMIC_ACQUIRE);
+		uint16_t used = ring->used_at & PACKED_WRAP ? PACKED_AVAIL | PACKED_USED : 0;
+
+		if ((flags & (PACKED_AVAIL | PACKED_USED)) != used || !ring->chain_slots[slot->id])
+			return ring->n_elements;
+		assert_int_equal(!(flags & PACKED_WRITTEN), slot->len == 0);
+		ring->used_at = step(ring, ring->used_at,
+				     note(ring, (struct vring_used_elem){slot->id, slot->len}));
+	}
+}
+
+struct vring_used_elem front_element(struct front_ring *ring, unsigned n)
+{
+	assert_true(n < front_done(ring) && n + FRONT_ELEMENTS >= ring->n_elements);
+	return ring->elements[n % FRONT_ELEMENTS];
 }
 
 bool front_used(struct front_ring *ring, struct vring_used_elem *ret_element)
 {
-	if (ring->used->idx == ring->seen)
+	if ((uint16_t)front_done(ring) == ring->seen)
 		return false;
-	*ret_element = ring->used->ring[ring->seen++ % ring->size];
+	*ret_element = ring->elements[ring->seen++ % FRONT_ELEMENTS];
 	return true;
+}
+
+/* Where the element or chain of number @n is, if each takes one place. */
+static uint16_t position(const struct front_ring *ring, unsigned n)
+{
+	return (uint16_t)(n % ring->size | (n / ring->size % 2 ? 0 : PACKED_WRAP));
+}
+
+void front_want_calls(struct front_ring *ring, enum front_calls calls, unsigned n)
+{
+	if (ring->packed) {
+		ring->driver_event->off_wrap = position(ring, n);
+		ring->driver_event->flags = (uint16_t)calls;
+	} else {
+		ring->avail->flags = calls == FRONT_CALLS_NONE;
+		ring->avail->ring[ring->size] = (uint16_t)n;
+	}
+}
+
+bool front_kick_wanted(const struct front_ring *ring, bool event_idx, unsigned n)
+{
+	if (ring->packed && event_idx)
+		return ring->device_event->flags == VRING_PACKED_EVENT_FLAG_DESC &&
+		       ring->device_event->off_wrap == position(ring, n);
+	if (ring->packed)
+		return ring->device_event->flags == VRING_PACKED_EVENT_FLAG_ENABLE;
+	if (event_idx)
+		return *(const uint16_t *)&ring->used->ring[ring->size] == (uint16_t)n;
+	return !(ring->used->flags & VRING_USED_F_NO_NOTIFY);
 }
 
 uint64_t front_count(int fd)

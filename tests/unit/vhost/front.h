@@ -20,6 +20,7 @@ enum {
 	FRONT_QUEUES = 4,
 	FRONT_RING_SPACE = 1 << 16, /* of memory, for each ring */
 	FRONT_BUFFERS = 1 << 20,    /* where buffers begin */
+	FRONT_ELEMENTS = 2048,
 };
 
 #define FRONT_GPA  UINT64_C(0x40000000)
@@ -28,20 +29,41 @@ enum {
 /* Where memory lies, in the two regions that a front has by default. */
 #define FRONT_SPLIT (FRONT_MEMORY / 2)
 
+/* A ring as the guest's driver keeps it, of either layout. */
 struct front_ring {
 	unsigned size;
+	bool packed;
+	/* What front_make_available() makes chains from; of a split ring, the ring's own. */
 	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
 	struct vhost_queue *queue; /* NULL while it does not run */
 	int kick, call, err;
-	uint16_t seen; /* used elements that the guest has looked at */
+	uint16_t seen; /* used elements that front_used() returned */
+
+	/* split */
+	struct vring_avail *avail;
+	struct vring_used *used;
+
+	/* packed; positions as in vhost/packed.h */
+	struct vring_packed_desc *slots;
+	struct vring_packed_desc_event *driver_event, *device_event;
+	uint16_t avail_at, used_at;
+	uint16_t *chain_slots; /* by buffer id */
+
+	/* With IN_ORDER a used element stands for all chains up to its own (2.7.9, 2.8.9). */
+	bool in_order;
+	uint32_t n_available, n_returned;
+	uint16_t order[FRONT_ELEMENTS];
+
+	/* All used elements so far, the last FRONT_ELEMENTS of them. */
+	uint32_t n_elements;
+	struct vring_used_elem elements[FRONT_ELEMENTS];
 };
 
 struct front {
 	int fd;
 	int memfd;
-	uint8_t *bytes; /* the guest's memory */
+	uint64_t features; /* negotiated */
+	uint8_t *bytes;	   /* the guest's memory */
 	struct vhost_device *device;
 	struct front_ring rings[FRONT_QUEUES];
 	unsigned quiesced; /* calls of quiesce() */
@@ -89,13 +111,27 @@ void front_start(struct front *front, unsigned index, unsigned size);
 /* All of it: memory, features, rings 0 and 1. */
 void front_up(struct front *front, uint64_t features, unsigned size);
 
-/* The guest's: a descriptor, an entry of the available ring, one that was used. */
+/*
+ * The guest's: a descriptor, a chain of them made available, what was used. In a
+ * packed ring the number of a chain's first descriptor is its buffer id.
+ */
 uint64_t front_gpa(const struct front *front, const void *address);
 uint8_t *front_buffer(struct front *front, unsigned number);
 void front_desc(struct front_ring *ring, unsigned at, uint64_t gpa, uint32_t len, uint16_t flags,
 		uint16_t next);
 void front_make_available(struct front_ring *ring, uint16_t head);
 bool front_used(struct front_ring *ring, struct vring_used_elem *ret_element);
+
+/* How many were used so far; the one of number @n, of the last FRONT_ELEMENTS. */
+unsigned front_done(struct front_ring *ring);
+struct vring_used_elem front_element(struct front_ring *ring, unsigned n);
+
+/* Which calls the guest wants: all, none, or when the used element @n is there. */
+enum front_calls { FRONT_CALLS_ALL, FRONT_CALLS_NONE, FRONT_CALLS_AT };
+void front_want_calls(struct front_ring *ring, enum front_calls calls, unsigned n);
+
+/* Is a kick asked for when the chain @n is made available? (chains of one descriptor) */
+bool front_kick_wanted(const struct front_ring *ring, bool event_idx, unsigned n);
 
 /*
  * The guest transmits @n small frames, descriptors 0 to n - 1 of ring 1; that

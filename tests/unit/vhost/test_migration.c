@@ -41,13 +41,14 @@ static void log_rings(struct front *front, uint64_t features, bool on)
 	assert_int_equal(front_say_number(front, 2, features | (on ? BIT(VHOST_F_LOG_ALL) : 0)), 0);
 }
 
-/* A ring of three pages of used elements, which stands in the second of them. */
+/* A ring of three pages of used elements, which stands in the second of them if it is split. */
 static void start_far(struct front *front, unsigned index)
 {
 	struct front_ring *ring = &front->rings[index];
 
 	front_describe(front, index, RING);
-	ring->avail->idx = ring->used->idx = ring->seen = FAR;
+	if (!ring->packed)
+		ring->avail->idx = ring->used->idx = ring->seen = FAR;
 	front_start(front, index, RING);
 }
 
@@ -114,7 +115,9 @@ static void log_traffic(uint64_t features)
 			logged += bit;
 		}
 		assert_true(dirty >= 7);
-		assert_int_equal(logged, on ? dirty : 0);
+		/* what was written as it was before: the event of a packed ring */
+		unsigned same = front.rings[0].packed;
+		assert_in_range(logged, on ? dirty : 0, on ? dirty + same : 0);
 	}
 	struct proto_log small = {size - 1, 0};
 	assert_int_equal(front_say(&front, 6, PROTO_VERSION, &small, sizeof(small), &fd, 1),
@@ -128,6 +131,9 @@ static void t37_changed_pages_are_logged(void **state)
 {
 	log_traffic(0);
 	log_traffic(BIT(VIRTIO_RING_F_EVENT_IDX));
+	log_traffic(BIT(VIRTIO_F_RING_PACKED));
+	log_traffic(BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_RING_F_EVENT_IDX));
+	log_traffic(BIT(VIRTIO_F_IN_ORDER));
 }
 
 int main(void)

@@ -35,8 +35,8 @@ enum {
 	LIMIT_UPLINK_MACS = 65536, /* learned behind an uplink */
 	LIMIT_NETWORK_MACS = 8192, /* learned in a network, unless `macs` says otherwise */
 	LIMIT_SESSIONS = 1 << 20,  /* of all ports, beside each port's share */
+	LIMIT_PORT_SESSIONS = 1 << 18, /* that a tenant's port may hold */
 	LIMIT_SESSION_SHARE = 256, /* kept free for each port, whatever the others hold */
-	LIMIT_PORT_SESSIONS = 1 << 16,	  /* of a port */
 	LIMIT_TENANT_SESSIONS = 1 << 18, /* of a tenant, unless `quota` says otherwise */
 
 	LIMIT_MTU_MIN = 68, /* RFC 791, 3.2 */

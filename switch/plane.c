@@ -127,6 +127,8 @@ int plane_start_workers(struct plane *plane, const int *cpus, unsigned n_cpus)
 			return error;
 		plane->workers.n++;
 	}
+	/* what is recent begins now */
+	worker_set_balance(&plane->workers);
 	return 0;
 }
 

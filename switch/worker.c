@@ -18,9 +18,11 @@
  * tests/unit/runtime/test_sleep.c tries all interleavings.
  *
  * Looks. After a frame the worker looks again at once. After an empty look it
- * waits, twice as long each time: naps of up to the latency while it has little
- * to do, so that the processor's time follows the load; or short pauses while it
- * has much to do, when so much would pile up in a nap that it is no gain.
+ * waits: naps while it has little to do, the longer the less, so that the
+ * processor's time follows the load; or short pauses, twice as long each time, while
+ * it has much to do, when so much would pile up in a nap that it is no gain. A queue
+ * whose frames come further apart than the worker would nap for is not waited for
+ * at all: it is quiet after its first empty look, and its kicks are cheaper.
  *
  * Time. One reading of the clock a round, without a system call (vDSO), serves
  * the ageing of addresses, the accounting and the decision to rest. A burst's
@@ -47,7 +49,7 @@ enum {
 	PLACES = LIMIT_PORTS * 2 *
 		 LIMIT_QUEUE_PAIRS, /* all there can be: port_vhost.c says why twice */
 	WAKE = PLACES,		    /* what the wake fd's event carries, where kicks' have a place */
-	PATIENCE = 4,		    /* latencies without a frame until a queue is quiet */
+	PATIENCE = 4,		    /* latencies without a frame until a busy queue is quiet */
 	PAUSES_MAX = 256,	    /* longest distance between two looks without a nap: some 5 us */
 	LOOK_MIN_NS = 10000,	    /* between two looks for kicks, however short the latency */
 	NAP_MIN_NS = 16000,	    /* a shorter one costs more than it saves */
@@ -64,6 +66,7 @@ struct place {
 	/* the worker's own */
 	bool active;
 	uint64_t last_frame; /* ns */
+	uint64_t busy_until; /* before, it is not quiet */
 
 	/* the control thread's own */
 	uint64_t measured; /* cycles at the last worker_measure() */
@@ -85,7 +88,6 @@ struct worker {
 	uint64_t cycles;      /* the same moment */
 	uint64_t looked;      /* when it last looked for kicks */
 	uint64_t timed_at;    /* when it last looked at the queues that cannot kick */
-	uint64_t nap;	      /* ns, the last one since a frame came; 0: none yet */
 	unsigned pauses;      /* until the next look, instead of a nap */
 	uint64_t window;      /* ns that have passed of the window */
 	uint64_t window_busy; /* of them */
@@ -149,21 +151,30 @@ static void activate(struct worker *worker, unsigned number)
 	if (place->active)
 		return;
 	place->active = true;
-	place->last_frame = 0;
+	place->busy_until = 0;
 	worker->active[worker->n_active++] = (uint16_t)number;
 }
 
 /* Is an empty @queue to be left until it kicks? Then it is armed. */
 static bool becomes_quiet(struct worker *worker, struct place *place, struct port_queue *queue)
 {
-	if (!worker->latency || worker->now - place->last_frame < PATIENCE * worker->latency)
+	if (!worker->latency || worker->now < place->busy_until)
 		return false;
 	if (!queue->port->ops->arm(queue))
 		return true;
 	/* a frame came in between */
 	queue->port->ops->disarm(queue);
-	place->last_frame = worker->now;
 	return false;
+}
+
+/* Frames came: more are to be expected soon if these came soon after the last ones. */
+static void becomes_busy(struct worker *worker, struct place *place)
+{
+	uint64_t patience = PATIENCE * worker->latency;
+
+	if (worker->now - place->last_frame < patience)
+		place->busy_until = worker->now + patience;
+	place->last_frame = worker->now;
 }
 
 /* One burst from @place. Returns how many frames were taken; *@ret_keep: it stays active. */
@@ -185,7 +196,7 @@ static unsigned visit(struct worker *worker, struct place *place, bool *ret_keep
 
 		counter_add(&place->cycles, cycles - worker->cycles);
 		worker->cycles = cycles;
-		place->last_frame = worker->now;
+		becomes_busy(worker, place);
 	} else {
 		*ret_keep = !becomes_quiet(worker, place, queue);
 	}
@@ -298,17 +309,27 @@ static void sleep_well(struct worker *worker)
 	listen_for(worker, timed ? WORKER_TIMED_MS * 1000000ULL : UINT64_MAX);
 }
 
+/* How long a nap may be: the latency at most, and less if there is something to do; 0: none. */
+static uint64_t nap_ns(const struct worker *worker)
+{
+	uint64_t nap;
+
+	if (worker->load >= NAP_LOAD_PERCENT)
+		return 0;
+	nap = worker->latency * (NAP_LOAD_PERCENT - worker->load) / NAP_LOAD_PERCENT;
+	return nap >= NAP_MIN_NS ? nap : 0;
+}
+
 /* Nothing came: look again soon, or later, or when somebody calls. */
 static void rest(struct worker *worker)
 {
+	uint64_t nap = nap_ns(worker);
+
 	if (!worker->n_active) {
 		sleep_well(worker);
-	} else if (worker->latency >= NAP_MIN_NS && worker->load < NAP_LOAD_PERCENT) {
-		worker->nap = worker->nap ? 2 * worker->nap : NAP_MIN_NS;
-		if (worker->nap > worker->latency)
-			worker->nap = worker->latency;
+	} else if (nap) {
 		counter_add(&worker->row->naps, 1);
-		listen_for(worker, worker->nap);
+		listen_for(worker, nap);
 	} else {
 		for (unsigned i = 0; i < worker->pauses; i++)
 			relax();
@@ -350,12 +371,10 @@ static void *worker_main(void *argument)
 		unsigned taken = run_round(worker);
 
 		pass_time(worker, taken > 0);
-		if (taken) {
-			worker->nap = 0;
+		if (taken)
 			worker->pauses = 1;
-		} else {
+		else
 			rest(worker);
-		}
 		keep_promises(worker);
 	}
 	rcu_unregister();

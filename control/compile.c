@@ -97,6 +97,8 @@ static int compile_port(struct policy_builder *builder, const struct ids *ids,
 		.n_groups = port->n_groups,
 		.acl_in = compile_list_acl(model, port->acl_in),
 		.acl_out = compile_list_acl(model, port->acl_out),
+		.sessions_max = port->tenant ? LIMIT_PORT_SESSIONS : LIMIT_SESSIONS,
+		.tenant_sessions_max = port->tenant ? port->tenant->quota.sessions : UINT32_MAX,
 	};
 	int error;
 

@@ -68,3 +68,38 @@ void counters_sum(const struct counters *counters, struct port_ref port,
 			add_row(ret_sum, row);
 	}
 }
+
+void counters_hit(struct counters *counters, unsigned writer, uint32_t place, uint32_t tag,
+		  uint64_t hits, uint64_t bytes)
+{
+	struct rule_counters *rule = counters_rule(counters, writer, place);
+
+	if (atomic_load_explicit(&rule->tag, memory_order_relaxed) != tag) {
+		/* release: who finds the new tag finds none of the old numbers */
+		atomic_store_explicit(&rule->tag, 0, memory_order_release);
+		atomic_store_explicit(&rule->hits, 0, memory_order_relaxed);
+		atomic_store_explicit(&rule->bytes, 0, memory_order_relaxed);
+		atomic_store_explicit(&rule->tag, tag, memory_order_release);
+	}
+	counter_add(&rule->hits, hits);
+	counter_add(&rule->bytes, bytes);
+}
+
+void counters_sum_rule(const struct counters *counters, uint32_t place, uint32_t tag,
+		       uint64_t *ret_hits, uint64_t *ret_bytes)
+{
+	uint64_t hits = 0, bytes = 0;
+
+	for (unsigned writer = 0; writer <= LIMIT_WORKERS; writer++) {
+		const struct rule_counters *rule =
+			counters_rule((struct counters *)(uintptr_t)counters, writer, place);
+
+		/* acquire: the numbers are no older than the tag */
+		if (atomic_load_explicit(&rule->tag, memory_order_acquire) != tag)
+			continue;
+		hits += atomic_load_explicit(&rule->hits, memory_order_relaxed);
+		bytes += atomic_load_explicit(&rule->bytes, memory_order_relaxed);
+	}
+	*ret_hits = hits;
+	*ret_bytes = bytes;
+}

@@ -31,7 +31,7 @@
 
 enum {
 	COUNTERS_MAGIC = 0x534c4331, /* "SLC1" */
-	COUNTERS_VERSION = 2,
+	COUNTERS_VERSION = 3,
 };
 
 typedef _Atomic uint64_t counter;
@@ -86,12 +86,28 @@ struct counters {
 	uint32_t n_drops;  /* DROP__COUNT */
 	struct worker_counters workers[LIMIT_WORKERS];
 	/* then struct port_counters[LIMIT_WORKERS + 1][LIMIT_PORTS] */
+	/* then struct rule_counters[LIMIT_WORKERS + 1][LIMIT_HITS] */
+};
+
+/* Of one rule; of a group's, only the packets that it was asked about. */
+struct rule_counters {
+	_Atomic uint32_t tag; /* policy_rules.hits_tag: whose counters these are */
+	uint32_t reserved;
+	counter hits;
+	counter bytes;
 };
 
 static inline struct port_counters *counters_row(struct counters *counters, unsigned writer,
 						 uint16_t port)
 {
 	return (struct port_counters *)(counters + 1) + (size_t)writer * LIMIT_PORTS + port;
+}
+
+static inline struct rule_counters *counters_rule(struct counters *counters, unsigned writer,
+						  uint32_t place)
+{
+	return (struct rule_counters *)counters_row(counters, LIMIT_WORKERS + 1, 0) +
+	       (size_t)writer * LIMIT_HITS + place;
 }
 
 /* Add to a counter of one's own: no other thread writes it. */
@@ -105,8 +121,18 @@ static inline void counter_add(counter *c, uint64_t n)
 static inline size_t counters_size(void)
 {
 	return sizeof(struct counters) +
-	       (size_t)(LIMIT_WORKERS + 1) * LIMIT_PORTS * sizeof(struct port_counters);
+	       (size_t)(LIMIT_WORKERS + 1) *
+		       (LIMIT_PORTS * sizeof(struct port_counters) +
+			LIMIT_HITS * sizeof(struct rule_counters));
 }
+
+/* Count @hits frames of @bytes for the rule that has @place now, as @tag says. Owner only. */
+void counters_hit(struct counters *counters, unsigned writer, uint32_t place, uint32_t tag,
+		  uint64_t hits, uint64_t bytes);
+
+/* Add up what all writers counted for that rule. */
+void counters_sum_rule(const struct counters *counters, uint32_t place, uint32_t tag,
+		       uint64_t *ret_hits, uint64_t *ret_bytes);
 
 /*
  * Add up the rows of @port into *@ret_sum (times: the latest). Tolerates

@@ -21,12 +21,25 @@
  * else has the tag of its trunk (8.6.4, 8.8.2), with the priority bits it
  * came with.
  */
+#include <stddef.h>
+#include <string.h>
+
 #include "switch/decide.h"
 #include "switch/guard.h"
 
 enum {
 	VID_PRIORITY = 0, /* IEEE 802.1Q, table 9-2 */
 	VID_RESERVED = 0xfff,
+};
+
+/* What decide() was asked. */
+struct asked {
+	const struct policy *policy;
+	const struct fdb *fdb;
+	const struct sessions *sessions;
+	const struct frame *frame;
+	struct port_ref in;
+	clock_ms now;
 };
 
 /* The network of a frame from an access port. */
@@ -117,22 +130,58 @@ static enum drop refuse_flood(const struct policy *policy, struct decision *deci
 	return DROP_NO_RECEIVER;
 }
 
-/* Where a frame goes that has a network and may say what it says. */
-static enum drop choose_output(const struct policy *policy, const struct fdb *fdb, clock_ms now,
-			       struct decision *decision)
+/* What is the frame to the sessions, if a port with groups takes part? */
+static void track(const struct asked *asked, struct decision *decision)
 {
+	const struct policy_port *ports = policy_ports(asked->policy);
+	const struct policy_network *network = &policy_networks(asked->policy)[decision->network];
+	struct port_ref out = {decision->output, ports[decision->output].generation};
+	bool groups = ports[decision->in].n_groups != 0;
+
+	if (decision->output)
+		groups |= ports[decision->output].n_groups != 0;
+	else
+		groups |= (network->flags & POLICY_NET_FILTERED) != 0;
+	if (groups)
+		filter_track(asked->policy, asked->sessions, asked->frame, &decision->l2,
+			     decision->network, asked->in, decision->output ? out : PORT_NONE,
+			     asked->now, &decision->filter);
+}
+
+/* The session whose rules are gone, if that is why the frame between its ports was refused. */
+static struct session_ref session_to_end(const struct filter *filter, enum drop drop)
+{
+	const struct session_found *found = &filter->found;
+	bool reply = found->verdict == SESSION_REPLY;
+	struct port_ref opener = reply ? filter->packet.out : filter->packet.in;
+	struct port_ref other = reply ? filter->packet.in : filter->packet.out;
+
+	if (!filter->tracked || !found->again ||
+	    (drop != DROP_GROUP_OUT && drop != DROP_GROUP_IN) ||
+	    (!reply && found->verdict != SESSION_ESTABLISHED) ||
+	    !port_ref_equal(opener, found->in) || !port_ref_equal(other, found->out))
+		return SESSION_NONE;
+	return found->session;
+}
+
+/* Where a frame goes that has a network and may say what it says. */
+static enum drop choose_output(const struct asked *asked, struct decision *decision)
+{
+	const struct policy *policy = asked->policy;
 	const struct policy_network *network = &policy_networks(policy)[decision->network];
 	uint32_t cursor = 0;
 	uint16_t port, tag;
 
 	decision->stage = STAGE_LOOKUP;
 	decision->lookup =
-		look_up(policy, fdb, decision->network, decision->l2.dst, now, &decision->output);
+		look_up(policy, asked->fdb, decision->network, decision->l2.dst, asked->now,
+			&decision->output);
 	if (decision->lookup == LOOKUP_UNKNOWN && network->flags & POLICY_NET_NO_UNKNOWN)
 		return DROP_UNKNOWN_UNICAST;
 
 	decision->stage = STAGE_PERMIT;
 	if (!decision->output) {
+		track(asked, decision);
 		if (!decide_flood_next(policy, decision, &cursor, &port, &tag))
 			return refuse_flood(policy, decision);
 		decision->fate = FATE_FLOOD;
@@ -143,10 +192,13 @@ static enum drop choose_output(const struct policy *policy, const struct fdb *fd
 		if (permit.drop != DROP_NONE)
 			return permit.drop;
 		decision->stage = STAGE_FILTER;
+		track(asked, decision);
 		permit.drop = filter_permits(policy, &decision->filter, decision->in,
 					     decision->output, decision->hits);
-		if (permit.drop != DROP_NONE)
+		if (permit.drop != DROP_NONE) {
+			decision->end = session_to_end(&decision->filter, permit.drop);
 			return permit.drop;
+		}
 		decision->tag = permit.tag;
 		decision->fate = FATE_UNICAST;
 	}
@@ -154,44 +206,56 @@ static enum drop choose_output(const struct policy *policy, const struct fdb *fd
 	return DROP_NONE;
 }
 
-void decide(const struct policy *policy, const struct fdb *fdb, const struct frame *frame,
-	    struct port_ref in, clock_ms now, struct decision *ret)
+/* Every stage up to the first that drops. */
+static enum drop run_stages(const struct asked *asked, struct decision *decision)
 {
-	struct decision decision = {.fate = FATE_DROP, .stage = STAGE_PARSE, .in = in.id};
-	const struct policy_port *port;
+	const struct policy *policy = asked->policy;
+	uint16_t in = asked->in.id;
+	enum drop drop;
 
-	decision.drop = frame_parse(frame, &decision.l2);
-	if (decision.drop != DROP_NONE)
-		goto out;
-	decision.strip = decision.l2.tagged;
+	decision->stage = STAGE_PARSE;
+	drop = frame_parse(asked->frame, &decision->l2);
+	if (drop != DROP_NONE)
+		return drop;
+	decision->strip = decision->l2.tagged;
 
-	decision.stage = STAGE_PLACE;
-	decision.drop = place(policy, in, frame, &decision.l2, &decision.network);
-	if (decision.drop != DROP_NONE)
-		goto out;
+	decision->stage = STAGE_PLACE;
+	drop = place(policy, asked->in, asked->frame, &decision->l2, &decision->network);
+	if (drop != DROP_NONE)
+		return drop;
 
-	decision.stage = STAGE_GUARD;
-	port = &policy_ports(policy)[in.id];
-	if (port->flags & POLICY_PORT_READS_FLOW) {
-		filter_read(frame, &decision.l2, &decision.filter);
-		decision.reads =
-			decision.filter.plain ? DECIDE_READS_FLOW : DECIDE_READS_ALL;
+	decision->stage = STAGE_GUARD;
+	if (policy_ports(policy)[in].flags & POLICY_PORT_READS_FLOW) {
+		filter_read(asked->frame, &decision->l2, &decision->filter);
+		decision->reads = decision->filter.plain ? DECIDE_READS_FLOW : DECIDE_READS_ALL;
 	}
-	decision.drop = guard_check(policy, in.id, decision.network, frame, &decision.l2);
-	if (decision.drop != DROP_NONE)
-		goto out;
-	decision.learn =
-		!(policy_networks(policy)[decision.network].flags & POLICY_NET_NO_LEARNING) &&
-		!policy_static_port(policy, decision.network, decision.l2.src);
+	drop = guard_check(policy, in, decision->network, asked->frame, &decision->l2);
+	if (drop != DROP_NONE)
+		return drop;
+	decision->learn =
+		!(policy_networks(policy)[decision->network].flags & POLICY_NET_NO_LEARNING) &&
+		!policy_static_port(policy, decision->network, decision->l2.src);
 
-	decision.stage = STAGE_ADMIT;
-	decision.drop = filter_admits(policy, &decision.filter, in.id, decision.hits);
-	if (decision.drop != DROP_NONE)
-		goto out;
+	decision->stage = STAGE_ADMIT;
+	drop = filter_admits(policy, &decision->filter, in, decision->hits);
+	if (drop != DROP_NONE)
+		return drop;
+	return choose_output(asked, decision);
+}
 
-	decision.drop = choose_output(policy, fdb, now, &decision);
-out:
-	*ret = decision;
+void decide(const struct policy *policy, const struct fdb *fdb, const struct sessions *sessions,
+	    const struct frame *frame, struct port_ref in, clock_ms now, struct decision *ret)
+{
+	const struct asked asked = {policy, fdb, sessions, frame, in, now};
+
+	/* most of a filter is only written where there are rules */
+	memset(ret, 0, offsetof(struct decision, filter));
+	ret->filter.kind = FILTER_UNREAD;
+	ret->filter.tracked = false;
+	ret->in = in.id;
+	ret->drop = run_stages(&asked, ret);
+	if (ret->drop != DROP_NONE)
+		ret->fate = FATE_DROP;
 }
 
 bool decide_flood_next(const struct policy *policy, const struct decision *decision,

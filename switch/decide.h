@@ -84,17 +84,22 @@ struct decision {
 	struct frame_l2 l2;
 	/* the rules that it met; FATE_FLOOD: only those before the lookup */
 	struct filter_hit hits[FILTER__STEPS];
-	struct filter filter; /* for decide_flood_next() */
+	struct session_ref end; /* the rules that let it begin are gone: session_end() it */
+	/*
+	 * For decide_flood_next(); and if it is tracked and the frame is not dropped,
+	 * the caller shall session_commit() filter.packet.
+	 */
+	struct filter filter;
 };
 
 /*
  * Decide about @frame, which has passed offload_check(), from port @in at time
- * @now. @in must be a live port of @policy, otherwise the fate is a drop for
+ * @now. @sessions may be NULL: then groups are asked about every packet. @in must be a live port of @policy, otherwise the fate is a drop for
  * NO_NETWORK. Pure: the same
  * arguments, the same answer, and nothing is written but *@ret.
  */
-void decide(const struct policy *policy, const struct fdb *fdb, const struct frame *frame,
-	    struct port_ref in, clock_ms now, struct decision *ret);
+void decide(const struct policy *policy, const struct fdb *fdb, const struct sessions *sessions,
+	    const struct frame *frame, struct port_ref in, clock_ms now, struct decision *ret);
 
 /*
  * The outputs of a FATE_FLOOD decision, one at a time: *@cursor starts at 0.

@@ -44,6 +44,14 @@
 	X(ACL_IN,		"acl-in",		"no rule of the sender's `acl: in` accepts it, or one drops it") \
 	X(GROUP_OUT,		"group-out",		"no rule of the sender's groups allows it out; add one, as in `allow out any`") \
 	X(GROUP_IN,		"group-in",		"no rule of the receiver's groups allows it in; add one, as in `allow in tcp 80 from any`") \
+	X(SESSION_HEADER,	"session-header",	"a transport header that is malformed, cut off, or too long to be read, at a port with groups") \
+	X(SESSION_FLAGS,	"session-flags",	"TCP flags that no TCP sends together") \
+	X(SESSION_STRANGER,	"session-stranger",	"speaks as of a connection, but none is known: it began elsewhere, is over, or was never allowed; a new one may begin") \
+	X(SESSION_WINDOW,	"session-window",	"TCP outside of what the other end may be sent") \
+	X(SESSION_RESET,	"session-reset",	"a TCP reset that the other end would not believe (RFC 5961)") \
+	X(SESSION_FRAGMENT,	"session-fragment",	"a later fragment whose first was not seen to pass, or overlaps it") \
+	X(SESSION_FULL,		"session-full",		"no room for another connection: the port or its tenant has its quota; see `quota: {sessions: N}`") \
+	X(SESSION_BUSY,		"session-busy",		"the connection changed while the frame was decided about; it may be sent again") \
 	X(ACL_OUT,		"acl-out",		"no rule of the receiver's `acl: out` accepts it, or one drops it") \
 	/* decide: where does it go? */ \
 	X(NO_RECEIVER,		"no-receiver",		"no other port of the network could take it") \

@@ -196,6 +196,113 @@ static bool groups_allow(const struct policy *policy, const struct policy_port *
 	return false;
 }
 
+/* The rules of both ports for what @in sends to @out. */
+static enum drop ask_groups(const struct policy *policy, const struct classify_key *key,
+			    const struct policy_port *in, const struct policy_port *out,
+			    struct filter_hit ret_hits[FILTER__STEPS])
+{
+	if (in->n_groups &&
+	    !groups_allow(policy, in, true, out, key, &ret_hits[FILTER_GROUP_OUT]))
+		return DROP_GROUP_OUT;
+	if (out->n_groups &&
+	    !groups_allow(policy, out, false, in, key, &ret_hits[FILTER_GROUP_IN]))
+		return DROP_GROUP_IN;
+	return DROP_NONE;
+}
+
+/* The first packet of a session, as rules see it. */
+static void opener_key(const struct session_key *opener, struct classify_key *ret_key)
+{
+	struct classify_key key = {.protocol = opener->protocol};
+	bool icmp = opener->protocol == (opener->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+
+	key.ethertype = opener->version == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+	if (opener->version == 4) { /* ::ffff:a.b.c.d */
+		key.src[0] = (uint32_t)opener->src[1];
+		key.dst[0] = (uint32_t)opener->dst[1];
+	}
+	for (unsigned i = 0; i < 4 && opener->version == 6; i++) {
+		key.src[i] = (uint32_t)(opener->src[i / 2] >> (i % 2 ? 0 : 32));
+		key.dst[i] = (uint32_t)(opener->dst[i / 2] >> (i % 2 ? 0 : 32));
+	}
+	key.src_port = has_ports(opener->protocol) ? opener->src_port : CLASSIFY_NO_PORT;
+	key.dst_port = has_ports(opener->protocol) ? opener->dst_port : CLASSIFY_NO_PORT;
+	if (icmp) /* queries have no codes */
+		key.dst_port = classify_icmp((uint8_t)opener->dst_port, 0);
+	*ret_key = key;
+}
+
+/* The rules of both ports, asked for the packet that began the session. */
+static enum drop ask_opener(const struct policy *policy, const struct filter *filter, uint16_t in,
+			    uint16_t out, struct filter_hit ret_hits[FILTER__STEPS])
+{
+	const struct policy_port *ports = policy_ports(policy);
+	struct classify_key key;
+
+	opener_key(&filter->found.opener, &key);
+	return ask_groups(policy, &key, &ports[in], &ports[out], ret_hits);
+}
+
+static enum drop refuse_invalid(enum session_fault fault)
+{
+	switch (fault) {
+	case SESSION_FAULT_FLAGS: return DROP_SESSION_FLAGS;
+	case SESSION_FAULT_STRANGER: return DROP_SESSION_STRANGER;
+	case SESSION_FAULT_WINDOW: return DROP_SESSION_WINDOW;
+	case SESSION_FAULT_RESET: return DROP_SESSION_RESET;
+	case SESSION_FAULT_FRAGMENT: return DROP_SESSION_FRAGMENT;
+	case SESSION_FAULT_NONE:
+	case SESSION_FAULT_HEADER:
+	case SESSION_FAULT__COUNT: break;
+	}
+	return DROP_SESSION_HEADER;
+}
+
+/* The groups of both ports, of which one at least has some; see the table in session.h. */
+static enum drop groups_permit(const struct policy *policy, const struct filter *filter,
+			       uint16_t in, uint16_t out, struct filter_hit ret_hits[FILTER__STEPS])
+{
+	const struct policy_port *ports = policy_ports(policy);
+	const struct session_found *found = &filter->found;
+	struct port_ref opener = found->in, other = found->out;
+
+	if (!filter->tracked)
+		return ask_groups(policy, &filter->key, &ports[in], &ports[out], ret_hits);
+	switch (found->verdict) {
+	case SESSION_UNTRACKED:
+	case SESSION_NEW:
+		return ask_groups(policy, &filter->key, &ports[in], &ports[out], ret_hits);
+	case SESSION_ESTABLISHED:
+		return found->again ? ask_opener(policy, filter, in, out, ret_hits) : DROP_NONE;
+	case SESSION_REPLY:
+		return found->again ? ask_opener(policy, filter, out, in, ret_hits) : DROP_NONE;
+	case SESSION_RELATED:
+		/* whoever on the way sends it, it is about what these two ports began */
+		if (!found->again)
+			return DROP_NONE;
+		if (!policy_port(policy, opener) || !policy_port(policy, other))
+			return DROP_SESSION_STRANGER;
+		return ask_opener(policy, filter, opener.id, other.id, ret_hits);
+	case SESSION_FRAGMENT: return DROP_NONE;
+	case SESSION_INVALID: break;
+	}
+	return refuse_invalid(found->fault);
+}
+
+void filter_track(const struct policy *policy, const struct sessions *sessions,
+		  const struct frame *frame, const struct frame_l2 *l2, uint16_t network,
+		  struct port_ref in, struct port_ref out, clock_ms now, struct filter *filter)
+{
+	if (!sessions || filter->kind != FILTER_OTHER)
+		return;
+	session_packet_read(frame, l2, network, policy_networks(policy)[network].generation,
+			    &filter->packet);
+	filter->packet.in = in;
+	filter->packet.out = out;
+	session_find(sessions, &filter->packet, policy->generation, now, &filter->found);
+	filter->tracked = true;
+}
+
 enum drop filter_admits(const struct policy *policy, const struct filter *filter, uint16_t in,
 			struct filter_hit ret_hits[FILTER__STEPS])
 {
@@ -219,13 +326,11 @@ enum drop filter_permits(const struct policy *policy, const struct filter *filte
 		return DROP_NONE;
 	if (filter->kind <= FILTER_ILLEGIBLE)
 		return DROP_ILLEGIBLE;
-	if (filter->kind != FILTER_NEIGHBOUR) {
-		if (sender->n_groups && !groups_allow(policy, sender, true, receiver, &filter->key,
-						      &ret_hits[FILTER_GROUP_OUT]))
-			return DROP_GROUP_OUT;
-		if (receiver->n_groups && !groups_allow(policy, receiver, false, sender,
-							&filter->key, &ret_hits[FILTER_GROUP_IN]))
-			return DROP_GROUP_IN;
+	if (filter->kind != FILTER_NEIGHBOUR && (sender->n_groups || receiver->n_groups)) {
+		enum drop drop = groups_permit(policy, filter, in, out, ret_hits);
+
+		if (drop != DROP_NONE)
+			return drop;
 	}
 	if (receiver->acl_out &&
 	    !acl_accepts(policy, receiver->acl_out, filter, &ret_hits[FILTER_ACL_OUT]))

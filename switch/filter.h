@@ -17,6 +17,11 @@
  * one of the port's groups is enough. ARP and neighbour discovery pass groups
  * without a rule, and ACLs unless a rule matches them.
  *
+ * Groups are stateful: their rules are asked about the packet that begins a
+ * session (switch/session.h), in its direction, and about all packets that can be of
+ * none. What belongs to a session that the rules still allow passes. Without a
+ * table of sessions they are asked about every packet.
+ *
  * A group as a peer means its members' ports: a frame is from a group if it comes
  * from such a port, whatever it says of itself. An address set as a peer means the
  * packet's address.
@@ -28,6 +33,7 @@
 
 #include "switch/frame.h"
 #include "switch/policy.h"
+#include "switch/session.h"
 
 /* What rules can see of a frame. */
 enum filter_kind {
@@ -57,11 +63,22 @@ struct filter_hit {
 struct filter {
 	enum filter_kind kind;
 	bool plain; /* TCP or UDP in one piece, nothing between its headers: see decide_reads */
+	bool tracked; /* what follows the key is set: a port with groups takes part */
 	struct classify_key key;
+	struct session_packet packet;
+	struct session_found found;
 };
 
 /* Read what rules ask of @frame. */
 void filter_read(const struct frame *frame, const struct frame_l2 *l2, struct filter *ret_filter);
+
+/*
+ * What is @frame of @network, read before, to the sessions? @out is PORT_NONE if
+ * it is flooded. To be asked before filter_permits() if either port has groups.
+ */
+void filter_track(const struct policy *policy, const struct sessions *sessions,
+		  const struct frame *frame, const struct frame_l2 *l2, uint16_t network,
+		  struct port_ref in, struct port_ref out, clock_ms now, struct filter *filter);
 
 /* May it come in? Asks `acl: in` of port @in. Fills the step's place in @ret_hits. */
 enum drop filter_admits(const struct policy *policy, const struct filter *filter, uint16_t in,

@@ -171,8 +171,45 @@ static bool note_witness(struct flow *flow, unsigned which, const struct fdb *fd
 	return true;
 }
 
+/* What is to be done for each frame besides sending it. */
+static void note_filters(struct flow *flow, const struct decision *decision,
+			 struct session_ref session)
+{
+	static const enum filter_step acls[] = {FILTER_ACL_IN, FILTER_ACL_OUT};
+	const struct filter *filter = &decision->filter;
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct filter_hit *hit = &decision->hits[acls[i]];
+
+		if (!hit->list || hit->rule == FILTER_NO_RULE)
+			continue;
+		flow->lists[i] = hit->list;
+		flow->rules[i] = hit->rule;
+		flow->filtered = true;
+	}
+	if (session_ref_is_none(session))
+		return;
+	flow->session = session;
+	flow->reply = filter->found.verdict == SESSION_REPLY;
+	flow->tcp = filter->packet.key.protocol == IPPROTO_TCP;
+	flow->filtered = true;
+}
+
+/* A rule that logs is told of every frame; a packet that begins nothing is asked for each time. */
+static bool may_remember(const struct decision *decision, bool deep, struct session_ref session)
+{
+	if (decision->fate != FATE_UNICAST ||
+	    decision->reads > (deep ? DECIDE_READS_FLOW : DECIDE_READS_L2))
+		return false;
+	for (unsigned i = 0; i < FILTER__STEPS; i++)
+		if (decision->hits[i].list && decision->hits[i].log)
+			return false;
+	return !decision->filter.tracked || !session_ref_is_none(session);
+}
+
 void flow_remember(struct flow_table *table, const struct fdb *fdb, const struct flow_key *key,
-		   bool deep, uint64_t hash, const struct decision *decision, clock_ms now)
+		   bool deep, uint64_t hash, const struct decision *decision,
+		   struct session_ref session, clock_ms now)
 {
 	const struct policy *policy = table->policy;
 	const struct policy_network *network = &policy_networks(policy)[decision->network];
@@ -180,8 +217,7 @@ void flow_remember(struct flow_table *table, const struct fdb *fdb, const struct
 	struct flow flow = {.witnesses = {&constant, &constant}};
 	struct flow *place;
 
-	if (decision->fate != FATE_UNICAST ||
-	    decision->reads > (deep ? DECIDE_READS_FLOW : DECIDE_READS_L2))
+	if (!may_remember(decision, deep, session))
 		return;
 	if (decision->learn && !note_witness(&flow, 0, fdb, policy, decision->network,
 					     decision->l2.src, decision->in, now, &until))
@@ -201,6 +237,7 @@ void flow_remember(struct flow_table *table, const struct fdb *fdb, const struct
 	flow.output = decision->output;
 	flow.tag = decision->tag;
 	flow.wire_max = network->mtu + frame_l2_size(&decision->l2);
+	note_filters(&flow, decision, session);
 	if (place->epoch == table->epoch)
 		table->owned[port_of(place)]--;
 	table->owned[decision->in]++;

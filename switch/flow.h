@@ -60,7 +60,12 @@ struct flow {
 
 	/* the second */
 	uint64_t rest[FLOW_WORDS - FLOW_L2_WORDS];
-	uint64_t reserved[3];
+	struct session_ref session; /* that its frames go on with, or none */
+	uint16_t lists[2];	    /* the ACLs whose rules they meet, 0 for none */
+	uint32_t rules[2];	    /* and the rules' places there */
+	bool filtered;		    /* one of these is to be looked at for each frame */
+	bool reply;		    /* against the session's opener */
+	bool tcp;
 } __attribute__((aligned(64)));
 _Static_assert(offsetof(struct flow, rest) == 64, "two lines");
 _Static_assert(sizeof(struct flow) == 128, "two lines");
@@ -114,10 +119,12 @@ static inline const struct flow *flow_find(const struct flow_table *table,
 
 /*
  * Remember that frames of @key were decided as @decision says, if it is one that
- * can be, and after its source was learned.
+ * can be, and after its source was learned. @session is the one that it goes on
+ * with, or none.
  */
 void flow_remember(struct flow_table *table, const struct fdb *fdb, const struct flow_key *key,
-		   bool deep, uint64_t hash, const struct decision *decision, clock_ms now);
+		   bool deep, uint64_t hash, const struct decision *decision,
+		   struct session_ref session, clock_ms now);
 
 /* ---- inline, for the loop over a burst ---- */
 

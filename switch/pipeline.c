@@ -202,27 +202,151 @@ static void gather(struct pipeline *pipeline, const struct policy_port *port)
 	pipeline->n_trains = n;
 }
 
+/* Count @frames of @bytes for a rule. */
+static void count_rule(struct pipeline *pipeline, uint16_t number, uint32_t rule, uint64_t frames,
+		       uint64_t bytes)
+{
+	const struct policy_rules *list = policy_rules(pipeline->policy, number);
+
+	counters_hit(pipeline->options.counters, pipeline->options.writer, list->hits + rule,
+		     list->hits_tag, frames, bytes);
+}
+
+/* Count the rules that a frame of @len bytes met, those that refused it too. */
+static void count_rules(struct pipeline *pipeline, const struct decision *decision, uint32_t len)
+{
+	for (unsigned i = 0; i < FILTER__STEPS; i++) {
+		const struct filter_hit *hit = &decision->hits[i];
+
+		if (hit->list && hit->rule != FILTER_NO_RULE)
+			count_rule(pipeline, hit->list, hit->rule, 1, len);
+	}
+}
+
+/* On whose account a session is that @decision lets begin, and what let it. */
+static struct session_grant grant_session(const struct pipeline *pipeline,
+					  const struct decision *decision)
+{
+	const struct policy_port *ports = policy_ports(pipeline->policy);
+	const struct filter_hit *hit = &decision->hits[FILTER_GROUP_IN];
+	struct port_ref owner = decision->filter.packet.in;
+
+	if (ports[owner.id].flags & POLICY_PORT_UPLINK &&
+	    !port_ref_is_none(decision->filter.packet.out))
+		owner = decision->filter.packet.out;
+	if (!hit->list)
+		hit = &decision->hits[FILTER_GROUP_OUT];
+	return (struct session_grant){
+		.policy = pipeline->policy->generation,
+		.owner = owner,
+		.tenant = ports[owner.id].tenant,
+		.port_max = ports[owner.id].sessions_max,
+		.tenant_max = ports[owner.id].tenant_sessions_max,
+		.rule = hit->list && hit->rule != FILTER_NO_RULE
+				? policy_rules(pipeline->policy, hit->list)->hits + hit->rule
+				: 0,
+	};
+}
+
+/* Write down that the frame passes in its session. Why it does not after all, or DROP_NONE. */
+static enum drop commit_session(struct pipeline *pipeline, const struct decision *decision,
+				struct session_ref *ret_session)
+{
+	struct session_grant grant = grant_session(pipeline, decision);
+
+	switch (session_commit(pipeline->options.sessions, &decision->filter.packet, &grant,
+			       pipeline->now, ret_session)) {
+	case SESSION_PASSED:
+	case SESSION_ADVANCED:
+	case SESSION_CREATED:
+	case SESSION_RECYCLED: return DROP_NONE;
+	case SESSION_FULL: return DROP_SESSION_FULL;
+	case SESSION_BUSY:
+	case SESSION_REFUSED: break;
+	}
+	return DROP_SESSION_BUSY;
+}
+
+/*
+ * Which of @frames, one behind the other, go the way of @flow in its session: those
+ * before the first that is not as simple as that.
+ */
+static uint64_t advance_session(struct pipeline *pipeline, const struct flow *flow, bool tagged,
+				uint64_t frames)
+{
+	unsigned type = tagged ? FRAME_ETH + 2 : FRAME_ETH - 2;
+	struct frame_l2 l2 = {.tagged = tagged};
+	struct session_tcp tcp;
+	struct frame_ip ip;
+	uint64_t went = 0;
+
+	for (uint64_t left = frames; left; left &= left - 1) {
+		const struct frame *frame =
+			&pipeline->burst.frames[__builtin_ctzll(left)];
+
+		l2.ethertype = frame_load16(frame, type);
+		if (flow->tcp && (!frame_parse_ip(frame, &l2, &ip) ||
+				  !session_packet_read_tcp(frame, &ip, &tcp)))
+			break;
+		if (!session_advance(pipeline->options.sessions, flow->session, flow->reply,
+				     flow->tcp ? &tcp : NULL, pipeline->policy->generation,
+				     pipeline->now))
+			break;
+		went |= left & -left;
+	}
+	return went;
+}
+
+/* Which of @frames go the way of @flow, which is filtered; their rules are counted. */
+static uint64_t pass_filters(struct pipeline *pipeline, const struct flow *flow, bool tagged,
+			     uint64_t frames)
+{
+	uint64_t bytes = 0;
+
+	if (!session_ref_is_none(flow->session))
+		frames = advance_session(pipeline, flow, tagged, frames);
+	if (!frames || !(flow->lists[0] | flow->lists[1]))
+		return frames;
+	for (uint64_t left = frames; left; left &= left - 1)
+		bytes += pipeline->burst.frames[__builtin_ctzll(left)].len;
+	for (unsigned i = 0; i < 2; i++)
+		if (flow->lists[i])
+			count_rule(pipeline, flow->lists[i], flow->rules[i], bits(frames), bytes);
+	return frames;
+}
+
 /* Decide about frame @i of @train and note its outputs. Returns why it has none, or DROP_NONE. */
 static enum drop route(struct pipeline *pipeline, const struct train *train, unsigned i)
 {
 	const struct frame *frame = &pipeline->burst.frames[i];
 	uint64_t bit = UINT64_C(1) << i;
+	struct session_ref session = SESSION_NONE;
 	struct decision decision;
+	enum drop drop = DROP_NONE;
 	uint32_t cursor = 0;
 	uint16_t port, tag;
 
-	decide(pipeline->policy, pipeline->fdb, frame, pipeline->in, pipeline->now, &decision);
+	decide(pipeline->policy, pipeline->fdb, pipeline->options.sessions, frame, pipeline->in,
+	       pipeline->now, &decision);
 	if (decision.learn)
 		learn(pipeline, &decision);
 	if (decision.strip)
 		pipeline->strip |= bit;
+	if (pipeline->deep)
+		count_rules(pipeline, &decision, frame->len);
+	if (!session_ref_is_none(decision.end))
+		session_end(pipeline->options.sessions, decision.end);
+	if (decision.fate != FATE_DROP && decision.filter.tracked)
+		drop = commit_session(pipeline, &decision, &session);
+	if (drop != DROP_NONE)
+		return drop;
 	switch (decision.fate) {
 	case FATE_DROP: return decision.drop;
 	case FATE_UNICAST:
 		want(pipeline, bit, decision.output, decision.tag);
 		if (train->keyed)
 			flow_remember(pipeline->flows, pipeline->fdb, &train->key, pipeline->deep,
-				      train->hash, &decision, pipeline->now);
+				      train->hash, &decision, session, pipeline->now);
 		return DROP_NONE;
 	case FATE_FLOOD:
 		while (decide_flood_next(pipeline->policy, &decision, &cursor, &port, &tag))
@@ -238,17 +362,26 @@ static void dispatch(struct pipeline *pipeline, const struct train *train)
 {
 	for (uint64_t left = train->frames; left; left &= left - 1) {
 		const struct flow *flow = NULL;
-		unsigned i = (unsigned)__builtin_ctzll(left);
+		uint64_t went = left;
+		unsigned i;
 
 		if (train->keyed)
 			flow = flow_find(pipeline->flows, &train->key, pipeline->deep, train->hash,
 					 train->wire_len, pipeline->now);
 		if (flow) {
-			want(pipeline, left, flow->output, flow->tag);
-			if (flow_key_is_tagged(&train->key))
-				pipeline->strip |= left;
-			return;
+			bool tagged = flow_key_is_tagged(&train->key);
+
+			if (pipeline->deep && flow->filtered)
+				went = pass_filters(pipeline, flow, tagged, left);
+			if (went)
+				want(pipeline, went, flow->output, flow->tag);
+			if (tagged)
+				pipeline->strip |= went;
+			left &= ~went;
+			if (!left)
+				return;
 		}
+		i = (unsigned)__builtin_ctzll(left);
 		pipeline->dropped[i] = route(pipeline, train, i);
 	}
 }

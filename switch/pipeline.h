@@ -23,6 +23,7 @@ struct pipeline_options {
 	struct counters *counters;
 	unsigned writer;    /* whose rows of counters */
 	struct uring *ring; /* for ports that need it; may be NULL */
+	struct sessions *sessions; /* NULL: groups are asked about every packet */
 };
 
 int pipeline_create(const struct pipeline_options *options, struct pipeline **ret_pipeline)

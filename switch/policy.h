@@ -132,6 +132,8 @@ struct policy_port {
 	uint32_t groups; /* offset of uint16_t[n_groups], ascending: its security groups */
 	uint16_t acl_in; /* list of rules for frames from the port, 0 for none */
 	uint16_t acl_out; /* for frames to it */
+	uint32_t sessions_max;	      /* that it may hold */
+	uint32_t tenant_sessions_max; /* that all ports of its tenant may */
 };
 
 struct policy_prefix4 {
@@ -351,6 +353,8 @@ struct policy_port_spec {
 	uint32_t n_groups;
 	uint16_t acl_in; /* numbers of lists, 0 for none */
 	uint16_t acl_out;
+	uint32_t sessions_max;
+	uint32_t tenant_sessions_max;
 	const struct policy_limits *limits; /* NULL: none */
 };
 

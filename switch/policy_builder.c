@@ -505,6 +505,8 @@ static void lay_out_port(const struct policy_builder *builder, struct blob *blob
 	port->n_groups = (uint16_t)spec->n_groups;
 	port->acl_in = spec->acl_in;
 	port->acl_out = spec->acl_out;
+	port->sessions_max = spec->sessions_max;
+	port->tenant_sessions_max = spec->tenant_sessions_max;
 	if (spec->mode == POLICY_TRUNK)
 		lay_out_trunk(builder, blob, id);
 }

@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 
 	if (frame_parse(&frame, &l2) != DROP_NONE || offload_check(&frame, &l2) != DROP_NONE)
 		return 0;
-	decide(policy, fdb, &frame, in, NOW, &decision);
+	decide(policy, fdb, NULL, &frame, in, NOW, &decision);
 	if (decision.learn)
 		(void)fdb_learn(fdb, policy, decision.network, l2.src, in, NOW);
 	/* All that passed the guard might be delivered, now or to another port. */

@@ -79,7 +79,7 @@ static void decide_everything(const struct policy *policy)
 		for (uint16_t id = 0; id < policy->n_ports && id < 64; id++) {
 			struct port_ref in = {id, policy_ports(policy)[id].generation};
 
-			decide(policy, fdb, &frame, in, NOW, &decision);
+			decide(policy, fdb, NULL, &frame, in, NOW, &decision);
 			check_outputs(policy, &decision);
 			if (decision.learn)
 				(void)fdb_learn(fdb, policy, decision.network, decision.l2.src, in,

@@ -164,7 +164,7 @@ static void ask(const struct policy *policy, const struct fdb *fdb, const struct
 	if (vid != UNTAGGED)
 		sketch_tag(&packet, ETHERTYPE_VLAN, (uint16_t)vid);
 	sketch_frame(&packet, &frame);
-	decide(policy, fdb, &frame, sketch_ref(IN), NOW, &decision);
+	decide(policy, fdb, NULL, &frame, sketch_ref(IN), NOW, &decision);
 	asked++;
 	passed += want != NO;
 	if (outcome(policy, &decision) != want)

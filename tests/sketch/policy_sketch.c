@@ -27,6 +27,8 @@ struct policy_port_spec sketch_access(uint16_t id, uint16_t network)
 		.mode = POLICY_ACCESS,
 		.native = network,
 		.macs_max = SKETCH_PORT_MACS,
+		.sessions_max = SKETCH_PORT_SESSIONS,
+		.tenant_sessions_max = UINT32_MAX,
 	};
 }
 

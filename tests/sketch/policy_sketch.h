@@ -13,6 +13,7 @@ enum {
 	SKETCH_AGE_MS = 300000,
 	SKETCH_NETWORK_MACS = 8192,
 	SKETCH_PORT_MACS = 256,
+	SKETCH_PORT_SESSIONS = 1000,
 };
 
 /* An ordinary network, generation 1, of no tenant: learning, flooding, mtu 1500. */

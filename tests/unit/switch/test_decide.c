@@ -76,7 +76,7 @@ static void ask_len(uint16_t port, mac48 dst, mac48 src, int tci, uint32_t len)
 	sketch_payload(&packet, len - packet.len);
 	sketch_frame(&packet, &frame);
 	memset(&decision, 0xee, sizeof(decision));
-	decide(policy, fdb, &frame, sketch_ref(port), NOW, &decision);
+	decide(policy, fdb, NULL, &frame, sketch_ref(port), NOW, &decision);
 }
 
 static void ask(uint16_t port, mac48 dst, mac48 src, int tci)
@@ -187,11 +187,11 @@ static void nobody_there(void **state)
 static void a_port_that_is_not_there(void **state)
 {
 	ask(1, B, A, -1);
-	decide(policy, fdb, &frame, (struct port_ref){1, 2}, NOW, &decision);
+	decide(policy, fdb, NULL, &frame, (struct port_ref){1, 2}, NOW, &decision);
 	dropped(STAGE_PLACE, DROP_NO_NETWORK);
-	decide(policy, fdb, &frame, PORT_NONE, NOW, &decision);
+	decide(policy, fdb, NULL, &frame, PORT_NONE, NOW, &decision);
 	dropped(STAGE_PLACE, DROP_NO_NETWORK);
-	decide(policy, fdb, &frame, (struct port_ref){UINT16_MAX, 1}, NOW, &decision);
+	decide(policy, fdb, NULL, &frame, (struct port_ref){UINT16_MAX, 1}, NOW, &decision);
 	dropped(STAGE_PLACE, DROP_NO_NETWORK);
 	ask(8, B, A, -1); /* a port without a network */
 	dropped(STAGE_PLACE, DROP_NO_NETWORK);
@@ -230,13 +230,13 @@ static void broken_headers_stop_at_the_first_stage(void **state)
 	ask(1, B, A, 100);
 	sketch_tag(&packet, ETHERTYPE_VLAN, 0);
 	sketch_frame(&packet, &frame);
-	decide(policy, fdb, &frame, sketch_ref(1), NOW, &decision);
+	decide(policy, fdb, NULL, &frame, sketch_ref(1), NOW, &decision);
 	dropped(STAGE_PARSE, DROP_DOUBLE_TAG);
 	ask_len(1, B, A, -1, 14);
 	assert_drop(decision.drop, DROP_NONE);
 	frame.head_len = 13;
 	frame.len = 13;
-	decide(policy, fdb, &frame, sketch_ref(1), NOW, &decision);
+	decide(policy, fdb, NULL, &frame, sketch_ref(1), NOW, &decision);
 	dropped(STAGE_PARSE, DROP_RUNT);
 }
 
@@ -259,13 +259,13 @@ static void giants(void **state)
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.hdr_len = htole16(54);
 	frame.hdr.gso_size = htole16(1461); /* its segments may not */
-	decide(policy, fdb, &frame, sketch_ref(1), NOW, &decision);
+	decide(policy, fdb, NULL, &frame, sketch_ref(1), NOW, &decision);
 	dropped(STAGE_PLACE, DROP_GIANT);
 	frame.hdr.gso_size = htole16(1460);
-	decide(policy, fdb, &frame, sketch_ref(1), NOW, &decision);
+	decide(policy, fdb, NULL, &frame, sketch_ref(1), NOW, &decision);
 	assert_drop(decision.drop, DROP_NONE);
 	frame.len = LIMIT_FRAME + 1;
-	decide(policy, fdb, &frame, sketch_ref(1), NOW, &decision);
+	decide(policy, fdb, NULL, &frame, sketch_ref(1), NOW, &decision);
 	dropped(STAGE_PLACE, DROP_GIANT);
 }
 
@@ -302,7 +302,7 @@ static void deciding_changes_nothing(void **state)
 	memcpy(before, memory, size);
 	ask(1, B, A, -1);
 	frame_before = frame;
-	decide(policy, fdb, &frame, sketch_ref(1), NOW, &again);
+	decide(policy, fdb, NULL, &frame, sketch_ref(1), NOW, &again);
 	assert_int_equal(again.output, decision.output);
 	assert_int_equal(again.fate, decision.fate);
 	assert_memory_equal(memory, before, size);

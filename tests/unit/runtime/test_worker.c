@@ -21,6 +21,10 @@ enum {
 	WORKERS = 2,
 	SLOTS = 1024,
 	IDLE_QUEUES = 16,
+	MANY_QUEUES = 256,
+	BUSY_MS = 100,
+	KICKS = 50,
+	MOVES = 300,
 	IDLE_MS = 300,
 };
 
@@ -34,6 +38,9 @@ struct spring {
 	atomic_uint taken;
 	atomic_uint asleep; /* armed and found empty */
 	atomic_uint sunk;   /* frames that were put */
+	atomic_uint looks;  /* how often it was looked at */
+	atomic_int inside;  /* workers between take and give_back */
+	atomic_bool shared; /* there were two at a time */
 };
 
 static struct sketch sketch;
@@ -53,17 +60,21 @@ static void take(struct port_queue *queue, struct burst *burst)
 	struct spring *spring = queue->port->device;
 	unsigned n = atomic_load(&spring->waiting);
 
+	atomic_fetch_add(&spring->looks, 1);
 	n = n < LIMIT_BURST ? n : LIMIT_BURST;
 	for (unsigned i = 0; i < n; i++)
 		burst->frames[i] = frame;
 	burst->count = n;
 	atomic_fetch_sub(&spring->waiting, n);
+	if (n && atomic_fetch_add(&spring->inside, 1))
+		atomic_store(&spring->shared, true);
 }
 
 static void give_back(struct port_queue *queue, struct burst *burst)
 {
 	struct spring *spring = queue->port->device;
 
+	atomic_fetch_sub(&spring->inside, 1);
 	atomic_fetch_add(&spring->taken, burst->count);
 }
 
@@ -372,6 +383,152 @@ static void idle_workers_sleep(void **state)
 	}
 }
 
+static unsigned sum_of_looks(struct spring **springs, unsigned n)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += atomic_load(&springs[i]->looks);
+	return sum;
+}
+
+/* Queues that have nothing to say cost a busy worker nothing, and are heard when they do. */
+static void quiet_queues_are_left_alone_and_heard(void **state)
+{
+	struct spring *busy = spring_create(SINK, eventfd(0, EFD_NONBLOCK));
+	struct spring *quiet[MANY_QUEUES];
+	unsigned looks, rounds;
+
+	worker_set_place(&workers, SPRING, 1 << 0);
+	worker_set_place(&workers, SINK, 1 << 0);
+	for (unsigned i = 0; i < MANY_QUEUES; i++) {
+		quiet[i] = spring_create(SPRING, eventfd(0, EFD_NONBLOCK));
+		worker_set_add(&workers, &quiet[i]->queue);
+	}
+	worker_set_add(&workers, &busy->queue);
+	well_up(busy, 1u << 30);
+	for (unsigned i = 0; i < MANY_QUEUES; i++)
+		assert_true(clock_await(CLOCK_PATIENCE_MS, atomic_load(&quiet[i]->asleep) > 0));
+
+	looks = sum_of_looks(quiet, MANY_QUEUES);
+	rounds = atomic_load(&busy->looks);
+	clock_nap_us(BUSY_MS * 1000);
+	rounds = atomic_load(&busy->looks) - rounds;
+	looks = sum_of_looks(quiet, MANY_QUEUES) - looks;
+	assert_true(rounds > 0);
+	assert_int_equal(looks, 0);
+
+	for (unsigned i = 1; i <= KICKS; i++) {
+		well_up(quiet[i], 1);
+		expect_taken(quiet[i], 1);
+	}
+	for (unsigned i = 0; i < MANY_QUEUES; i++)
+		worker_set_remove(&workers, &quiet[i]->queue);
+	worker_set_remove(&workers, &busy->queue);
+	rcu_synchronize();
+	for (unsigned i = 0; i < MANY_QUEUES; i++) {
+		close(quiet[i]->queue.kick);
+		free(quiet[i]);
+	}
+	close(busy->queue.kick);
+	free(busy);
+}
+
+/* Under load, from worker to worker; never is one queue at two. */
+static void a_queue_moves_between_bursts(void **state)
+{
+	struct spring *spring = spring_create(SPRING, -1);
+	struct spring *sink = spring_create(SINK, -1);
+
+	rcu_publish(&table.slots[SINK], &sink->port);
+	well_up(spring, 1u << 30);
+	worker_set_add(&workers, &spring->queue);
+	for (unsigned i = 0; i < MOVES; i++) {
+		unsigned to = i % WORKERS, taken;
+
+		worker_set_place(&workers, SPRING, 1u << to);
+		assert_int_equal(spring->queue.worker, to);
+		assert_int_equal(worker_set_serving(&workers, SPRING), 1 << to);
+		taken = atomic_load(&spring->taken);
+		assert_true(clock_await(CLOCK_PATIENCE_MS, atomic_load(&spring->taken) > taken));
+	}
+	/* workers that there are not do not count */
+	worker_set_place(&workers, SPRING, 1u << LIMIT_WORKERS);
+	rcu_publish(&table.slots[SINK], NULL);
+	worker_set_remove(&workers, &spring->queue);
+	rcu_synchronize();
+	assert_int_equal(worker_set_serving(&workers, SPRING), 0);
+	assert_false(atomic_load(&spring->shared));
+	free(spring);
+	free(sink);
+}
+
+/* Balance as the control thread does, in shorter intervals. */
+static void balance_once(void)
+{
+	clock_nap_us(20000);
+	worker_set_balance(&workers);
+}
+
+static void a_busy_worker_gives_a_queue_away(void **state)
+{
+	struct spring *one = spring_create(SPRING, -1), *two = spring_create(SINK, -1);
+
+	for (unsigned id = SPRING; id <= SINK; id++)
+		worker_set_place(&workers, (uint16_t)id, 1 << 0);
+	well_up(one, 1u << 30);
+	well_up(two, 1u << 30);
+	worker_set_add(&workers, &one->queue);
+	worker_set_add(&workers, &two->queue);
+	balance_once();
+	balance_once();
+	/* they may not */
+	assert_int_equal(one->queue.worker, 0);
+	assert_int_equal(two->queue.worker, 0);
+	worker_set_place(&workers, SPRING, 0);
+	worker_set_place(&workers, SINK, 0);
+	assert_true(clock_await(CLOCK_PATIENCE_MS,
+				(balance_once(), one->queue.worker != two->queue.worker)));
+	/* each has a worker of its own: no move is any gain */
+	for (unsigned i = 0; i < 10; i++) {
+		unsigned before = one->queue.worker;
+
+		balance_once();
+		assert_int_equal(one->queue.worker, before);
+		assert_int_equal(two->queue.worker, 1 - before);
+	}
+	worker_set_remove(&workers, &one->queue);
+	worker_set_remove(&workers, &two->queue);
+	rcu_synchronize();
+	free(one);
+	free(two);
+}
+
+static void what_is_recent_is_told(void **state)
+{
+	struct spring *spring = spring_create(SPRING, -1);
+	struct worker_counters *row = &counters->workers[0];
+
+	workers.counters = counters;
+	worker_set_place(&workers, SPRING, 1 << 0);
+	worker_set_balance(&workers);
+	well_up(spring, 1u << 30);
+	worker_set_add(&workers, &spring->queue);
+	assert_true(clock_await(CLOCK_PATIENCE_MS,
+				(balance_once(), atomic_load(&row->recent_frames) > 0)));
+	assert_true(row->recent_ns >= 20000000);
+	assert_true(row->recent_busy_ns > 0 && row->recent_busy_ns <= row->recent_ns * 2);
+	assert_true(row->recent_cycles > 0);
+	worker_set_remove(&workers, &spring->queue);
+	rcu_synchronize();
+	/* and forgotten */
+	for (unsigned i = 0; i <= WORKER_SET_RECENT; i++)
+		balance_once();
+	assert_int_equal(row->recent_frames, 0);
+	assert_int_equal(row->recent_busy_ns, 0);
+	free(spring);
+}
+
 static void it_counts_what_it_does(void **state)
 {
 	struct spring *spring = spring_create(SPRING, -1);
@@ -402,6 +559,10 @@ int main(void)
 		UNIT(a_changed_kick_is_heard),	    UNIT(queues_are_shared_out),
 		UNIT(ports_come_and_go_under_load), UNIT(a_policy_is_never_seen_after_its_time),
 		UNIT(idle_workers_sleep),	    UNIT(it_counts_what_it_does),
+		UNIT(quiet_queues_are_left_alone_and_heard),
+		UNIT(a_queue_moves_between_bursts),
+		UNIT(a_busy_worker_gives_a_queue_away),
+		UNIT(what_is_recent_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

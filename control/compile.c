@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "control/compile_lists.h"
+#include "switch/rate.h"
 
 static uint16_t network_flags(const struct model_network *network)
 {
@@ -61,6 +62,32 @@ static uint16_t community_number(const struct model *model, const struct model_p
 	return (uint16_t)(first + 1);
 }
 
+/* Limits with their prices; false: there are none. */
+static bool compile_limits(const struct model_limits *limits, struct policy_limits *ret)
+{
+	bool any = false;
+
+	for (unsigned kind = 0; kind < POLICY_LIMITS; kind++) {
+		ret->of[kind] =
+			rate_limit(limits->a_second[kind],
+				   kind < POLICY_FLOODS ? limits->burst_ms : MODEL_STORM_BURST_MS);
+		any |= limits->a_second[kind] != 0;
+	}
+	return any;
+}
+
+static int compile_tenant(struct policy_builder *builder, const struct ids *ids,
+			  const struct model_tenant *tenant)
+{
+	uint16_t index = ids_tenant(ids, tenant->name);
+	struct policy_limits limits;
+	int error = policy_builder_tenant(builder, index, tenant->name);
+
+	if (!error && compile_limits(&tenant->limits, &limits))
+		error = policy_builder_tenant_limits(builder, index, &limits);
+	return error;
+}
+
 static uint16_t port_flags(const struct model_port *port)
 {
 	return (uint16_t)((port->tenant ? 0 : POLICY_PORT_UPLINK) |
@@ -100,10 +127,13 @@ static int compile_port(struct policy_builder *builder, const struct ids *ids,
 		.sessions_max = port->tenant ? LIMIT_PORT_SESSIONS : LIMIT_SESSIONS,
 		.tenant_sessions_max = port->tenant ? port->tenant->quota.sessions : UINT32_MAX,
 	};
+	struct policy_limits limits;
 	int error;
 
 	if (!trunk)
 		return -ENOMEM;
+	if (compile_limits(&port->limits, &limits))
+		spec.limits = &limits;
 	for (uint32_t i = 0; i < port->n_trunk; i++)
 		trunk[i] = (struct policy_trunk_entry){
 			ids_network(ids, port->trunk[i].network->name), port->trunk[i].vlan};
@@ -120,8 +150,7 @@ static int compile_all(struct policy_builder *builder, const struct ids *ids,
 	int error = 0;
 
 	for (uint32_t i = 0; !error && i < model->n_tenants; i++)
-		error = policy_builder_tenant(builder, ids_tenant(ids, model->tenants[i].name),
-					      model->tenants[i].name);
+		error = compile_tenant(builder, ids, &model->tenants[i]);
 	for (uint32_t i = 0; !error && i < model->n_networks; i++)
 		error = compile_network(builder, ids, &model->networks[i]);
 	for (uint32_t i = 0; !error && i < model->n_ports; i++)

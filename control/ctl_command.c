@@ -34,6 +34,7 @@ static const struct ctl_option files[] = {
 };
 static const struct ctl_option tenant_fields[] = {
 	{"user", "NAME", "fields.users", SHAPE_LIST, "who may act for it: a Unix user, or a group as @GROUP"},
+	{"rate", "WHAT=RATE", "fields.rate", SHAPE_MAP, "of all its ports together: in, out, pps, in-pps, out-pps, burst"},
 	{"quota", "WHAT=N", "fields.quota", SHAPE_MAP, "ports, networks, rules, macs-per-port, sessions"},
 	{0},
 };
@@ -64,6 +65,8 @@ static const struct ctl_option port_fields[] = {
 	{"dhcp-server", "deny|allow", "fields.dhcp-server", SHAPE_TEXT, "may it answer DHCP clients? [deny]"},
 	{"router-advertisements", "deny|allow", "fields.router-advertisements", SHAPE_TEXT, "may it say it is a router? [deny]"},
 	{"bpdu", "deny|allow", "fields.bpdu", SHAPE_TEXT, "may it send spanning tree frames? [deny]"},
+	{"rate", "WHAT=RATE", "fields.rate", SHAPE_MAP, "in (from its guest), out, pps, in-pps, out-pps, burst: in=1gbit"},
+	{"storm", "PPS", "fields.storm", SHAPE_TEXT, "most broadcast, multicast and unknown unicast: 1kpps"},
 	{"promiscuous", "on|off", "fields.promiscuous", SHAPE_TEXT, "isolated network: talks to all"},
 	{"isolated", "on|off", "fields.isolated", SHAPE_TEXT, "isolated network: talks to promiscuous ports only"},
 	{"community", "NAME", "fields.community", SHAPE_TEXT, "isolated network: talks to its community, too"},

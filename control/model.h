@@ -31,6 +31,15 @@ enum {
 	MODEL_MACS_DEFAULT = LIMIT_NETWORK_MACS,
 };
 
+/* Rates that can be asked for, a second; and what may pass at once. */
+#define MODEL_BITRATE_MIN 1000ULL
+#define MODEL_BITRATE_MAX 1000000000000ULL
+#define MODEL_PACKETRATE_MAX 1000000000ULL
+enum {
+	MODEL_BURST_DEFAULT_MS = 10,
+	MODEL_STORM_BURST_MS = 1000, /* a storm limit counts by the second */
+};
+
 /* Quotas of a tenant. UINT32_MAX: only the limits of the switch hold. */
 struct model_quota {
 	uint32_t ports;
@@ -40,9 +49,16 @@ struct model_quota {
 	uint32_t sessions;
 };
 
+/* `rate` and `storm`. */
+struct model_limits {
+	uint64_t a_second[POLICY_LIMITS]; /* 0: as much as there is */
+	uint32_t burst_ms;
+};
+
 struct model_tenant {
 	const char *name;
 	struct model_quota quota;
+	struct model_limits limits;	/* of all its ports together */
 	const char **users;	/* Unix users, and groups with an @ before, that may act for it */
 	uint32_t n_users;
 	uint32_t n_ports;	/* how much of the quota is used */
@@ -145,6 +161,8 @@ struct model_port {
 	uint32_t n_groups;
 	const struct model_rules *acl_in;	/* of frames from it, or NULL */
 	const struct model_rules *acl_out;	/* of frames for it, or NULL */
+
+	struct model_limits limits;
 
 	/* in isolated networks */
 	enum policy_role role;

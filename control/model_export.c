@@ -67,6 +67,58 @@ static void set_quota(struct export *export, json_t *tenant, const struct model_
 		json_decref(mapping);
 }
 
+/* The largest unit that says it exactly. */
+static json_t *export_duration(uint32_t duration_ms)
+{
+	return duration_ms % 1000 ? json_sprintf("%ums", duration_ms)
+				  : json_sprintf("%us", duration_ms / 1000);
+}
+
+/* Set @key to an amount a second in the largest unit that says it exactly; 0 is none. */
+static void set_amount(struct export *export, json_t *object, const char *key, uint64_t amount,
+		       const char *unit)
+{
+	static const char *const prefixes[] = {"", "k", "m", "g"};
+	unsigned i = 0;
+
+	if (!amount)
+		return;
+	for (; i < 3 && amount % 1000 == 0; i++)
+		amount /= 1000;
+	set(export, object, key, json_sprintf("%lu%s%s", (unsigned long)amount, prefixes[i], unit));
+}
+
+static void set_rate(struct export *export, json_t *object, const struct model_limits *limits)
+{
+	uint64_t in = limits->a_second[POLICY_IN_PACKETS];
+	uint64_t out = limits->a_second[POLICY_OUT_PACKETS];
+	json_t *mapping = json_object();
+
+	set_amount(export, mapping, "in", limits->a_second[POLICY_IN_BITS], "bit");
+	set_amount(export, mapping, "out", limits->a_second[POLICY_OUT_BITS], "bit");
+	set_amount(export, mapping, "pps", in == out ? in : 0, "pps");
+	set_amount(export, mapping, "in-pps", in == out ? 0 : in, "pps");
+	set_amount(export, mapping, "out-pps", in == out ? 0 : out, "pps");
+	if (limits->burst_ms != MODEL_BURST_DEFAULT_MS)
+		set(export, mapping, "burst", export_duration(limits->burst_ms));
+	if (json_object_size(mapping))
+		set(export, object, "rate", json_incref(mapping));
+	json_decref(mapping);
+}
+
+static void set_storm(struct export *export, json_t *object, const struct model_limits *limits)
+{
+	json_t *mapping = json_object();
+
+	set_amount(export, object, "storm", limits->a_second[POLICY_FLOODS], "pps");
+	set_amount(export, mapping, "broadcast", limits->a_second[POLICY_BROADCASTS], "pps");
+	set_amount(export, mapping, "multicast", limits->a_second[POLICY_MULTICASTS], "pps");
+	set_amount(export, mapping, "unknown-unicast", limits->a_second[POLICY_UNKNOWNS], "pps");
+	if (json_object_size(mapping))
+		set(export, object, "storm", json_incref(mapping));
+	json_decref(mapping);
+}
+
 static json_t *export_tenant(struct export *export, const struct model_tenant *tenant)
 {
 	json_t *object = json_object();
@@ -79,14 +131,8 @@ static json_t *export_tenant(struct export *export, const struct model_tenant *t
 			append(export, users, json_string(tenant->users[i]));
 		set(export, object, "users", users);
 	}
+	set_rate(export, object, &tenant->limits);
 	return object;
-}
-
-/* The largest unit that says it exactly. */
-static json_t *export_duration(uint32_t duration_ms)
-{
-	return duration_ms % 1000 ? json_sprintf("%ums", duration_ms)
-				  : json_sprintf("%us", duration_ms / 1000);
 }
 
 static json_t *export_network(struct export *export, const struct model_network *network)
@@ -253,6 +299,8 @@ static json_t *export_port(struct export *export, const struct model_port *port)
 		set(export, object, "spoof-guard", json_false());
 	set_leaves(export, object, port);
 	set_filters(export, object, port);
+	set_rate(export, object, &port->limits);
+	set_storm(export, object, &port->limits);
 	set_role(export, object, port);
 	return object;
 }

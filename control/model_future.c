@@ -1,14 +1,11 @@
 /*
  * model_future - the words that are not built yet.
  *
- * What a document says is enforced, or the document is refused: a rate
- * that is accepted and ignored would be a hole. So these words are read with
+ * What a document says is enforced, or the document is refused: a mirror
+ * that is accepted and ignored would be missed when it is too late. So these words are read with
  * all their syntax, their mistakes are told, and each is refused by name.
  */
-#include <errno.h>
-
 #include "control/model_parts.h"
-#include "control/quantity.h"
 
 void model_refuse_not_yet(struct reading *reading, const struct node *node, const char *what)
 {
@@ -25,53 +22,6 @@ static void read_reference(struct reading *reading, const struct node *node, voi
 
 	if (text)
 		reading_is_name(reading, node, text);
-}
-
-static void read_quantity(struct reading *reading, const struct node *node,
-			  int (*parse)(const char *text, uint64_t *ret), const char *examples)
-{
-	const char *text = reading_text(reading, node);
-	uint64_t amount;
-	int error = text ? parse(text, &amount) : 0;
-
-	if (!error)
-		return;
-	if (error == -EDOM)
-		reading_problem(reading, node, PROBLEM_MISSING_UNIT, "\"%s\" has no unit", text);
-	else if (error == -ERANGE)
-		reading_problem(reading, node, PROBLEM_OUT_OF_RANGE, "%s is out of range", text);
-	else
-		reading_problem(reading, node, PROBLEM_BAD_VALUE, "\"%s\" is not a rate", text);
-	problems_hint(reading->problems, "write a number and its unit, as in %s", examples);
-}
-
-static void read_bitrate(struct reading *reading, const struct node *node, void *draft)
-{
-	read_quantity(reading, node, quantity_bitrate, "500mbit, 1gbit");
-}
-
-static void read_packetrate(struct reading *reading, const struct node *node, void *draft)
-{
-	read_quantity(reading, node, quantity_packetrate, "500pps, 200kpps");
-}
-
-static const struct reading_key rate_keys[] = {
-	{"in", read_bitrate},
-	{"out", read_bitrate},
-	{"pps", read_packetrate},
-	{NULL, NULL},
-};
-
-void model_read_rate(struct reading *reading, const struct node *node, void *draft)
-{
-	reading_mapping(reading, node, rate_keys, draft);
-	model_refuse_not_yet(reading, node, "rates");
-}
-
-void model_read_storm(struct reading *reading, const struct node *node, void *draft)
-{
-	read_packetrate(reading, node, draft);
-	model_refuse_not_yet(reading, node, "storm limits");
 }
 
 void model_read_qinq(struct reading *reading, const struct node *node, void *draft)

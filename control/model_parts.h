@@ -54,11 +54,14 @@ const struct model_network *model_find_network(struct reading *reading, const st
 void model_check(struct reading *reading, const struct node *tenants,
 		 const struct port_draft *drafts);
 
+/* model_limit.c: rates and storm limits. For the tables of keys. */
+void model_read_port_rate(struct reading *reading, const struct node *node, void *draft);
+void model_read_tenant_rate(struct reading *reading, const struct node *node, void *tenant);
+void model_read_storm(struct reading *reading, const struct node *node, void *draft);
+
 /* model_future.c: read what is not built yet, and refuse it. For the tables of keys. */
 void model_refuse_not_yet(struct reading *reading, const struct node *node, const char *what);
 void model_read_mirrors(struct reading *reading, const struct node *node);
-void model_read_rate(struct reading *reading, const struct node *node, void *draft);
-void model_read_storm(struct reading *reading, const struct node *node, void *draft);
 void model_read_qinq(struct reading *reading, const struct node *node, void *draft);
 void model_read_pcap(struct reading *reading, const struct node *node, void *draft);
 

@@ -387,7 +387,7 @@ static const struct reading_key port_keys[] = {
 	{"community", read_community},
 	{"groups", model_read_port_groups},
 	{"acl", model_read_port_acl},
-	{"rate", model_read_rate},
+	{"rate", model_read_port_rate},
 	{"storm", model_read_storm},
 	{"dhcp-server", read_dhcp_server},
 	{"router-advertisements", read_router},
@@ -402,6 +402,8 @@ static const struct reading_key uplink_keys[] = {
 	{"worker", read_worker},
 	{"trunk", read_trunk},
 	{"map", read_map},
+	{"rate", model_read_port_rate},
+	{"storm", model_read_storm},
 	{"promiscuous", read_promiscuous},
 	{NULL, NULL},
 };
@@ -453,6 +455,7 @@ static void read_port(struct reading *reading, const struct node *node, struct m
 		.spoof_guard = tenant != NULL,
 		.dhcp_server = tenant == NULL,
 		.router = tenant == NULL,
+		.limits.burst_ms = MODEL_BURST_DEFAULT_MS,
 	};
 	if (!draft->port.name) {
 		reading->no_memory = true;

@@ -114,6 +114,7 @@ static void read_later(struct reading *reading, const struct node *node, void *t
 static const struct reading_key tenant_keys[] = {
 	{"quota", read_quota},
 	{"users", read_users},
+	{"rate", model_read_tenant_rate},
 	{"networks", read_later},
 	{"sets", read_later},
 	{"groups", read_later},
@@ -146,6 +147,7 @@ void model_read_tenants(struct reading *reading, const struct node *tenants)
 		*tenant = (struct model_tenant){
 			.name = arena_text(reading->arena, key),
 			.quota = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX},
+			.limits.burst_ms = MODEL_BURST_DEFAULT_MS,
 		};
 		if (!tenant->name)
 			reading->no_memory = true;

@@ -26,6 +26,7 @@
 #include "switch/flow.h"
 #include "switch/guard.h"
 #include "switch/offload.h"
+#include "switch/rate.h"
 
 /* Frames that came one behind the other and have one key; or one frame without. */
 struct train {
@@ -48,11 +49,11 @@ struct pipeline {
 	struct port_ref in;
 	struct port_counters *row; /* of the sender */
 	clock_ms now;
-	uint64_t bytes;		/* of all its frames */
-	bool deep;		/* more than the Ethernet header of the sender's frames is read */
-	uint64_t strip;		/* bit i: frame i loses the tag it came with */
-	uint64_t delivered;	/* bit i: somebody got frame i */
-	uint64_t replicated;	/* copies beyond the first, of all frames */
+	uint64_t bytes;	     /* of all its frames */
+	bool deep;	     /* more than the Ethernet header of the sender's frames is read */
+	uint64_t strip;	     /* bit i: frame i loses the tag it came with */
+	uint64_t delivered;  /* bit i: somebody got frame i */
+	uint64_t replicated; /* copies beyond the first, of all frames */
 	enum drop dropped[LIMIT_BURST]; /* why, as far as nobody got the frame */
 	unsigned n_trains;
 	struct train trains[LIMIT_BURST];
@@ -202,6 +203,35 @@ static void gather(struct pipeline *pipeline, const struct policy_port *port)
 	pipeline->n_trains = n;
 }
 
+/* What is over the rate of the sender, which has one, leaves its train. */
+static void police(struct pipeline *pipeline)
+{
+	for (unsigned n = 0; n < pipeline->n_trains; n++) {
+		struct train *train = &pipeline->trains[n];
+
+		for (uint64_t left = train->frames; left; left &= left - 1) {
+			unsigned i = (unsigned)__builtin_ctzll(left);
+			const struct frame *frame = &pipeline->burst.frames[i];
+
+			if (rate_admit(pipeline->options.rates, pipeline->policy, pipeline->in.id,
+				       RATE_IN, frame->len, rate_packets(frame), pipeline->now))
+				continue;
+			train->frames &= ~(UINT64_C(1) << i);
+			pipeline->dropped[i] = DROP_RATE;
+		}
+	}
+}
+
+/* May the frame be flooded, as far as its port's storm limit goes? */
+static bool may_flood(struct pipeline *pipeline, const struct decision *decision)
+{
+	const struct policy_port *port = &policy_ports(pipeline->policy)[decision->in];
+
+	return !rate_is_limited(port) ||
+	       rate_admit_flood(pipeline->options.rates, pipeline->policy, decision->in,
+				decision->l2.dst, pipeline->now);
+}
+
 /* Count @frames of @bytes for a rule. */
 static void count_rule(struct pipeline *pipeline, uint16_t number, uint32_t rule, uint64_t frames,
 		       uint64_t bytes)
@@ -349,6 +379,8 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 				      train->hash, &decision, session, pipeline->now);
 		return DROP_NONE;
 	case FATE_FLOOD:
+		if (!may_flood(pipeline, &decision))
+			return DROP_STORM;
 		while (decide_flood_next(pipeline->policy, &decision, &cursor, &port, &tag))
 			want(pipeline, bit, port, tag);
 		/* for as long as no destination says otherwise */
@@ -421,6 +453,41 @@ static void settle_share(struct pipeline *pipeline, struct port_ref ref,
 		counter_add(&row->segmented, bits(result->completed));
 }
 
+/* Which frames of @share, for port @id, are over its rate? */
+static uint64_t hold_back(struct pipeline *pipeline, uint16_t id, const struct deliver_share *share)
+{
+	uint64_t held = 0;
+
+	for (uint64_t left = share->frames; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+		const struct frame *frame = &pipeline->burst.frames[i];
+		uint32_t len = frame->len + (share->tagged >> i & 1 ? FRAME_TAG : 0) -
+			       (pipeline->strip >> i & 1 ? FRAME_TAG : 0);
+
+		if (!rate_admit(pipeline->options.rates, pipeline->policy, id, RATE_OUT, len,
+				rate_packets(frame), pipeline->now))
+			held |= UINT64_C(1) << i;
+	}
+	return held;
+}
+
+/* deliver_share() for a port with a rate: what is over it is missed. */
+static void deliver_rated(struct pipeline *pipeline, struct port *port, struct deliver_share *share,
+			  uint32_t spread, struct deliver_result *ret_result)
+{
+	uint64_t held = hold_back(pipeline, port->ref.id, share);
+
+	share->frames &= ~held;
+	if (share->frames)
+		deliver_share(pipeline->scratch, &pipeline->burst, pipeline->strip, port, share,
+			      pipeline->options.ring, spread, ret_result);
+	else
+		deliver_nowhere(share, ret_result);
+	share->frames |= held;
+	for (; held; held &= held - 1)
+		ret_result->missed[__builtin_ctzll(held)] = DROP_RATE;
+}
+
 static void deliver_all(struct pipeline *pipeline, uint32_t spread)
 {
 	struct deliver_result result = {.bytes = 0};
@@ -431,7 +498,9 @@ static void deliver_all(struct pipeline *pipeline, uint32_t spread)
 		struct port_ref ref = {id, policy_ports(pipeline->policy)[id].generation};
 		struct port *port = destination(pipeline, ref);
 
-		if (port)
+		if (port && rate_is_limited(&policy_ports(pipeline->policy)[id]))
+			deliver_rated(pipeline, port, share, spread, &result);
+		else if (port)
 			deliver_share(pipeline->scratch, &pipeline->burst, pipeline->strip, port,
 				      share, pipeline->options.ring, spread, &result);
 		else
@@ -484,6 +553,8 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	pipeline->replicated = 0;
 	flow_begin(pipeline->flows, policy);
 	gather(pipeline, port);
+	if (rate_is_limited(port))
+		police(pipeline);
 	for (unsigned n = 0; n < pipeline->n_trains; n++)
 		dispatch(pipeline, &pipeline->trains[n]);
 	deliver_all(pipeline, spread);

@@ -24,6 +24,7 @@ struct pipeline_options {
 	unsigned writer;    /* whose rows of counters */
 	struct uring *ring; /* for ports that need it; may be NULL */
 	struct sessions *sessions; /* NULL: groups are asked about every packet */
+	struct rate_table *rates; /* of all workers; NULL where no port has limits */
 };
 
 int pipeline_create(const struct pipeline_options *options, struct pipeline **ret_pipeline)

@@ -17,6 +17,7 @@
 
 #include "switch/pipeline.h"
 #include "switch/port_kinds.h"
+#include "switch/rate.h"
 #include "switch/rcu.h"
 #include "switch/worker_set.h"
 
@@ -55,6 +56,7 @@ struct plane {
 	struct worker_set workers;
 	struct uring_set rings;
 	struct pipeline *pipeline; /* the control thread's, for frames of our own */
+	struct rate_table *rates;
 	struct port_house house;
 	uint64_t untold[LIMIT_PORTS / WORD];
 	struct slot slots[LIMIT_PORTS];
@@ -89,18 +91,24 @@ int plane_create(const struct plane_options *options, struct plane **ret_plane)
 		error = -errno;
 		goto free_plane;
 	}
+	error = rate_create(&plane->rates);
+	if (error)
+		goto close_epoll;
 	pipeline_options = (struct pipeline_options){
 		.ports = &plane->table,
 		.counters = plane->counters,
 		.writer = plane->counters->n_workers,
 		.ring = plane->rings.n ? plane->rings.rings[plane->rings.n - 1] : NULL,
+		.rates = plane->rates,
 	};
 	error = pipeline_create(&pipeline_options, &plane->pipeline);
 	if (error)
-		goto close_epoll;
+		goto destroy_rates;
 	*ret_plane = plane;
 	return 0;
 
+destroy_rates:
+	rate_destroy(plane->rates);
 close_epoll:
 	close(plane->epoll);
 free_plane:
@@ -120,6 +128,7 @@ int plane_start_workers(struct plane *plane, const int *cpus, unsigned n_cpus)
 			.policy = &plane->policy,
 			.fdb = plane->fdb,
 			.ring = plane->rings.n ? plane->rings.rings[i] : NULL,
+			.rates = plane->rates,
 		};
 		int error = worker_create(&options, &plane->workers.workers[i]);
 
@@ -159,6 +168,7 @@ void plane_destroy(struct plane *plane)
 	for (unsigned i = 0; i < plane->workers.n; i++)
 		worker_destroy(plane->workers.workers[i]);
 	pipeline_destroy(plane->pipeline);
+	rate_destroy(plane->rates);
 	if (plane->policy_fd >= 0) {
 		munmap((void *)plane->policy, plane->policy_size);
 		close(plane->policy_fd);

@@ -42,7 +42,8 @@ struct policy_limit rate_limit(uint64_t per_second, uint32_t burst_ms)
 	struct policy_limit limit = {0, 0};
 
 	if (per_second) {
-		limit.price = (uint64_t)(((unsigned __int128)1000000000 << 32) / per_second);
+		limit.price = (uint64_t)((((unsigned __int128)1000000000 << 32) + per_second - 1) /
+					 per_second);
 		limit.burst = (uint64_t)burst_ms * NS_PER_MS;
 	}
 	return limit;
@@ -83,8 +84,7 @@ static void charge(struct rate_meter *meter, const struct policy_limits *limits,
 	_Atomic uint64_t *paid = &meter->paid[kind];
 	uint64_t present = now * NS_PER_MS * TICKS_PER_NS;
 	uint64_t before = atomic_load_explicit(paid, memory_order_relaxed);
-	uint64_t cost =
-		(uint64_t)(((unsigned __int128)amount * limits->of[kind].price) >> PRICE_SHIFT);
+	unsigned __int128 cost = (unsigned __int128)amount * limits->of[kind].price;
 
 	if (!limits->of[kind].price)
 		return;
@@ -95,7 +95,9 @@ static void charge(struct rate_meter *meter, const struct policy_limits *limits,
 	if (before < present)
 		atomic_compare_exchange_strong_explicit(paid, &before, present,
 							memory_order_relaxed, memory_order_relaxed);
-	atomic_fetch_add_explicit(paid, cost, memory_order_relaxed);
+	/* rounded up, as the price is: never more than the rate */
+	cost += (UINT64_C(1) << PRICE_SHIFT) - 1;
+	atomic_fetch_add_explicit(paid, (uint64_t)(cost >> PRICE_SHIFT), memory_order_relaxed);
 }
 
 static bool is_open_for(const struct rate_meter *meter, const struct policy_limits *limits,

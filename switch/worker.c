@@ -422,6 +422,7 @@ int worker_create(const struct worker_options *options, struct worker **ret_work
 		.counters = options->counters,
 		.writer = options->index,
 		.ring = options->ring,
+		.rates = options->rates,
 	};
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int error;

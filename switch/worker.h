@@ -43,6 +43,7 @@ struct worker_options {
 	const struct policy *_Atomic *policy; /* the published one; NULL: none yet */
 	struct fdb *fdb;
 	struct uring *ring; /* NULL: no ports that need one */
+	struct rate_table *rates;
 };
 
 /* Start a worker without queues. -errno. */

@@ -144,6 +144,8 @@ static void start_pipeline(struct lab *lab)
 		.counters = lab->counters,
 	};
 
+	demand(rate_create(&lab->rates) == 0);
+	options.rates = lab->rates;
 	demand(pipeline_create(&options, &lab->pipeline) == 0);
 }
 
@@ -173,6 +175,7 @@ void lab_destroy(struct lab *lab)
 		return;
 	lab_forget(lab);
 	pipeline_destroy(lab->pipeline);
+	rate_destroy(lab->rates);
 	fdb_close(lab->fdb);
 	munmap(lab->fdb_memory, fdb_size(lab->fdb_slots));
 	munmap(lab->counters, counters_size());
@@ -280,6 +283,7 @@ void lab_succeed(struct lab *lab)
 {
 	fdb_close(lab->fdb);
 	pipeline_destroy(lab->pipeline);
+	rate_destroy(lab->rates);
 	demand(fdb_adopt(lab->fdb_memory, fdb_size(lab->fdb_slots), &lab->fdb) == 0);
 	start_pipeline(lab);
 }

@@ -12,6 +12,7 @@
 #include "switch/counters.h"
 #include "switch/fdb.h"
 #include "switch/pipeline.h"
+#include "switch/rate.h"
 #include "tests/sketch/packet_sketch.h"
 
 enum {
@@ -49,6 +50,7 @@ struct lab {
 	uint32_t fdb_slots;
 	struct counters *counters;
 	struct pipeline *pipeline;
+	struct rate_table *rates;
 	struct port_table table;
 	struct lab_port ports[LAB_PORTS];
 };

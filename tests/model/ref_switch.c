@@ -219,6 +219,21 @@ static struct ref_copy copy_for(const struct ref_switch *ref, const struct ref_f
 	return (struct ref_copy){port, priority | out->tags[network]};
 }
 
+/* May one more pass? If so, it is paid for. */
+static bool admit(const struct ref_switch *ref, struct ref_limit *limit)
+{
+	if (!limit->per_second)
+		return true;
+	limit->saved_ms += (int64_t)(ref->now - limit->since);
+	limit->since = ref->now;
+	if (limit->saved_ms > limit->burst_ms)
+		limit->saved_ms = limit->burst_ms;
+	if (limit->saved_ms <= 0)
+		return false;
+	limit->saved_ms -= 1000 / limit->per_second;
+	return true;
+}
+
 /* Who should get it, and why nobody if nobody. */
 static enum drop find_outputs(struct ref_switch *ref, const struct ref_frame *frame,
 			      uint16_t network, uint16_t *ret_outputs, unsigned *ret_n)
@@ -246,6 +261,10 @@ static enum drop find_outputs(struct ref_switch *ref, const struct ref_frame *fr
 		if (permits(ref, network, frame->port, p) == DROP_NONE)
 			ret_outputs[(*ret_n)++] = p;
 	}
+	if (*ret_n && !admit(ref, &ref->ports[frame->port].floods)) {
+		*ret_n = 0;
+		return DROP_STORM;
+	}
 	return *ret_n ? DROP_NONE : DROP_NO_RECEIVER;
 }
 
@@ -254,9 +273,12 @@ enum drop ref_send(struct ref_switch *ref, const struct ref_frame *frame,
 {
 	uint16_t network = 0, outputs[REF_PORTS];
 	unsigned n_outputs;
-	enum drop drop = place(ref, frame, &network);
+	enum drop drop;
 
 	*ret_n = 0;
+	if (!admit(ref, &ref->ports[frame->port].packets))
+		return DROP_RATE;
+	drop = place(ref, frame, &network);
 	if (drop == DROP_NONE)
 		drop = guard(ref, frame, network);
 	if (drop != DROP_NONE)
@@ -270,6 +292,14 @@ enum drop ref_send(struct ref_switch *ref, const struct ref_frame *frame,
 			ret_copies[(*ret_n)++] = copy_for(ref, frame, network, outputs[i]);
 	}
 	return n_outputs && !*ret_n ? DROP_PORT_DOWN : drop;
+}
+
+void ref_forgive(struct ref_switch *ref)
+{
+	for (uint16_t p = 1; p < REF_PORTS; p++) {
+		ref->ports[p].packets.saved_ms = ref->ports[p].packets.burst_ms;
+		ref->ports[p].floods.saved_ms = ref->ports[p].floods.burst_ms;
+	}
 }
 
 void ref_sweep(struct ref_switch *ref)

@@ -26,6 +26,14 @@ struct ref_network {
 	uint32_t age_ms, macs_max, mtu;
 };
 
+/* So many a second, and of @burst_ms at once. */
+struct ref_limit {
+	uint32_t per_second; /* 0: no limit; a divisor of 1000 */
+	uint32_t burst_ms;
+	int64_t saved_ms; /* time that was not used, at most the burst; below 0: owed */
+	clock_ms since;
+};
+
 struct ref_port {
 	bool live, trunk, guarded, down;
 	bool is_server, is_router, is_bridge; /* may speak as one */
@@ -36,6 +44,7 @@ struct ref_port {
 	uint32_t quota;
 	unsigned n_macs;
 	mac48 macs[REF_BOUND];
+	struct ref_limit packets, floods; /* that it sends */
 };
 
 struct ref_learned {
@@ -87,6 +96,8 @@ struct ref_copy {
 enum drop ref_send(struct ref_switch *ref, const struct ref_frame *frame,
 		   struct ref_copy ret_copies[REF_PORTS], unsigned *ret_n);
 
+/* Another data plane begins: what was saved or owed is forgotten. */
+void ref_forgive(struct ref_switch *ref);
 void ref_sweep(struct ref_switch *ref);
 void ref_flush(struct ref_switch *ref, uint16_t network, struct port_ref port);
 

@@ -136,6 +136,19 @@ static void wire_port(struct ref_port *port)
 	}
 }
 
+static struct ref_limit any_limit(void)
+{
+	static const uint32_t amounts[] = {1, 4, 8, 20};
+	struct ref_limit limit = {.since = model.ref.now};
+
+	if (once_in(4)) {
+		limit.per_second = amounts[any(4)];
+		limit.burst_ms = 1 + any(5000);
+		limit.saved_ms = limit.burst_ms;
+	}
+	return limit;
+}
+
 static void make_port(uint16_t id)
 {
 	struct ref_port *port = &model.ref.ports[id];
@@ -151,6 +164,8 @@ static void make_port(uint16_t id)
 	port->role = (enum policy_role)any(4);
 	port->community = (uint16_t)(port->role == POLICY_COMMUNITY ? 1 + any(2) : 0);
 	port->quota = once_in(3) ? any(4) : 100;
+	port->packets = any_limit();
+	port->floods = any_limit();
 	port->n_macs = once_in(3) ? 1 + any(REF_BOUND) : 0;
 	for (unsigned i = 0; i < REF_BOUND; i++)
 		port->macs[i] = bound_mac(id, i);
@@ -182,6 +197,7 @@ static void publish(void)
 	struct policy_network_spec networks[REF_NETWORKS];
 	struct policy_port_spec ports[REF_PORTS];
 	struct policy_trunk_entry pairs[REF_PORTS][REF_NETWORKS];
+	struct policy_limits limits[REF_PORTS] = {0};
 	unsigned n_ports = 0;
 
 	for (uint16_t id = 1; id < REF_PORTS; id++) {
@@ -203,6 +219,11 @@ static void publish(void)
 					 (port->is_server ? 0 : POLICY_PORT_DHCP_GUARD) |
 					 (port->is_router ? 0 : POLICY_PORT_ROUTER_GUARD) |
 					 (port->is_bridge ? POLICY_PORT_BPDU : 0));
+		spec->limits = &limits[id];
+		limits[id].of[POLICY_IN_PACKETS] =
+			rate_limit(port->packets.per_second, port->packets.burst_ms);
+		limits[id].of[POLICY_FLOODS] =
+			rate_limit(port->floods.per_second, port->floods.burst_ms);
 		spec->role = port->role;
 		spec->community = port->community;
 		spec->macs_max = port->quota;
@@ -457,7 +478,7 @@ static void operate(void)
 		break;
 	case 3:
 		if (ages_differ())
-			lab_succeed(model.lab);
+			lab_succeed(model.lab), ref_forgive(&model.ref);
 		break;
 	case 4:
 	case 5:

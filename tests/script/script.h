@@ -13,6 +13,7 @@
  *		promiscuous isolated community N may dhcp|router|bpdu room N down fails
  *		groups NAME,... acl-in NAME acl-out NAME
  *		accepts none|csum,tso4,tso6,ecn
+ *		limit in-bits|out-bits|in-pps|out-pps|floods|broadcasts|multicasts|unknowns N
  *	host NAME MAC
  *		A network that is a number needs no line: it is VLAN number N. The
  *		same line again changes the network or port.
@@ -72,6 +73,7 @@ struct script_port {
 	mac48 macs[SCRIPT_BOUND];
 	struct policy_prefix4 addresses4[SCRIPT_BOUND];
 	struct policy_prefix6 addresses6[SCRIPT_BOUND];
+	struct policy_limits limits;
 	uint16_t groups[SCRIPT_BOUND];
 	bool all; /* trunk of all networks that have a vlan */
 	uint32_t room, accepts;

@@ -178,6 +178,28 @@ static bool add_group(struct script *script, struct script_port *port, char *tex
 	return number != 0;
 }
 
+/* limit KIND N: so many a second, and those of 10 ms, or of a second for floods, at once */
+static bool say_limit(struct script *script, struct script_port *port)
+{
+	static const char *const kinds[POLICY_LIMITS] = {
+		"in-bits", "out-bits",	 "in-pps",     "out-pps",
+		"floods",  "broadcasts", "multicasts", "unknowns",
+	};
+	const char *word = script_next(script);
+	unsigned kind = 0;
+	uint32_t number;
+
+	while (kind < POLICY_LIMITS && strcmp(word, kinds[kind]) != 0)
+		kind++;
+	if (kind == POLICY_LIMITS)
+		return script_fail(script, "'%s' is nothing that is limited", word);
+	if (!script_next_number(script, &number))
+		return false;
+	port->limits.of[kind] = rate_limit(number, kind < POLICY_FLOODS ? 10 : 1000);
+	port->spec.limits = &port->limits;
+	return true;
+}
+
 static bool say_option(struct script *script, struct script_port *port)
 {
 	const char *word = script_next(script);
@@ -195,6 +217,8 @@ static bool say_option(struct script *script, struct script_port *port)
 		return (port->spec.acl_out = script_find_acl(script, script_next(script))) != 0;
 	if (strcmp(word, "may") == 0)
 		return say_may(script, port);
+	if (strcmp(word, "limit") == 0)
+		return say_limit(script, port);
 	if (strcmp(word, "accepts") == 0) {
 		port->accepts = 0;
 		return for_each_item(script, port, set_accepts);
@@ -202,7 +226,8 @@ static bool say_option(struct script *script, struct script_port *port)
 	if (strcmp(word, "unguarded") == 0)
 		port->spec.flags &= (uint16_t)~POLICY_PORT_SPOOF_GUARD;
 	else if (strcmp(word, "uplink") == 0)
-		port->spec.flags = POLICY_PORT_UPLINK | (port->spec.flags & POLICY_PORT_SPOOF_GUARD);
+		port->spec.flags =
+			POLICY_PORT_UPLINK | (port->spec.flags & POLICY_PORT_SPOOF_GUARD);
 	else if (strcmp(word, "promiscuous") == 0)
 		port->spec.role = POLICY_PROMISCUOUS;
 	else if (strcmp(word, "isolated") == 0)
@@ -227,7 +252,7 @@ static bool say_option(struct script *script, struct script_port *port)
 
 static bool is_option(const char *word)
 {
-	static const char *const options[] = {"macs",	  "addresses", "accepts", "unguarded",
+	static const char *const options[] = {"limit",	  "macs",      "addresses", "accepts", "unguarded",
 					      "uplink",	  "quota",     "room",	  "promiscuous",
 					      "isolated", "community", "down",	  "fails",	  "may",
 					      "groups",	  "acl-in",    "acl-out"};

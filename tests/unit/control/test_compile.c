@@ -72,6 +72,7 @@ static const char example[] =
 	"tenants:\n"
 	"  a:\n"
 	"    quota: {macs-per-port: 9}\n"
+	"    rate: {out: 10gbit}\n"
 	"    networks: {n: {vlan: 5, age: 7s, mtu: 9000, macs: 3}, i: {isolated: true, learning: off,\n"
 	"               unknown-unicast: drop}}\n"
 	"    ports:\n"
@@ -80,7 +81,8 @@ static const char example[] =
 	"      r: {tap: r, network: i, community: x}\n"
 	"      s: {tap: s, network: i, community: y}\n"
 	"      t: {tap: t, network: i, community: x}\n"
-	"      o: {tap: o, dhcp-server: allow, router-advertisements: allow, bpdu: allow}\n"
+	"      o: {tap: o, dhcp-server: allow, router-advertisements: allow, bpdu: allow,\n"
+	"          rate: {in: 1gbit, out-pps: 1kpps, burst: 20ms}, storm: {multicast: 10pps}}\n"
 	"  b: {networks: {n: {vlan: 6}}}\n"
 	"uplinks: {u: {device: u, trunk: all, map: {a/n: 50}}}\n";
 
@@ -138,6 +140,26 @@ static void ports_are_as_described(void **state)
 	assert_int_equal(u->macs_max, LIMIT_UPLINK_MACS);
 	assert_int_equal(policy_tag(compiled.policy, n, ids_port(compiled.ids, "u").id), 50);
 	assert_int_equal(policy_tag(compiled.policy, n, ids_port(compiled.ids, "a/q").id), 5);
+	discard(&compiled);
+}
+
+static void limits_have_prices(void **state)
+{
+	struct compiled compiled = compile_first(written_model(example));
+	const struct policy_port *p = port_of(&compiled, "a/p"), *o = port_of(&compiled, "a/o");
+	const struct policy_limits *limits = policy_at(compiled.policy, o->limits);
+	const struct policy_limits *tenants = policy_at(compiled.policy, o->tenant_limits);
+
+	assert_int_equal(p->limits, 0);
+	assert_int_equal(p->tenant_limits, o->tenant_limits);
+	assert_int_equal(port_of(&compiled, "u")->tenant_limits, 0);
+	assert_int_equal(limits->of[POLICY_IN_BITS].price, 1ULL << 32); /* a bit a nanosecond */
+	assert_int_equal(limits->of[POLICY_IN_BITS].burst, 20000000);
+	assert_int_equal(limits->of[POLICY_OUT_BITS].price, 0);
+	assert_int_equal(limits->of[POLICY_OUT_PACKETS].price, 1000000ULL << 32);
+	assert_int_equal(limits->of[POLICY_MULTICASTS].price, 100000000ULL << 32);
+	assert_int_equal(limits->of[POLICY_MULTICASTS].burst, 1000000000);
+	assert_int_equal(tenants->of[POLICY_OUT_BITS].price, (1ULL << 32) / 10 + 1);
 	discard(&compiled);
 }
 
@@ -457,6 +479,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(networks_are_as_described),
 		cmocka_unit_test(ports_are_as_described),
+		cmocka_unit_test(limits_have_prices),
 		cmocka_unit_test(nothing_is_a_policy_too),
 		cmocka_unit_test(who_may_talk_is_what_the_document_says),
 		cmocka_unit_test(the_same_model_gives_the_same_policy),

@@ -329,11 +329,10 @@ static void bound_macs_have_a_limit_in_all(void **state)
 
 static void what_is_not_built_is_refused(void **state)
 {
-	EXPECT(PORT("{tap: t, groups: [web], acl: {in: x}, rate: {in: 1gbit, pps: 5kpps}, storm: 1kpps}"),
+	EXPECT(PORT("{tap: t, groups: [web], acl: {in: x}}"),
 	       "5:19 not-yet tenants.a.ports.p.groups",
 	       "5:28 no-such-name tenants.a.ports.p.groups[0] | tenants.a.groups",
-	       "5:44 no-such-name tenants.a.ports.p.acl.in | tenants.a.acls",
-	       "5:48 not-yet tenants.a.ports.p.rate", "5:79 not-yet tenants.a.ports.p.storm");
+	       "5:44 no-such-name tenants.a.ports.p.acl.in | tenants.a.acls");
 	EXPECT(PORT("{pcap: /tmp/x, qinq: n}"), "5:11 not-yet tenants.a.ports.p.pcap",
 	       "5:25 not-yet tenants.a.ports.p.qinq");
 	EXPECT("mirrors: {ids: {from: [a/p], direction: both, to: /var/tmp/x}}",
@@ -346,17 +345,29 @@ static void what_is_not_built_is_refused(void **state)
 
 static void what_is_not_built_is_checked_all_the_same(void **state)
 {
-	EXPECT(PORT("{tap: t, rate: {in: 1000, out: 1xbit, up: 1gbit}}"),
-	       "5:19 not-yet tenants.a.ports.p.rate",
-	       "5:30 missing-unit tenants.a.ports.p.rate.in | 1gbit",
-	       "5:41 bad-value tenants.a.ports.p.rate.out",
-	       "5:48 unknown-key tenants.a.ports.p.rate.up");
-	EXPECT(PORT("{tap: t, storm: 99999999999999gpps, bpdu: maybe}"),
-	       "5:19 not-yet tenants.a.ports.p.storm", "5:26 out-of-range tenants.a.ports.p.storm",
-	       "5:52 bad-value tenants.a.ports.p.bpdu");
 	EXPECT("mirrors: {ids: {form: [], direction: up}}", "1:11 not-yet mirrors.ids",
 	       "1:17 unknown-key mirrors.ids.form | \"from\"",
 	       "1:38 bad-value mirrors.ids.direction");
+}
+
+static void rates_have_units_and_bounds(void **state)
+{
+	EXPECT(PORT("{tap: t, rate: {in: 1000, out: 1xbit, up: 1gbit}}"),
+	       "5:30 missing-unit tenants.a.ports.p.rate.in | 1gbit",
+	       "5:41 bad-value tenants.a.ports.p.rate.out",
+	       "5:48 unknown-key tenants.a.ports.p.rate.up");
+	EXPECT(PORT("{tap: t, rate: {in: 999bit, pps: 0pps, burst: 11s}}"),
+	       "5:30 out-of-range tenants.a.ports.p.rate.in",
+	       "5:43 out-of-range tenants.a.ports.p.rate.pps",
+	       "5:56 out-of-range tenants.a.ports.p.rate.burst");
+	EXPECT(PORT("{tap: t, rate: 1gbit}"), "5:25 wrong-type tenants.a.ports.p.rate");
+	EXPECT(PORT("{tap: t, storm: 99999999999999gpps, bpdu: maybe}"),
+	       "5:26 out-of-range tenants.a.ports.p.storm",
+	       "5:52 bad-value tenants.a.ports.p.bpdu");
+	EXPECT(PORT("{tap: t, storm: {broadcast: 5, unicast: 5pps}}"),
+	       "5:38 missing-unit tenants.a.ports.p.storm.broadcast | 500pps",
+	       "5:41 unknown-key tenants.a.ports.p.storm.unicast");
+	EXPECT("tenants: {a: {rate: {in: fast}}}", "1:26 bad-value tenants.a.rate.in");
 }
 
 static void rules_are_told_at_their_column(void **state)
@@ -524,6 +535,7 @@ int main(void)
 		cmocka_unit_test(bound_macs_have_a_limit_in_all),
 		cmocka_unit_test(what_is_not_built_is_refused),
 		cmocka_unit_test(what_is_not_built_is_checked_all_the_same),
+		cmocka_unit_test(rates_have_units_and_bounds),
 		cmocka_unit_test(rules_are_told_at_their_column),
 		cmocka_unit_test(rules_name_what_their_tenant_has),
 		cmocka_unit_test(rules_have_a_quota),

@@ -230,6 +230,15 @@ static json_t *random_port(uint64_t *seed, const json_t *networks, uint32_t tena
 					      "fd00::/64"));
 	if (chance(seed, 20))
 		json_object_set_new(port, "spoof-guard", json_false());
+	if (chance(seed, 20))
+		json_object_set_new(port, "rate",
+				    json_pack("{ss, so, ss}", "out", "1gbit", "in-pps",
+					      json_sprintf("%upps", 1 + written_random(seed, 5000)),
+					      "burst", chance(seed, 50) ? "10ms" : "1s"));
+	if (chance(seed, 20))
+		json_object_set_new(port, "storm",
+				    chance(seed, 50) ? json_string("100pps")
+						     : json_pack("{ss}", "multicast", "2kpps"));
 	for (unsigned i = 0; i < 3; i++)
 		if (chance(seed, 20))
 			json_object_set_new(port, leaves[i],
@@ -248,6 +257,12 @@ static json_t *random_tenant(uint64_t *seed, uint32_t number)
 					    random_port(seed, networks, number, p));
 	if (chance(seed, 30))
 		json_object_set_new(tenant, "quota", json_pack("{si}", "macs-per-port", 7));
+	if (chance(seed, 30))
+		json_object_set_new(
+			tenant, "rate",
+			json_pack("{so, ss}", "in",
+				  json_sprintf("%ukbit", 1 + written_random(seed, 9999)), "pps",
+				  "9kpps"));
 	if (json_object_size(networks) || chance(seed, 50))
 		json_object_set(tenant, "networks", networks);
 	json_decref(networks);

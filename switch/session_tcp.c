@@ -141,6 +141,9 @@ static bool is_in_window(const struct session_line *line, const struct segment *
 
 	if (line->state & SESSION_LOOSE)
 		return true;
+	/* a refused connection: one end has no numbers yet */
+	if (!from->max_window || !to->max_window)
+		return false;
 	return !after(segment->tcp->seq, from->max_end) &&
 	       !before(segment->end, from->end - to->max_window);
 }

@@ -1,0 +1,568 @@
+/*
+ * test_session - the session table against a list.
+ *
+ *	test_session [ROUNDS [FIRST-SEED]]
+ *
+ * A round is some thousand steps made up from a seed: packets of all kinds in
+ * any order and direction, with TCP numbers near every bound and around 2^32,
+ * time that passes in any measure, quotas, policies, ports and networks that
+ * change, sweeps, flushes, and a successor that takes the table over. Both say the
+ * same about each packet, and now and then everything that they remember is
+ * compared. What fails names its seed.
+ */
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "switch/session_table.h"
+#include "tests/model/ref_session.h"
+#include "tests/sketch/policy_sketch.h"
+#include "tests/sketch/session_sketch.h"
+
+#define A SESSION_TCP_ACK
+#define S SESSION_TCP_SYN
+#define F SESSION_TCP_FIN
+#define R SESSION_TCP_RST
+
+enum {
+	STEPS = 4000,
+	SESSIONS = 64,
+	SHARE = 4,
+	PORTS = 8, /* ids 1..8; host i sits behind port i, mostly */
+	NETWORKS = 2,
+};
+
+static struct {
+	uint64_t seed, noise;
+	unsigned step;
+	clock_ms now;
+	uint64_t generation;
+	uint16_t ports[PORTS + 1], networks[NETWORKS + 1]; /* generations */
+	uint32_t port_max[PORTS + 1], tenant_max;
+	void *memory;
+	struct sessions *sessions;
+	struct policy *policy;
+	struct ref_sessions ref;
+} model;
+
+static unsigned long steps, short_ways, verdicts[SESSION_INVALID + 1],
+	outcomes[SESSION_REFUSED + 1];
+
+static _Noreturn void disagree(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static _Noreturn void disagree(const char *format, ...)
+{
+	va_list args;
+
+	printf("not ok 1 - the table and the list agree\n# seed %lu, step %u: ",
+	       (unsigned long)model.seed, model.step);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n1..1\n");
+	exit(EXIT_FAILURE);
+}
+
+/* A number below @n. */
+static uint32_t any(uint32_t n)
+{
+	model.noise = model.noise * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint32_t)((model.noise >> 32) * n >> 32);
+}
+
+static bool once_in(uint32_t n)
+{
+	return any(n) == 0;
+}
+
+static struct port_ref port_now(uint16_t id)
+{
+	return (struct port_ref){id, model.ports[id]};
+}
+
+static bool port_is_gone(struct port_ref port)
+{
+	return !port_ref_is_none(port) && model.ports[port.id] != port.generation;
+}
+
+static bool is_gone(const struct ref_session *session)
+{
+	return model.networks[session->opener.network] != session->opener.network_generation ||
+	       port_is_gone(session->in) || port_is_gone(session->out) ||
+	       port_is_gone(session->owner);
+}
+
+/* A policy with the ports and networks that there are now. */
+static void renew_policy(void)
+{
+	struct policy_network_spec networks[NETWORKS];
+	struct policy_port_spec ports[PORTS];
+
+	for (uint16_t i = 0; i < NETWORKS; i++) {
+		networks[i] = sketch_network((uint16_t)(i + 1), 0);
+		networks[i].generation = model.networks[i + 1];
+	}
+	for (uint16_t i = 0; i < PORTS; i++) {
+		ports[i] = sketch_access((uint16_t)(i + 1), 1);
+		ports[i].ref = port_now((uint16_t)(i + 1));
+	}
+	free(model.policy);
+	model.policy = SKETCH_POLICY(networks, ports);
+	model.generation++;
+}
+
+/* An initial sequence number; often one that is soon to wrap. */
+static int64_t initial(void)
+{
+	int64_t epoch = (int64_t)(1 + any(1000)) << 32;
+
+	return once_in(2) ? epoch - any(3000) : epoch + any(UINT32_MAX);
+}
+
+/* Near @number, or at it. */
+static int64_t near(int64_t number)
+{
+	switch (any(8)) {
+	case 0: return number + 1;
+	case 1: return number - 1;
+	case 2: return number + any(2000);
+	case 3: return number - any(2000);
+	case 4: return number + any(200000) - 100000;
+	default: return number;
+	}
+}
+
+static uint8_t any_flags(void)
+{
+	static const uint8_t flags[] = {A,     A,     A, A,	A,     A, A | SESSION_TCP_PSH,
+					F | A, F | A, S, S | A, S | A, R, R | A};
+
+	return flags[any(sizeof(flags))];
+}
+
+static void fill_tcp(struct ref_packet *packet, uint8_t flags, int64_t seq, int64_t ack)
+{
+	static const uint32_t lens[] = {0, 0, 0, 1, 10, 536, 1460, 60000};
+	/* scaled, at most half of what RFC 7323 allows: strangers may use all of it at once */
+	static const uint16_t windows[] = {0, 1, 1000, 1000, 8192, 32767};
+
+	packet->seq = seq;
+	packet->ack = flags & A ? ack : 0;
+	packet->packet.tcp = (struct session_tcp){
+		.seq = (uint32_t)packet->seq,
+		.ack = (uint32_t)packet->ack,
+		.len = flags & S ? (once_in(8) ? 100 : 0) : lens[any(8)],
+		.window = windows[any(6)],
+		.flags = flags,
+		.scale = flags & S && !once_in(4) ? (uint8_t)any(15) : SESSION_SCALE_NONE,
+	};
+}
+
+static struct ref_packet any_stranger(void)
+{
+	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_TCP,  IPPROTO_TCP,
+					    IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_GRE};
+	uint8_t protocol = protocols[any(6)];
+	uint16_t src = (uint16_t)(1 + any(PORTS)), dst = (uint16_t)(1 + any(PORTS));
+	uint16_t port = (uint16_t)(protocol == IPPROTO_GRE ? 0 : 1 + any(4));
+	struct ref_packet packet = {0};
+
+	if (protocol == IPPROTO_ICMP)
+		packet.packet = sketch_echo(src, dst, port, once_in(8));
+	else
+		packet.packet = sketch_datagram(protocol, src, port, dst,
+						port ? (uint16_t)(80 + any(2)) : 0);
+	if (protocol != IPPROTO_ICMP && once_in(3)) {
+		packet.packet.key.version = 6;
+		packet.packet.key.src[0] = packet.packet.key.dst[0] = 0x20010db8ULL << 32;
+	}
+	packet.packet.key.network = (uint16_t)(1 + once_in(8));
+	packet.packet.key.network_generation = model.networks[packet.packet.key.network];
+	packet.packet.in = port_now(src);
+	packet.packet.out = once_in(20) ? PORT_NONE : port_now(dst);
+	if (protocol == IPPROTO_TCP)
+		fill_tcp(&packet, once_in(6) ? any_flags() : S, initial(), initial());
+	packet.packet.pickup = once_in(2);
+	return packet;
+}
+
+/* What an end that remembers @session might say, or one that would like to seem to. */
+static void fill_segment(const struct ref_session *session, bool reply, struct ref_packet *packet)
+{
+	const struct ref_end *from = &session->ends[reply], *to = &session->ends[!reply];
+	int64_t seqs[] = {from->end,	from->end, to->ack, from->limit, from->end - to->window,
+			  from->end - 1};
+	int64_t acks[] = {to->end, to->end, from->ack, to->end - 66000, to->end - from->window};
+	uint8_t flags = any_flags();
+	bool fresh = (!from->spoke && !session->loose) || (flags == S && once_in(2));
+
+	fill_tcp(packet, flags, fresh ? initial() : near(seqs[any(6)]), near(acks[any(5)]));
+	/* a handshake that is to succeed, or none would get far */
+	if (session->state == SESSION_OPENING && reply && !once_in(3))
+		fill_tcp(packet, S | A, initial(), to->end);
+	else if (session->state == SESSION_SYN_RECEIVED && !once_in(3))
+		fill_tcp(packet, A, from->end, to->end);
+	packet->packet.fragment = once_in(200);
+}
+
+static struct ref_packet any_member(const struct ref_session *session)
+{
+	bool reply = once_in(2);
+	struct ref_packet packet = {0};
+	struct session_packet *plain = &packet.packet;
+
+	plain->kind = SESSION_KIND_PLAIN;
+	plain->key = session->opener;
+	if (reply) {
+		memcpy(plain->key.src, session->opener.dst, sizeof(plain->key.src));
+		memcpy(plain->key.dst, session->opener.src, sizeof(plain->key.dst));
+	}
+	if (session->opener.protocol == IPPROTO_ICMP) {
+		plain->answer = reply;
+	} else if (reply) {
+		plain->key.src_port = session->opener.dst_port;
+		plain->key.dst_port = session->opener.src_port;
+	}
+	plain->in = reply ? session->out : session->in;
+	plain->out = reply ? session->in : session->out;
+	if (once_in(16))
+		plain->in = port_now((uint16_t)(1 + any(PORTS)));
+	if (once_in(16))
+		plain->out = once_in(2) ? PORT_NONE : port_now((uint16_t)(1 + any(PORTS)));
+	if (session->opener.protocol == IPPROTO_TCP)
+		fill_segment(session, reply, &packet);
+	if (once_in(24)) {
+		packet.packet = sketch_error(plain);
+		packet.seq = near(session->ends[reply].end - (once_in(2) ? 66000 : 0));
+		packet.packet.tcp.seq = (uint32_t)packet.seq;
+		if (once_in(4))
+			packet.packet.error_dst[1]++;
+	}
+	return packet;
+}
+
+static struct ref_session *any_session(void)
+{
+	for (unsigned tries = 0; tries < 20; tries++) {
+		struct ref_session *session = &model.ref.list[any(REF_SESSIONS)];
+
+		if (session->live)
+			return session;
+	}
+	return NULL;
+}
+
+static struct session_grant any_grant(const struct session_packet *packet)
+{
+	struct session_grant grant = {
+		.policy = model.generation,
+		.owner = once_in(16) && !port_ref_is_none(packet->out) ? packet->out : packet->in,
+		.rule = any(1000),
+	};
+
+	grant.tenant = grant.owner.id % 3;
+	grant.port_max = model.port_max[grant.owner.id];
+	grant.tenant_max = model.tenant_max;
+	return grant;
+}
+
+static void compare_found(const struct session_found *found, const struct ref_session_found *want)
+{
+	verdicts[want->verdict]++;
+	if (found->verdict != want->verdict || found->fault != want->fault)
+		disagree("verdict %d (%s), not %d (%s)", found->verdict,
+			 session_fault_word(found->fault), want->verdict,
+			 session_fault_word(want->fault));
+	if (session_ref_is_none(found->session) != !want->session)
+		disagree("found a session, or not");
+	if (want->session &&
+	    (memcmp(&found->session, &want->session->real, sizeof(found->session)) != 0 ||
+	     found->state != want->session->state || found->again != want->again ||
+	     found->rule != want->session->rule ||
+	     !ref_session_same_ends(&found->opener, &want->session->opener)))
+		disagree("another session, or in another state");
+}
+
+static void commit(const struct ref_packet *packet)
+{
+	struct session_grant grant = any_grant(&packet->packet);
+	struct session_ref session;
+	struct ref_session *want;
+	enum session_outcome outcome =
+		session_commit(model.sessions, &packet->packet, &grant, model.now, &session);
+	enum session_outcome should =
+		ref_session_commit(&model.ref, packet, &grant, model.now, &want);
+
+	outcomes[should]++;
+	if (outcome != should)
+		disagree("outcome %d, not %d", outcome, should);
+	if (session_ref_is_none(session) != !want)
+		disagree("a session, or none");
+	if (want && (should == SESSION_CREATED || should == SESSION_RECYCLED))
+		want->real = session;
+	else if (want && memcmp(&want->real, &session, sizeof(session)) != 0)
+		disagree("goes on with another session");
+}
+
+static struct ref_packet any_packet(void)
+{
+	struct ref_session *session = once_in(4) ? NULL : any_session();
+	struct ref_packet packet = session ? any_member(session) : any_stranger();
+	struct ref_session_found found;
+
+	if (session)
+		return packet;
+	/* By chance no stranger: then its numbers are to be near, or 64 bits say more than 32. */
+	ref_session_find(&model.ref, &packet, model.generation, model.now, &found);
+	return found.session ? any_member(found.session) : packet;
+}
+
+static void try_packet(void)
+{
+	struct ref_packet packet = any_packet();
+	struct ref_session_found want;
+	struct session_found found;
+
+	session_find(model.sessions, &packet.packet, model.generation, model.now, &found);
+	ref_session_find(&model.ref, &packet, model.generation, model.now, &want);
+	compare_found(&found, &want);
+	if (want.verdict != SESSION_INVALID || once_in(3))
+		commit(&packet);
+}
+
+static void try_advance(void)
+{
+	struct ref_session *session = any_session();
+	struct ref_packet packet;
+	bool reply = once_in(2), tcp, passed;
+
+	if (!session)
+		return;
+	packet = any_member(session);
+	tcp = session->opener.protocol == IPPROTO_TCP;
+	packet.packet.fragment = false;
+	if (tcp)
+		fill_segment(session, reply, &packet);
+	packet.packet.fragment = false;
+	passed = session_advance(model.sessions, session->real, reply,
+				 tcp ? &packet.packet.tcp : NULL, model.generation, model.now);
+	if (passed !=
+	    ref_session_advance(&model.ref, session, reply, &packet, model.generation, model.now))
+		disagree("the short way");
+	short_ways += passed;
+}
+
+static void compare_entry(const struct session_entry *entry)
+{
+	for (unsigned i = 0; i < REF_SESSIONS; i++) {
+		const struct ref_session *session = &model.ref.list[i];
+
+		if (!session->live ||
+		    memcmp(&session->real, &entry->session, sizeof(entry->session)) != 0)
+			continue;
+		if (!ref_session_same_ends(&entry->opener, &session->opener) ||
+		    !port_ref_equal(entry->in, session->in) ||
+		    !port_ref_equal(entry->out, session->out) ||
+		    !port_ref_equal(entry->owner, session->owner) ||
+		    entry->tenant != session->tenant || entry->state != session->state ||
+		    entry->created != session->created || entry->seen != session->seen ||
+		    entry->packets != session->packets || entry->rule != session->rule)
+			disagree("remembers a session otherwise");
+		return;
+	}
+	disagree("remembers a session that is over");
+}
+
+static void compare_all(void)
+{
+	struct session_entry entry, again;
+	struct session_counts counts;
+	uint32_t cursor = 0, count = 0, want = 0;
+
+	while (session_next(model.sessions, &cursor, &entry)) {
+		compare_entry(&entry);
+		if (!session_read(model.sessions, entry.session, &again))
+			disagree("lists a session that it cannot read");
+		compare_entry(&again);
+		count++;
+	}
+	for (unsigned i = 0; i < REF_SESSIONS; i++)
+		want += model.ref.list[i].live;
+	session_count(model.sessions, &counts);
+	if (count != want || counts.held != want)
+		disagree("remembers %u, counts %u, not %u", count, counts.held, want);
+}
+
+static void flush(uint16_t network, struct port_ref port)
+{
+	uint32_t want = 0, flushed = session_flush(model.sessions, network, port);
+
+	for (unsigned i = 0; i < REF_SESSIONS; i++) {
+		struct ref_session *session = &model.ref.list[i];
+
+		if (session->live && (network == 0 || session->opener.network == network) &&
+		    (port_ref_is_none(port) || port_ref_equal(session->in, port) ||
+		     port_ref_equal(session->out, port))) {
+			session->live = false;
+			want++;
+		}
+	}
+	if (flushed != want)
+		disagree("flushed %u, not %u", flushed, want);
+}
+
+/* Somebody else takes the table over; who was there last did not finish. */
+static void replace(void)
+{
+	struct sessions *successor;
+	size_t size = session_size(SESSIONS, SHARE);
+	uint32_t slot = any(SESSIONS);
+
+	model.sessions->slots[slot].word |= 1;
+	memset(model.sessions->buckets, 0x55, any(2) * sizeof(*model.sessions->buckets));
+	if (session_adopt(model.memory, size, &successor) != 0)
+		disagree("was not adopted");
+	session_close(model.sessions);
+	model.sessions = successor;
+	for (unsigned i = 0; i < REF_SESSIONS; i++)
+		model.ref.list[i].policy = 0;
+	compare_all();
+	for (unsigned i = 0; i < 100; i++) {
+		struct ref_packet packet = any_packet();
+		struct ref_session_found want;
+		struct session_found found;
+
+		session_find(model.sessions, &packet.packet, model.generation, model.now, &found);
+		ref_session_find(&model.ref, &packet, model.generation, model.now, &want);
+		compare_found(&found, &want);
+	}
+	/* Which weak session is the oldest of the same tick is the successor's choice. */
+	flush(0, PORT_NONE);
+}
+
+static void sweep(void)
+{
+	uint32_t freed = session_sweep(model.sessions, model.policy, UINT32_MAX, model.now);
+	uint32_t want = ref_session_sweep(&model.ref, model.now, is_gone);
+
+	if (freed != want)
+		disagree("swept %u, not %u", freed, want);
+}
+
+static void end_one(void)
+{
+	struct ref_session *session = any_session();
+
+	if (!session)
+		return;
+	session_end(model.sessions, session->real);
+	session->live = false;
+}
+
+static void change_quotas(void)
+{
+	static const uint32_t maxima[] = {0, 3, 8, 20, 100};
+
+	for (unsigned i = 1; i <= PORTS; i++)
+		model.port_max[i] = maxima[any(5)];
+	model.tenant_max = 5 + any(60);
+}
+
+static void change_something(void)
+{
+	switch (any(12)) {
+	case 0:
+	case 1:
+	case 2: sweep(); break;
+	case 3: flush((uint16_t)any(3), port_now((uint16_t)(1 + any(PORTS)))); break;
+	case 4:
+		if (once_in(4))
+			flush((uint16_t)any(3), PORT_NONE);
+		break;
+	case 5:
+	case 6: end_one(); break;
+	case 7: change_quotas(); break;
+	case 8: renew_policy(); break;
+	case 9:
+		model.ports[1 + any(PORTS)]++;
+		renew_policy();
+		break;
+	case 10:
+		if (once_in(4))
+			model.networks[1 + any(NETWORKS)]++;
+		renew_policy();
+		break;
+	case 11:
+		if (once_in(8))
+			replace();
+		break;
+	}
+}
+
+static void pass_time(void)
+{
+	if (once_in(5000))
+		model.now += 25 * 3600 * 1000;
+	else if (once_in(300))
+		model.now += any(1000 * 1000);
+	else if (once_in(50))
+		model.now += any(20 * 1000);
+	else
+		model.now += any(20);
+}
+
+static void play(uint64_t seed)
+{
+	size_t size = session_size(SESSIONS, SHARE);
+
+	memset(&model, 0, sizeof(model));
+	model.seed = seed;
+	model.noise = seed * 0x2545f4914f6cdd1dULL;
+	model.now = 1000000 + any(1000);
+	model.ref.n_beyond_max = SESSIONS;
+	model.ref.share = SHARE;
+	for (unsigned i = 1; i <= PORTS; i++)
+		model.ports[i] = 1;
+	for (unsigned i = 1; i <= NETWORKS; i++)
+		model.networks[i] = 1;
+	renew_policy();
+	change_quotas();
+	model.memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (model.memory == MAP_FAILED ||
+	    session_init(model.memory, size, SESSIONS, SHARE, &model.sessions) != 0)
+		disagree("no table");
+	for (model.step = 0; model.step < STEPS; model.step++) {
+		pass_time();
+		if (once_in(40))
+			change_something();
+		else if (once_in(12))
+			try_advance();
+		else
+			try_packet();
+		if (model.step % 256 == 0)
+			compare_all();
+		steps++;
+	}
+	compare_all();
+	session_close(model.sessions);
+	munmap(model.memory, size);
+	free(model.policy);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 600;
+	unsigned long first = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
+
+	for (unsigned long seed = first; seed < first + rounds; seed++)
+		play(seed);
+	printf("ok 1 - the table and the list agree\n1..1\n# %lu steps; new %lu, established %lu, "
+	       "reply %lu, related %lu, invalid %lu; created %lu, recycled %lu, full %lu; the short way %lu\n",
+	       steps, verdicts[SESSION_NEW], verdicts[SESSION_ESTABLISHED], verdicts[SESSION_REPLY],
+	       verdicts[SESSION_RELATED], verdicts[SESSION_INVALID], outcomes[SESSION_CREATED],
+	       outcomes[SESSION_RECYCLED], outcomes[SESSION_FULL], short_ways);
+	return EXIT_SUCCESS;
+}

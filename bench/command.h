@@ -11,6 +11,9 @@ int command_pair(int argc, char **argv);
 /* Sluice and other switches side by side, and the bars. */
 int command_compare(int argc, char **argv);
 
+/* The highest rate without loss, and the latency below it. */
+int command_ndr(int argc, char **argv);
+
 /* From a kick to the delivery at an idle switch, and what it costs to be idle. */
 int command_wake(int argc, char **argv);
 

@@ -49,9 +49,11 @@ int command_compare(int argc, char **argv)
 		return COMMAND_FAILED;
 	}
 	error = compare_create(&compare, &options);
+	if (error && error != -ENOENT)
+		return COMMAND_FAILED;
 	if (!error && !compare_run(&compare))
 		error = -EINTR;
-	if (compare.n_contenders && error != -ENOENT && write_out(&compare))
+	if (compare.n_contenders && write_out(&compare))
 		error = -EIO;
 	compare_destroy(&compare);
 	return error ? COMMAND_FAILED : COMMAND_OK;

@@ -60,9 +60,7 @@ static void print(const struct options *options, const struct pair *pair,
 		if (options->rate_pps > 0)
 			json_object_set_new(report, "latency",
 					    report_latency(&pair->latency, options->rate_pps));
-		json_dumpf(report, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-		putchar('\n');
-		json_decref(report);
+		options_print_json(report);
 		return;
 	}
 	window_print_heading(stdout);

@@ -84,9 +84,7 @@ static void print(const struct options *options, const struct findings *findings
 				   (json_int_t)latency->max);
 		if (findings->idle >= 0)
 			json_object_set_new(report, "idle-load", json_real(findings->idle));
-		json_dumpf(report, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-		putchar('\n');
-		json_decref(report);
+		options_print_json(report);
 		return;
 	}
 	printf("from kick to delivery, us: ");

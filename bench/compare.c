@@ -4,12 +4,9 @@
 #include "bench/compare.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "bench/hugepages.h"
 #include "tests/lib/check.h"
 
 enum {
@@ -27,13 +24,6 @@ const struct contender_kind *const compare_kinds[COMPARE_KINDS] = {
 	&contender_testpmd,
 	&contender_wire,
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal)
-{
-	interrupted = 1;
-}
 
 bool compare_chooses(const char *words, const char *word)
 {
@@ -57,37 +47,16 @@ int compare_find(const struct compare *compare, const struct contender_kind *kin
 	return -1;
 }
 
-/* Where this program lies. */
-static int find_programs(char *ret_folder, size_t room)
-{
-	ssize_t len = readlink("/proc/self/exe", ret_folder, room - 1);
-
-	if (len < 0)
-		return -errno;
-	ret_folder[len] = 0;
-	*strrchr(ret_folder, '/') = 0;
-	return 0;
-}
-
 int compare_create(struct compare *compare, const struct options *options)
 {
-	struct contender_place *place = &compare->place;
+	struct place *place = &compare->place;
 	int error;
 
-	*compare = (struct compare){.options = options, .place.cpu = options->pair.switch_cpu};
-	strcpy(place->folder, "/tmp/sluice-compare-XXXXXX");
-	error = find_programs(place->programs, sizeof(place->programs));
-	if (!error && !mkdtemp(place->folder))
-		error = -errno;
-	if (error) {
-		fprintf(stderr, "sluice-bench: %s: %s\n", place->folder, strerror(-error));
+	*compare = (struct compare){.options = options};
+	error = place_create(place, options->pair.switch_cpu, HUGE_MIB);
+	if (error)
 		return error;
-	}
-	signal(SIGINT, interrupt);
-	signal(SIGTERM, interrupt);
-	check_epilogue = hugepages_release;
-	place->huge = hugepages_reserve(HUGE_MIB);
-	for (unsigned i = 0; i < COMPARE_KINDS && !interrupted; i++) {
+	for (unsigned i = 0; i < COMPARE_KINDS && !place_is_interrupted(); i++) {
 		struct contender *contender = &compare->contenders[compare->n_contenders];
 		const struct contender_kind *kind = compare_kinds[i];
 
@@ -103,15 +72,6 @@ int compare_create(struct compare *compare, const struct options *options)
 	}
 	options_progress(NULL);
 	return compare->n_contenders ? 0 : -ENOENT;
-}
-
-/* Remove what the switches left in the folder; it holds no folders but Sluice's state. */
-static void remove_folder(const char *folder)
-{
-	const char *const argv[] = {"rm", "-r", folder, NULL};
-
-	child_run(argv, 0, "/tmp", "sluice-compare");
-	unlink("/tmp/sluice-compare.log");
 }
 
 static void disconnect(struct compare *compare)
@@ -137,10 +97,7 @@ void compare_destroy(struct compare *compare)
 		for (unsigned w = 0; w < WORKLOAD__COUNT; w++)
 			free(compare->cells[i][w].windows);
 	}
-	hugepages_release();
-	/* The logs of what failed stay. */
-	if (!failed)
-		remove_folder(compare->place.folder);
+	place_destroy(&compare->place, failed);
 }
 
 /*
@@ -152,7 +109,8 @@ static bool settle(struct pair *pair)
 	const struct stream_options plain = {.size = STREAM_SIZE_MIN, .flows = 1};
 	unsigned good = 0;
 
-	for (unsigned i = 0; i < SETTLE_TRIES && good < SETTLE_GOOD && !interrupted; i++) {
+	for (unsigned i = 0; i < SETTLE_TRIES && good < SETTLE_GOOD && !place_is_interrupted();
+	     i++) {
 		pair_load(pair, &plain, true, settle_s);
 		if (pair->streams[0].counts.received && pair->streams[1].counts.received)
 			good++;
@@ -182,7 +140,7 @@ static bool connect_one(struct compare *compare, unsigned i, bool packed)
 /* The guests of all contenders that have such rings. */
 static void connect_all(struct compare *compare, bool packed)
 {
-	for (unsigned i = 0; i < compare->n_contenders && !interrupted; i++) {
+	for (unsigned i = 0; i < compare->n_contenders && !place_is_interrupted(); i++) {
 		options_progress("connecting to %s", compare->contenders[i].kind->title);
 		contender_thaw(&compare->contenders[i]);
 		compare->connected[i] = connect_one(compare, i, packed);
@@ -215,7 +173,7 @@ static void run_workload(struct compare *compare, unsigned w)
 	const struct options *options = compare->options;
 	unsigned n = compare->n_contenders;
 
-	for (unsigned i = 0; i < n && !interrupted; i++) {
+	for (unsigned i = 0; i < n && !place_is_interrupted(); i++) {
 		struct compare_cell *cell = &compare->cells[i][w];
 
 		cell->windows = calloc(options->windows, sizeof(*cell->windows));
@@ -228,7 +186,7 @@ static void run_workload(struct compare *compare, unsigned w)
 		pair_load(&compare->pairs[i], &workloads[w].stream, false, options->warmup_s);
 		contender_freeze(&compare->contenders[i]);
 	}
-	for (unsigned round = 0; round < options->windows && !interrupted; round++) {
+	for (unsigned round = 0; round < options->windows && !place_is_interrupted(); round++) {
 		options_progress("%s: round %u of %u", workloads[w].title, round + 1,
 				 options->windows);
 		for (unsigned turn = 0; turn < n; turn++) {
@@ -246,7 +204,7 @@ static void run_layout(struct compare *compare, bool packed)
 	const char *chosen = compare->options->workloads;
 	bool connected = false;
 
-	for (unsigned w = 0; w < WORKLOAD__COUNT && !interrupted; w++) {
+	for (unsigned w = 0; w < WORKLOAD__COUNT && !place_is_interrupted(); w++) {
 		if (workloads[w].packed != packed || !compare_chooses(chosen, workloads[w].name))
 			continue;
 		if (!connected)
@@ -262,5 +220,5 @@ bool compare_run(struct compare *compare)
 	run_layout(compare, false);
 	run_layout(compare, true);
 	options_progress(NULL);
-	return !interrupted;
+	return !place_is_interrupted();
 }

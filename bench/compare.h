@@ -28,7 +28,7 @@ struct compare_cell {
 
 struct compare {
 	const struct options *options;
-	struct contender_place place;
+	struct place place;
 	struct contender contenders[COMPARE_KINDS];
 	unsigned n_contenders;
 	struct pair pairs[COMPARE_KINDS];
@@ -38,7 +38,7 @@ struct compare {
 
 /*
  * Start what is found of the switches that the options name, into a folder of its
- * own. 0 or -errno, said on stderr; afterwards compare_destroy() is due either way.
+ * own. 0, or -errno, said on stderr; -ENOENT: none was. compare_destroy() is due then as well.
  */
 int compare_create(struct compare *compare, const struct options *options);
 void compare_destroy(struct compare *compare);

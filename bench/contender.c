@@ -11,7 +11,7 @@
 #include "tests/lib/clock.h"
 
 int contender_start(struct contender *contender, const struct contender_kind *kind,
-		    const struct contender_place *place)
+		    const struct place *place)
 {
 	int error;
 
@@ -68,10 +68,4 @@ bool contender_lives(const struct contender *contender)
 		if (contender->children[i].pid && !child_lives(&contender->children[i]))
 			return false;
 	return true;
-}
-
-void contender_path(const struct contender_place *place, const char *program, char *ret_path,
-		    size_t room)
-{
-	snprintf(ret_path, room, "%s/%s", place->programs, program);
 }

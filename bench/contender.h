@@ -9,16 +9,9 @@
 #define BENCH_CONTENDER_H
 
 #include "bench/child.h"
+#include "bench/place.h"
 
 enum { CONTENDER_PORTS = 2, CONTENDER_CHILDREN = 2, CONTENDER_READY_MS = 20000 };
-
-/* Where a contender runs. */
-struct contender_place {
-	int cpu;
-	bool huge; /* huge pages are reserved for it */
-	char folder[64];
-	char programs[256]; /* where this program lies, and Sluice's with it */
-};
 
 struct contender {
 	const struct contender_kind *kind;
@@ -32,8 +25,8 @@ struct contender_kind {
 	const char *title;   /* in tables */
 	const char *package; /* Debian's, that has it; NULL: it comes with this program */
 	bool dials;	     /* the guests listen */
-	bool (*is_found)(const struct contender_place *place);
-	int (*start)(struct contender *contender, const struct contender_place *place);
+	bool (*is_found)(const struct place *place);
+	int (*start)(struct contender *contender, const struct place *place);
 };
 
 extern const struct contender_kind contender_sluice, contender_ovs, contender_testpmd,
@@ -41,7 +34,7 @@ extern const struct contender_kind contender_sluice, contender_ovs, contender_te
 
 /* Start a switch of @kind: 0, or -errno, which was said on stderr. */
 int contender_start(struct contender *contender, const struct contender_kind *kind,
-		    const struct contender_place *place);
+		    const struct place *place);
 void contender_end(struct contender *contender);
 
 void contender_freeze(const struct contender *contender);
@@ -52,9 +45,5 @@ int contender_await_sockets(const struct contender *contender);
 
 /* Does all of it still run? */
 bool contender_lives(const struct contender *contender);
-
-/* The full path of @program beside this one. */
-void contender_path(const struct contender_place *place, const char *program, char *ret_path,
-		    size_t room);
 
 #endif

@@ -13,14 +13,14 @@ static const char schema[] = "/usr/share/openvswitch/vswitch.ovsschema";
 
 enum { WORDS = 40 };
 
-static bool is_found(const struct contender_place *place)
+static bool is_found(const struct place *place)
 {
 	return child_is_found(program) && child_is_found("ovsdb-server") &&
 	       child_is_found("ovs-vsctl");
 }
 
 /* ovs-vsctl, with @words for it. 0 or -errno. */
-static int configure(const struct contender_place *place, const char *const *words)
+static int configure(const struct place *place, const char *const *words)
 {
 	const char *argv[WORDS] = {"ovs-vsctl", "--timeout=20"};
 	char db[120];
@@ -33,7 +33,7 @@ static int configure(const struct contender_place *place, const char *const *wor
 	return child_run(argv, place->cpu, place->folder, "ovs-vsctl") == 0 ? 0 : -EPROTO;
 }
 
-static int start_database(struct contender *contender, const struct contender_place *place)
+static int start_database(struct contender *contender, const struct place *place)
 {
 	char database[80], remote[120];
 	const char *create[] = {"ovsdb-tool", "create", database, schema, NULL};
@@ -51,7 +51,7 @@ static int start_database(struct contender *contender, const struct contender_pl
 	return error ? error : configure(place, wait);
 }
 
-static int set_datapath(const struct contender_place *place)
+static int set_datapath(const struct place *place)
 {
 	char lcores[64], pmd[64];
 	const char *const words[] = {"--no-wait",
@@ -61,6 +61,8 @@ static int set_datapath(const struct contender_place *place)
 				     "other_config:dpdk-init=true",
 				     place->huge ? "other_config:dpdk-socket-mem=512"
 						 : "other_config:dpdk-alloc-mem=512",
+				     place->huge ? "other_config:dpdk-socket-limit=512"
+						 : "other_config:smc-enable=true",
 				     lcores,
 				     pmd,
 				     "other_config:smc-enable=true",
@@ -73,7 +75,7 @@ static int set_datapath(const struct contender_place *place)
 	return configure(place, words);
 }
 
-static int add_ports(const struct contender *contender, const struct contender_place *place)
+static int add_ports(const struct contender *contender, const struct place *place)
 {
 	char paths[CONTENDER_PORTS][160];
 	const char *const words[] = {"add-br",
@@ -113,7 +115,7 @@ static int add_ports(const struct contender *contender, const struct contender_p
 	return configure(place, words);
 }
 
-static int start(struct contender *contender, const struct contender_place *place)
+static int start(struct contender *contender, const struct place *place)
 {
 	char remote[100];
 	const char *argv[] = {program, remote, NULL};

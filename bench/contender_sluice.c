@@ -8,11 +8,11 @@
 
 #include "bench/contender.h"
 
-static bool is_found(const struct contender_place *place)
+static bool is_found(const struct place *place)
 {
 	char path[300];
 
-	contender_path(place, "sluiced", path, sizeof(path));
+	place_path(place, "sluiced", path, sizeof(path));
 	return child_is_found(path);
 }
 
@@ -33,14 +33,14 @@ static int write_document(const char *path)
 	return fclose(to) ? -EIO : 0;
 }
 
-static int start(struct contender *contender, const struct contender_place *place)
+static int start(struct contender *contender, const struct place *place)
 {
 	char program[300], document[80], state[80], cpu[16];
 	const char *argv[] = {program,	   "--config",	  document,    "--state-dir", state,
 			      "--run-dir", place->folder, "--workers", cpu,	      NULL};
 	int error;
 
-	contender_path(place, "sluiced", program, sizeof(program));
+	place_path(place, "sluiced", program, sizeof(program));
 	snprintf(document, sizeof(document), "%s/sluice.yaml", place->folder);
 	snprintf(state, sizeof(state), "%s/sluice-state", place->folder);
 	snprintf(cpu, sizeof(cpu), "%d", place->cpu);

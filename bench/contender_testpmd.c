@@ -7,12 +7,12 @@
 
 #include "bench/contender.h"
 
-static bool is_found(const struct contender_place *place)
+static bool is_found(const struct place *place)
 {
 	return child_is_found("dpdk-testpmd");
 }
 
-static int start(struct contender *contender, const struct contender_place *place)
+static int start(struct contender *contender, const struct place *place)
 {
 	char cores[32], first[160], second[160];
 	/* The processor of the frames is the one of the commands: nothing is typed. */
@@ -32,6 +32,7 @@ static int start(struct contender *contender, const struct contender_place *plac
 			      "--forward-mode=io",
 			      "--auto-start",
 			      "--no-numa",
+			      "--total-num-mbufs=65536",
 			      "--rxd=1024",
 			      "--txd=1024",
 			      NULL};

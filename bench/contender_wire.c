@@ -6,19 +6,19 @@
 
 #include "bench/contender.h"
 
-static bool is_found(const struct contender_place *place)
+static bool is_found(const struct place *place)
 {
 	return true;
 }
 
-static int start(struct contender *contender, const struct contender_place *place)
+static int start(struct contender *contender, const struct place *place)
 {
 	char program[300], cpu[16];
 	const char *argv[] = {
 		program, "wire", "--cpu", cpu, contender->paths[0], contender->paths[1], NULL};
 	int error;
 
-	contender_path(place, "sluice-bench", program, sizeof(program));
+	place_path(place, "sluice-bench", program, sizeof(program));
 	snprintf(cpu, sizeof(cpu), "%d", place->cpu);
 	snprintf(contender->note, sizeof(contender->note),
 		 "copies each frame once from ring to ring, decides nothing");

@@ -17,6 +17,8 @@ static const struct {
 	 command_pair},
 	{"compare", "", "Sluice, OVS-DPDK, testpmd and the bare wire, side by side",
 	 command_compare},
+	{"ndr", "[A.sock B.sock]", "the highest rate without loss, and the latency below it",
+	 command_ndr},
 	{"wake", "A.sock B.sock", "from a kick to the delivery at an idle switch; its idle load",
 	 command_wake},
 	{"wire", "A.sock B.sock", "be the bare wire: one copy from ring to ring, nothing decided",
@@ -28,7 +30,7 @@ static void print_usage(FILE *to)
 {
 	fputs("usage: sluice-bench COMMAND [OPTION...] ARGUMENT...\n\n", to);
 	for (unsigned i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-8s %-14s  %s\n", commands[i].name, commands[i].arguments,
+		fprintf(to, "  %-8s %-16s  %s\n", commands[i].name, commands[i].arguments,
 			commands[i].purpose);
 	fprintf(to, "\n%s", options_usage);
 }

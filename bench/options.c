@@ -310,6 +310,13 @@ int options_parse(int argc, char **argv, struct options *options)
 	return argc - optind;
 }
 
+void options_print_json(json_t *report)
+{
+	json_dumpf(report, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+	putchar('\n');
+	json_decref(report);
+}
+
 void options_progress(const char *format, ...)
 {
 	va_list arguments;

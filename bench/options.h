@@ -40,6 +40,9 @@ int options_choose_switch_cpu(struct options *options);
 
 extern const char options_usage[];
 
+/* Write the report, and free it. */
+void options_print_json(json_t *report);
+
 /* Progress for whoever watches: one line on a terminal, else nothing. NULL clears it. */
 void options_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -133,18 +133,19 @@ static void send_due(struct stream *stream, uint64_t began, uint64_t first, doub
 	unsigned n = left < RATE_BURST ? (unsigned)left : RATE_BURST;
 
 	/* Before they leave: they may be back when stream_send() returns. */
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n && stream->sent_at; i++)
 		stream->sent_at[(stream->number + i) % STREAM_SENT_AT] =
 			began + (uint64_t)((double)(sent + i) * interval_ns);
 	if (n > 0)
 		stream_send(stream, n);
 }
 
-static uint64_t run_paced(struct pair *pair, unsigned n, uint64_t end_ns, double rate_pps)
+static uint64_t run_paced(struct pair *pair, unsigned n, uint64_t end_ns, double rate_pps,
+			  uint64_t *ret_unsent)
 {
 	struct arrivals arrivals = {&pair->latency, clock_now_ns()};
 	const struct stream_arrival arrival = {note_arrival, &arrivals};
-	uint64_t began = arrivals.now, first[2];
+	uint64_t began = arrivals.now, first[2], unsent = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		pair->streams[i].timed_from = first[i] = pair->streams[i].number;
@@ -155,6 +156,13 @@ static uint64_t run_paced(struct pair *pair, unsigned n, uint64_t end_ns, double
 			stream_receive(&pair->streams[i], &arrival);
 		}
 	}
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t due = (uint64_t)((double)(end_ns - began) * rate_pps / 1e9);
+		uint64_t sent = pair->streams[i].number - first[i];
+
+		unsent += due > sent ? due - sent : 0;
+	}
+	*ret_unsent = unsent;
 	return arrivals.now;
 }
 
@@ -226,6 +234,30 @@ static struct stream_counts sum(const struct pair *pair)
 	return total;
 }
 
+uint64_t pair_burst(struct pair *pair, uint64_t n)
+{
+	struct stream_counts before = sum(pair), after = before;
+	uint64_t sent, received;
+
+	remember_times(pair, false);
+	for (unsigned i = 0; i < pair->n_streams; i++) {
+		struct stream *stream = &pair->streams[i];
+		uint64_t end = stream->number + n, limit = clock_now_ns() + PATIENCE_NS;
+
+		while (stream->number < end && clock_now_ns() < limit) {
+			uint64_t left = end - stream->number;
+
+			stream_receive(stream, NULL);
+			stream_send(stream, left < STREAM_BURST ? (unsigned)left : STREAM_BURST);
+		}
+	}
+	drain(pair, false);
+	after = sum(pair);
+	sent = after.sent - before.sent;
+	received = after.received - before.received;
+	return sent > received ? sent - received : 0;
+}
+
 const char *pair_silence_name(enum pair_silence silence)
 {
 	static const char *const names[] = {
@@ -275,9 +307,9 @@ bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct win
 {
 	enum placement placement = placement_measure(pair->probe);
 	struct stream_counts idle, before, within, after;
-	uint64_t began, end, sent, received;
+	uint64_t began, end, sent, received, unsent = 0;
 
-	remember_times(pair, rate_pps > 0);
+	remember_times(pair, rate_pps > 0 && !pair->untimed);
 	idle = sum(pair);
 	/* The caches are warm and the ring is full when the window begins. */
 	if (rate_pps <= 0)
@@ -285,7 +317,7 @@ bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct win
 	before = sum(pair);
 	began = clock_now_ns();
 	end = began + (uint64_t)(seconds * 1e9);
-	end = rate_pps > 0 ? run_paced(pair, pair->n_streams, end, rate_pps)
+	end = rate_pps > 0 ? run_paced(pair, pair->n_streams, end, rate_pps, &unsent)
 			   : run_full(pair, pair->n_streams, end);
 	within = sum(pair);
 	drain(pair, rate_pps > 0);
@@ -304,6 +336,7 @@ bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct win
 			   .corrupt = after.corrupt - idle.corrupt,
 			   .foreign = after.foreign - idle.foreign},
 		.lost = sent > received ? sent - received : 0,
+		.unsent = unsent,
 	};
 	pair->silence = received > 0 && !pair_is_broken(pair) ? PAIR_HEARD : find_cause(pair);
 	return pair->silence == PAIR_HEARD;

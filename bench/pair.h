@@ -38,6 +38,7 @@ struct pair {
 	uint16_t nonce;
 	struct histogram latency;  /* of windows with a rate */
 	enum pair_silence silence; /* of the last window */
+	bool untimed;		   /* windows with a rate measure no latency */
 };
 
 /* Connect to both sockets. On failure a message was written to stderr. */
@@ -56,6 +57,9 @@ void pair_load(struct pair *pair, const struct stream_options *options, bool bot
  * False: a ring broke, or nothing at all arrived; pair->silence says why.
  */
 bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct window *ret_window);
+
+/* Send @n frames as fast as they go, each way that is loaded: how many were lost. */
+uint64_t pair_burst(struct pair *pair, uint64_t n);
 
 /* Did the switch return buffers that it never had? */
 bool pair_is_broken(const struct pair *pair);

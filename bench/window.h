@@ -20,6 +20,7 @@ struct window {
 	struct stream_counts
 		counts; /* received and bytes: in time; all else: of all that was sent */
 	uint64_t lost;
+	uint64_t unsent; /* at a rate: frames that were due, and there was no room to send them */
 };
 
 struct window_summary {
@@ -34,6 +35,15 @@ struct window_summary {
 static inline double window_mpps(const struct window *window)
 {
 	return (double)window->counts.received / window->seconds / 1e6;
+}
+
+/* The part of what was offered that did not arrive. */
+static inline double window_loss(const struct window *window)
+{
+	uint64_t missing = window->lost + window->unsent;
+	uint64_t offered = window->counts.sent + window->unsent;
+
+	return offered ? (double)missing / (double)offered : 0;
 }
 
 /* Of the windows with @placement among @n. */

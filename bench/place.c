@@ -1,0 +1,75 @@
+/*
+ * place - see place.h.
+ */
+#include "bench/place.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/child.h"
+#include "bench/hugepages.h"
+#include "tests/lib/check.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+	interrupted = 1;
+}
+
+bool place_is_interrupted(void)
+{
+	return interrupted;
+}
+
+/* Where this program lies. */
+static int find_programs(char *ret_folder, size_t room)
+{
+	ssize_t len = readlink("/proc/self/exe", ret_folder, room - 1);
+
+	if (len < 0)
+		return -errno;
+	ret_folder[len] = 0;
+	*strrchr(ret_folder, '/') = 0;
+	return 0;
+}
+
+int place_create(struct place *place, int cpu, unsigned huge_mib)
+{
+	int error;
+
+	*place = (struct place){.cpu = cpu, .folder = "/tmp/sluice-bench-XXXXXX"};
+	error = find_programs(place->programs, sizeof(place->programs));
+	if (!error && !mkdtemp(place->folder))
+		error = -errno;
+	if (error) {
+		fprintf(stderr, "sluice-bench: %s: %s\n", place->folder, strerror(-error));
+		return error;
+	}
+	signal(SIGINT, interrupt);
+	signal(SIGTERM, interrupt);
+	/* A failed check ends this process, and what was reserved would stay. */
+	check_epilogue = hugepages_release;
+	place->huge = hugepages_reserve(huge_mib);
+	return 0;
+}
+
+void place_destroy(const struct place *place, bool keep)
+{
+	const char *const argv[] = {"rm", "-r", place->folder, NULL};
+
+	hugepages_release();
+	if (keep)
+		fprintf(stderr, "sluice-bench: the logs are in %s\n", place->folder);
+	else
+		child_run(argv, place->cpu, place->folder, "rm");
+}
+
+void place_path(const struct place *place, const char *program, char *ret_path, size_t room)
+{
+	snprintf(ret_path, room, "%s/%s", place->programs, program);
+}

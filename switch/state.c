@@ -11,9 +11,16 @@
 #include <unistd.h>
 
 enum {
-	FDB_OFFSET = 4096,
+	PAGE = 4096, /* of alignment, and of the head */
 	SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW,
 };
+
+/* A part lies on pages of its own, behind @after and before the memory's end. */
+static bool part_fits(uint64_t offset, uint64_t part_size, uint64_t after, uint64_t size)
+{
+	return offset % PAGE == 0 && offset >= after && offset <= size &&
+	       part_size <= size - offset;
+}
 
 int state_check(const void *memory, size_t size, struct state_head *ret_head)
 {
@@ -23,15 +30,32 @@ int state_check(const void *memory, size_t size, struct state_head *ret_head)
 		return -EPROTO;
 	memcpy(&head, memory, sizeof(head));
 	if (head.magic != STATE_MAGIC || head.version != STATE_VERSION || head.size != size ||
-	    head.fdb != FDB_OFFSET || head.fdb > size || head.fdb_size > size - head.fdb)
+	    !part_fits(head.fdb, head.fdb_size, PAGE, size) ||
+	    !part_fits(head.sessions, head.sessions_size, head.fdb + head.fdb_size, size))
 		return -EPROTO;
 	*ret_head = head;
 	return 0;
 }
 
+static struct state_head plan_parts(void)
+{
+	struct state_head head = {
+		.magic = STATE_MAGIC,
+		.version = STATE_VERSION,
+		.fdb = PAGE,
+		.fdb_size = fdb_size(LIMIT_FDB_ENTRIES),
+		.sessions_size = session_size(LIMIT_SESSIONS, LIMIT_SESSION_SHARE),
+	};
+
+	head.sessions = (head.fdb + head.fdb_size + PAGE - 1) / PAGE * PAGE;
+	head.size = head.sessions + head.sessions_size;
+	return head;
+}
+
 int state_create(struct state *ret_state)
 {
-	struct state state = {.size = FDB_OFFSET + fdb_size(LIMIT_FDB_ENTRIES)};
+	struct state_head head = plan_parts();
+	struct state state = {.size = head.size};
 	int error;
 
 	state.fd = memfd_create("sluice-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -46,20 +70,20 @@ int state_create(struct state *ret_state)
 		error = -errno;
 		goto close_fd;
 	}
-	error = fdb_init((char *)state.memory + FDB_OFFSET, state.size - FDB_OFFSET,
-			 LIMIT_FDB_ENTRIES, &state.fdb);
+	error = fdb_init((char *)state.memory + head.fdb, head.fdb_size, LIMIT_FDB_ENTRIES,
+			 &state.fdb);
 	if (error)
 		goto unmap;
-	*(struct state_head *)state.memory = (struct state_head){
-		.magic = STATE_MAGIC,
-		.version = STATE_VERSION,
-		.size = state.size,
-		.fdb = FDB_OFFSET,
-		.fdb_size = state.size - FDB_OFFSET,
-	};
+	error = session_init((char *)state.memory + head.sessions, head.sessions_size,
+			     LIMIT_SESSIONS, LIMIT_SESSION_SHARE, &state.sessions);
+	if (error)
+		goto close_fdb;
+	*(struct state_head *)state.memory = head;
 	*ret_state = state;
 	return 0;
 
+close_fdb:
+	fdb_close(state.fdb);
 unmap:
 	munmap(state.memory, state.size);
 close_fd:
@@ -84,20 +108,30 @@ int state_adopt(int fd, struct state *ret_state)
 	if (state.memory == MAP_FAILED)
 		return -errno;
 	error = state_check(state.memory, state.size, &head);
-	if (!error)
-		error = fdb_adopt((char *)state.memory + head.fdb, head.fdb_size, &state.fdb);
-	if (error) {
-		munmap(state.memory, state.size);
-		return error;
-	}
+	if (error)
+		goto unmap;
+	error = fdb_adopt((char *)state.memory + head.fdb, head.fdb_size, &state.fdb);
+	if (error)
+		goto unmap;
+	error = session_adopt((char *)state.memory + head.sessions, head.sessions_size,
+			      &state.sessions);
+	if (error)
+		goto close_fdb;
 	*ret_state = state;
 	return 0;
+
+close_fdb:
+	fdb_close(state.fdb);
+unmap:
+	munmap(state.memory, state.size);
+	return error;
 }
 
 void state_close(struct state *state)
 {
 	if (!state->memory)
 		return;
+	session_close(state->sessions);
 	fdb_close(state->fdb);
 	munmap(state->memory, state->size);
 	close(state->fd);

@@ -1,13 +1,14 @@
 /*
  * state - what outlives a data plane: one memfd that its successor takes over.
  *
- * A head, then the parts at offsets from its first byte, page aligned: today the
- * forwarding database (fdb.h). No pointers, nothing tied to a process. The size
- * is sealed, so that nobody who holds the fd can pull the memory away; what is
- * in it is hearsay, and adopting checks it.
+ * A head, then the parts at offsets from its first byte, page aligned: the
+ * forwarding database (fdb.h) and the sessions (session.h). No pointers, nothing
+ * tied to a process. The size is sealed, so that nobody who holds the fd can pull
+ * the memory away; what is in it is hearsay, and adopting checks it. Only what is
+ * used takes memory: the file is sparse.
  *
- * The control process maps the same memory read-only for `fdb list` and `trace`,
- * and finds the parts with state_check().
+ * The control process maps the same memory read-only for `fdb list`, `session
+ * list` and `trace`, and finds the parts with state_check().
  */
 #ifndef SWITCH_STATE_H
 #define SWITCH_STATE_H
@@ -16,10 +17,11 @@
 #include <stdint.h>
 
 #include "switch/fdb.h"
+#include "switch/session.h"
 
 enum {
 	STATE_MAGIC = 0x534c5331, /* "SLS1" */
-	STATE_VERSION = 1,
+	STATE_VERSION = 2,
 };
 
 struct state_head {
@@ -28,6 +30,8 @@ struct state_head {
 	uint64_t size; /* of the whole memory */
 	uint64_t fdb;  /* offset */
 	uint64_t fdb_size;
+	uint64_t sessions; /* offset */
+	uint64_t sessions_size;
 };
 
 struct state {
@@ -35,6 +39,7 @@ struct state {
 	void *memory;
 	size_t size;
 	struct fdb *fdb;
+	struct sessions *sessions;
 };
 
 /* Make a new state memory, empty. -errno. */

@@ -104,9 +104,7 @@ static void *begin(struct port *base, struct uring *ring, uint32_t spread)
 	for (spread %= (unsigned)__builtin_popcount(running); spread; spread--)
 		running &= running - 1;
 	queue = rcu_read(&port->receive[__builtin_ctz(running)]);
-	if (queue)
-		vhost_queue_begin(queue);
-	return queue;
+	return queue && vhost_queue_begin(queue) ? queue : NULL;
 }
 
 static enum drop missed(int error)

@@ -2,8 +2,11 @@
  * copy - moves bytes between guests.
  *
  * Source and destination may be the same memory: a front-end may share one file
- * between two ports. All of a small copy is loaded before any of it is stored,
- * and a large one is a memmove().
+ * between two ports. Where both are the same bytes at the same address, all of a
+ * small copy is loaded before any of it is stored, and a large one is a memmove(),
+ * which picks its instructions by the processor. Two sessions map one file at two
+ * addresses, though; bytes that overlap there may be torn, which hurts nobody but
+ * those two.
  */
 #ifndef VHOST_COPY_H
 #define VHOST_COPY_H
@@ -88,18 +91,25 @@ static inline void copy_to_128(uint8_t *to, const uint8_t *from, size_t len)
 	copy_store(to + len - 16, z);
 }
 
+/* No more than a line. */
+static inline void copy_up_to_64(uint8_t *to, const uint8_t *from, size_t len)
+{
+	if (len > 32)
+		copy_to_64(to, from, len);
+	else if (len > 16)
+		copy_to_32(to, from, len);
+	else
+		copy_to_16(to, from, len);
+}
+
 static inline void copy_bytes(void *to, const void *from, size_t len)
 {
 	if (len > 128)
 		memmove(to, from, len);
 	else if (len > 64)
 		copy_to_128(to, from, len);
-	else if (len > 32)
-		copy_to_64(to, from, len);
-	else if (len > 16)
-		copy_to_32(to, from, len);
 	else
-		copy_to_16(to, from, len);
+		copy_up_to_64(to, from, len);
 }
 
 /* More than 64 bytes: whole lines, and a last one that ends where the bytes do. */

@@ -9,7 +9,7 @@
 #include "vhost/event.h"
 #include "vhost/layout.h"
 
-struct vhost_queue *queue_create(unsigned index)
+struct vhost_queue *queue_create(unsigned index, enum vhost_copy copy)
 {
 	struct vhost_queue *queue = aligned_alloc(QUEUE_LINE, sizeof(*queue));
 
@@ -20,6 +20,7 @@ struct vhost_queue *queue_create(unsigned index)
 		.index = index,
 		.ask = {.kick_fd = -1, .call_fd = -1, .err_fd = -1},
 	};
+	copier_create(&queue->copier, copy);
 	return queue;
 }
 
@@ -90,6 +91,7 @@ struct vhost_queue_stats vhost_queue_stats(const struct vhost_queue *queue)
 		.bad_chain = atomic_load_explicit(&queue->bad_chain, memory_order_relaxed),
 		.bad_address = atomic_load_explicit(&queue->bad_address, memory_order_relaxed),
 		.calls = atomic_load_explicit(&queue->calls, memory_order_relaxed),
+		.copy = copier_name(&queue->copier),
 	};
 }
 

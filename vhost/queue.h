@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vhost/copier.h"
 #include "vhost/dirty.h"
 #include "vhost/guest.h"
 #include "vhost/memory.h"
@@ -108,6 +109,13 @@ struct queue_ask {
 	int err_fd;
 };
 
+/* Of vhost_queue.lock. */
+enum {
+	QUEUE_FREE,
+	QUEUE_HELD,
+	QUEUE_STUCK, /* held for too long: nobody waits for it any more */
+};
+
 struct vhost_queue {
 	/* Read by all, written by the control thread. */
 	_Atomic(struct ring *) ring; /* NULL while the queue does not run */
@@ -115,8 +123,8 @@ struct vhost_queue {
 	unsigned index;
 	struct queue_ask ask;
 
-	/* Of a receive queue: who works it. On a line of its own, for the sake of the holder. */
-	_Alignas(QUEUE_LINE) atomic_bool locked;
+	/* Of a receive queue: is it worked? On a line of its own, for the sake of the holder. */
+	_Alignas(QUEUE_LINE) atomic_uint lock;
 
 	/* Where the ring stands: the worker's. */
 	_Alignas(QUEUE_LINE) const struct ring *burst; /* the ring of the burst that runs */
@@ -137,6 +145,7 @@ struct vhost_queue {
 	atomic_uint_fast64_t bad_address;
 	atomic_uint_fast64_t calls;
 
+	struct copier copier;
 	struct dirty_cache dirty;
 };
 
@@ -159,7 +168,7 @@ static inline const struct ring *queue_ring(const struct vhost_queue *queue)
 }
 
 /* A queue that nobody asked anything of yet; NULL when there is no memory. */
-struct vhost_queue *queue_create(unsigned index);
+struct vhost_queue *queue_create(unsigned index, enum vhost_copy copy);
 
 /* Frees the queue, which does not run, and closes its fds. */
 void queue_destroy(struct vhost_queue *queue);

@@ -2,21 +2,24 @@
  * receive - puts frames into a queue on which the guest receives.
  *
  * Many workers may put into one queue; a lock makes them take turns, a burst
- * each. A frame goes into one chain, or into several if the guest merges buffers
+ * each, and wait for each other within bounds. A frame goes into one chain, or into several if the guest merges buffers
  * (virtio 1.3, 5.1.6.4): all of them are read and found to have room before the
  * first byte is written, so a frame that does not fit leaves no trace (reference
  * H10).
  */
 #include <errno.h>
 #include <sched.h>
+#include <time.h>
 
 #include "vhost/copy.h"
 #include "vhost/layout.h"
+#include "vhost/stream.h"
 
 enum {
-	RECEIVE_SPINS = 1000,	 /* looks at the lock before the processor is left to others */
-	RECEIVE_PIECES = 512,	 /* that a frame may be spread over */
-	RECEIVE_FAULTS_MAX = 16, /* malformed chains that one frame skips */
+	RECEIVE_SPINS = 1000, /* looks at the lock before the processor is left to others */
+	RECEIVE_PATIENCE_NS = 1000000, /* more than the longest burst takes */
+	RECEIVE_PIECES = 512,	       /* that a frame may be spread over */
+	RECEIVE_FAULTS_MAX = 16,       /* malformed chains that one frame skips */
 };
 
 static inline void relax(void)
@@ -28,23 +31,52 @@ static inline void relax(void)
 #endif
 }
 
-static void queue_lock(struct vhost_queue *queue)
+static uint64_t now_ns(void)
 {
-	unsigned spins = 0;
+	struct timespec now;
 
-	/* Acquire: what the last holder did with the queue is seen. */
-	while (atomic_exchange_explicit(&queue->locked, true, memory_order_acquire)) {
-		while (atomic_load_explicit(&queue->locked, memory_order_relaxed)) {
-			if (++spins % RECEIVE_SPINS == 0)
-				sched_yield(); /* the holder may wait for this processor */
-			relax();
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * Take the ring, or not: a holder that lost its processor must not hold up others for
+ * longer than once. Who waited in vain says so, and until the ring is released nobody
+ * waits any more.
+ */
+static bool queue_lock(struct vhost_queue *queue)
+{
+	uint64_t end = 0;
+
+	for (unsigned spins = 1;; spins++) {
+		unsigned state = atomic_load_explicit(&queue->lock, memory_order_relaxed);
+
+		/* Acquire: what the last holder did with the queue is seen. */
+		if (state == QUEUE_FREE && atomic_compare_exchange_weak_explicit(
+						   &queue->lock, &state, QUEUE_HELD,
+						   memory_order_acquire, memory_order_relaxed))
+			return true;
+		if (state == QUEUE_STUCK)
+			return false;
+		relax();
+		if (spins % RECEIVE_SPINS)
+			continue;
+		if (end == 0)
+			end = now_ns() + RECEIVE_PATIENCE_NS;
+		if (now_ns() >= end) {
+			state = QUEUE_HELD;
+			atomic_compare_exchange_strong_explicit(&queue->lock, &state, QUEUE_STUCK,
+								memory_order_relaxed,
+								memory_order_relaxed);
+			return false;
 		}
+		sched_yield(); /* the holder may wait for this processor */
 	}
 }
 
 static void queue_unlock(struct vhost_queue *queue)
 {
-	atomic_store_explicit(&queue->locked, false, memory_order_release);
+	atomic_store_explicit(&queue->lock, QUEUE_FREE, memory_order_release);
 }
 
 /* A chain that was read. */
@@ -256,6 +288,40 @@ static inline void write_frame(uint8_t *host, const struct vhost_put *put)
 	}
 }
 
+/* Does the frame lie, in part, where it shall go? */
+static inline bool overlaps(const uint8_t *host, const struct vhost_put *put)
+{
+	for (unsigned i = 0; i < put->n_tail; i++) {
+		uintptr_t from = (uintptr_t)put->tail[i].iov_base, to = (uintptr_t)host;
+
+		if (from < to + QUEUE_HEADER + put->len && to < from + put->tail[i].iov_len)
+			return true;
+	}
+	return false;
+}
+
+/* The same, past the caches; there is room for @room bytes. */
+static void stream_frame(uint8_t *host, uint32_t room, const struct vhost_put *put)
+{
+	uint32_t head_len = put->head_len < put->len ? put->head_len : put->len;
+	uint32_t left = put->len - head_len;
+	struct stream stream;
+
+	if (overlaps(host, put)) {
+		write_frame(host, put);
+		return;
+	}
+	stream_begin(&stream, host);
+	stream_write(&stream, (const uint8_t *)put->hdr, QUEUE_HEADER + head_len);
+	for (unsigned i = 0; i < put->n_tail && left > 0; i++) {
+		uint32_t part = put->tail[i].iov_len < left ? (uint32_t)put->tail[i].iov_len : left;
+
+		stream_write(&stream, put->tail[i].iov_base, part);
+		left -= part;
+	}
+	stream_end(&stream, host + room);
+}
+
 static void put_nothing(struct vhost_put *puts, unsigned n, int error)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -265,10 +331,11 @@ static void put_nothing(struct vhost_put *puts, unsigned n, int error)
 /* Put frames into the chains of @heads while each fits into its own. How many did. */
 LAYOUT_INLINE unsigned put_heads(struct vhost_queue *queue, const struct ring *ring,
 				 const struct head *heads, unsigned n, struct vhost_put *puts,
-				 bool packed)
+				 uint64_t *bytes, bool packed, bool streams)
 {
 	struct used_run run = used_begin(queue, ring, packed);
 	const bool logs = ring->log != NULL;
+	uint64_t sum = 0;
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
@@ -276,26 +343,38 @@ LAYOUT_INLINE unsigned put_heads(struct vhost_queue *queue, const struct ring *r
 
 		if (!heads[i].host || puts[i].len > VHOST_FRAME_MAX || head_len(&heads[i]) < need)
 			break;
-		write_frame(heads[i].host, &puts[i]);
+		if (streams)
+			stream_frame(heads[i].host, head_len(&heads[i]), &puts[i]);
+		else
+			write_frame(heads[i].host, &puts[i]);
 		if (__builtin_expect(logs, 0))
 			queue_mark_dirty(queue, ring, heads[i].host, need);
 		used_add(&run, heads[i].id, need, 1, packed);
 		puts[i].error = 0;
+		sum += need + QUEUE_LINE - 1;
 	}
+	*bytes += sum;
 	used_end(queue, &run, packed);
 	queue->next_avail = layout_step(ring, queue->next_avail, i, packed);
 	return i;
 }
 
-LAYOUT_INLINE void put(struct vhost_queue *queue, const struct ring *ring, struct vhost_put *puts,
-		       unsigned n, bool packed)
+/* Returns about how many lines were written. */
+LAYOUT_INLINE uint64_t put(struct vhost_queue *queue, const struct ring *ring,
+			   struct vhost_put *puts, unsigned n, bool packed)
 {
 	struct head heads[VHOST_PUT_MAX];
+	uint64_t bytes = 0;
+
+	/* What fills up a line would have to be logged, too. */
+	const bool streams = queue->copier.way == COPIER_STREAM && !ring->log;
 
 	while (n > 0) {
 		unsigned max = n < VHOST_PUT_MAX ? n : VHOST_PUT_MAX;
 		unsigned got = layout_heads(queue, ring, max, DESC_WRITE, heads, packed);
-		unsigned done = put_heads(queue, ring, heads, got, puts, packed);
+		unsigned done =
+			streams ? put_heads(queue, ring, heads, got, puts, &bytes, packed, true)
+				: put_heads(queue, ring, heads, got, puts, &bytes, packed, false);
 
 		puts += done;
 		n -= done;
@@ -308,24 +387,33 @@ LAYOUT_INLINE void put(struct vhost_queue *queue, const struct ring *ring, struc
 			break;
 		}
 	}
+	return bytes / QUEUE_LINE;
 }
 
-void vhost_queue_begin(struct vhost_queue *queue)
+bool vhost_queue_begin(struct vhost_queue *queue)
 {
-	queue_lock(queue);
+	if (!queue_lock(queue))
+		return false;
 	queue->burst = queue_ring(queue);
+	return true;
 }
 
 void vhost_queue_put(struct vhost_queue *queue, struct vhost_put *puts, unsigned n)
 {
 	const struct ring *ring = queue->burst;
+	struct copier *copier = &queue->copier;
 
-	if (!ring)
+	if (!ring) {
 		put_nothing(puts, n, -EIO);
-	else if (ring->packed)
-		put(queue, ring, puts, n, true);
-	else
-		put(queue, ring, puts, n, false);
+		return;
+	}
+	uint64_t start = copier_is_timed(copier) ? now_ns() : 0;
+	uint64_t lines =
+		ring->packed ? put(queue, ring, puts, n, true) : put(queue, ring, puts, n, false);
+	/* Before any used element is published. */
+	if (copier->way == COPIER_STREAM)
+		stream_finish();
+	copier_burst(copier, ring->size, n, lines, start ? now_ns() - start : 0);
 }
 
 void vhost_queue_end(struct vhost_queue *queue)

@@ -68,6 +68,13 @@ struct vhost_ops {
 	void (*announce)(void *user, uint64_t mac);
 };
 
+/* How frames are copied to the guest. */
+enum vhost_copy {
+	VHOST_COPY_MEASURED, /* by what costs less, measured again and again for each queue */
+	VHOST_COPY_PLAIN,
+	VHOST_COPY_STREAM, /* past the caches, where the processor can */
+};
+
 struct vhost_options {
 	/*
 	 * Queue pairs to be had, 1..VHOST_QUEUE_PAIRS_MAX. GET_QUEUE_NUM is answered
@@ -77,6 +84,7 @@ struct vhost_options {
 	 */
 	unsigned queue_pairs;
 	uint32_t mtu_max; /* most that NET_SET_MTU may say */
+	enum vhost_copy copy;
 };
 
 enum {
@@ -146,6 +154,7 @@ struct vhost_queue_stats {
 	uint64_t bad_chain; /* loops, wrong direction, nested or odd indirect tables, too long */
 	uint64_t bad_address; /* outside of the guest's memory */
 	uint64_t calls;	      /* notifications sent to the guest */
+	const char *copy;     /* of a receive queue: the way of copying in use; never NULL */
 };
 struct vhost_queue_stats vhost_queue_stats(const struct vhost_queue *queue);
 
@@ -209,13 +218,14 @@ struct vhost_put {
 
 /*
  * Put frames into a receive queue: begin, put..., end. begin takes the ring for
- * this worker (others wait; hold it for one burst only). put copies @n frames, at
+ * this worker (others wait; hold it for one burst only); false: another has it and
+ * seems to have lost its processor, so there is nothing to put, and no end. put copies @n frames, at
  * most VHOST_PUT_MAX, in order into the guest's next buffers and writes each one's
  * error. Tails may lie in another guest's memory, or overlap this one's. A frame that
  * is spread over several buffers says so in the guest's copy of its header. end
  * publishes all of it at once, and notifies the guest if it asked for that.
  */
-void vhost_queue_begin(struct vhost_queue *queue);
+bool vhost_queue_begin(struct vhost_queue *queue) __attribute__((warn_unused_result));
 void vhost_queue_put(struct vhost_queue *queue, struct vhost_put *puts, unsigned n);
 void vhost_queue_end(struct vhost_queue *queue);
 

@@ -39,7 +39,7 @@ struct vhost_queue *vring_get(struct vhost_device *device, uint64_t index)
 	}
 	struct vhost_queue **queue = &device->queues[index];
 	if (!*queue)
-		*queue = queue_create((unsigned)index);
+		*queue = queue_create((unsigned)index, device->options.copy);
 	if (!*queue)
 		device_fail(device, -ENOMEM, "ring %llu: no memory", (unsigned long long)index);
 	return *queue;

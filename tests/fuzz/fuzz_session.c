@@ -232,7 +232,7 @@ static void put(struct fuzz_session *session, struct vhost_queue *queue)
 			.n_tail = len > head,
 		};
 	}
-	vhost_queue_begin(queue);
+	fuzz_demand(vhost_queue_begin(queue));
 	vhost_queue_put(queue, puts, PUTS);
 	vhost_queue_end(queue);
 	for (unsigned i = 0; i < PUTS; i++)

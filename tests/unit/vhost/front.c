@@ -69,14 +69,9 @@ static const struct vhost_ops front_ops = {
 	.announce = announce,
 };
 
-void front_open(struct front *front)
+static void open_device(struct front *front, const struct vhost_options *options,
+			const struct vhost_ops *ops, void *user)
 {
-	front_open_with(front, &front_ops, front);
-}
-
-void front_open_with(struct front *front, const struct vhost_ops *ops, void *user)
-{
-	const struct vhost_options options = {.queue_pairs = 2, .mtu_max = 9000};
 	int fds[2];
 
 	memset(front, 0, sizeof(*front));
@@ -97,7 +92,26 @@ void front_open_with(struct front *front, const struct vhost_ops *ops, void *use
 		ring->err = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		assert_true(ring->kick >= 0 && ring->call >= 0 && ring->err >= 0);
 	}
-	assert_int_equal(vhost_device_create(&options, ops, user, fds[1], &front->device), 0);
+	assert_int_equal(vhost_device_create(options, ops, user, fds[1], &front->device), 0);
+}
+
+void front_open_with(struct front *front, const struct vhost_ops *ops, void *user)
+{
+	const struct vhost_options options = {.queue_pairs = 2, .mtu_max = 9000};
+
+	open_device(front, &options, ops, user);
+}
+
+void front_open(struct front *front)
+{
+	front_open_with(front, &front_ops, front);
+}
+
+void front_open_copy(struct front *front, enum vhost_copy copy)
+{
+	const struct vhost_options options = {.queue_pairs = 2, .mtu_max = 9000, .copy = copy};
+
+	open_device(front, &options, &front_ops, front);
 }
 
 void front_close(struct front *front)

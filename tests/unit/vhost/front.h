@@ -73,6 +73,7 @@ struct front {
 };
 
 void front_open(struct front *front);
+void front_open_copy(struct front *front, enum vhost_copy copy);
 void front_open_with(struct front *front, const struct vhost_ops *ops, void *user);
 void front_close(struct front *front);
 

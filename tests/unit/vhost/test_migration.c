@@ -93,7 +93,7 @@ static void log_traffic(uint64_t features)
 		const struct virtio_net_hdr_v1 hdr = {.flags = 1, .num_buffers = 1};
 		struct iovec src = {frame, 1000 + round * 100};
 		memset(frame, (int)round + 1, sizeof(frame));
-		vhost_queue_begin(front.rings[0].queue);
+		assert_true(vhost_queue_begin(front.rings[0].queue));
 		for (unsigned i = 0; i < 5; i++)
 			assert_int_equal(front_put(front.rings[0].queue, &hdr, 0, &src, 1,
 						   (uint32_t)src.iov_len),

@@ -61,7 +61,7 @@ static void a_frame_crosses_the_rings(void **state)
 	assert_memory_equal(snapshot.head, buffer + 12, 128);
 
 	snapshot.hdr.num_buffers = 1;
-	vhost_queue_begin(rx->queue);
+	assert_true(vhost_queue_begin(rx->queue));
 	assert_int_equal(front_put(rx->queue, frame.hdr, 128, frame.tail, 1, 1000), 0);
 	assert_false(front_used(rx, &element));
 	vhost_queue_end(rx->queue);

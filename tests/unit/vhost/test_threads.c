@@ -156,7 +156,8 @@ static void put_some(struct worker *worker, struct vhost_queue *queue)
 			.n_tail = 1,
 		};
 	}
-	vhost_queue_begin(queue);
+	if (!vhost_queue_begin(queue))
+		return;
 	vhost_queue_put(queue, puts, PUTS);
 	vhost_queue_end(queue);
 	/* what did not go is the next to go */
@@ -328,9 +329,42 @@ static void everything_changes_under_traffic(void **state)
 	close(log_fd);
 }
 
+/* A worker that has the ring and not a processor holds up another once, and not for long. */
+static void *hold(void *argument)
+{
+	struct vhost_queue *queue = argument;
+
+	assert_false(vhost_queue_begin(queue)); /* after a while */
+	for (unsigned i = 0; i < 100000; i++)
+		assert_false(vhost_queue_begin(queue)); /* at once */
+	return NULL;
+}
+
+static void a_stuck_holder_is_not_waited_for(void **state)
+{
+	struct front front;
+	pthread_t other;
+
+	front_open(&front);
+	front_up(&front, 0, RING);
+	struct vhost_queue *queue = front.rings[0].queue;
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(vhost_queue_begin(queue));
+		assert_int_equal(pthread_create(&other, NULL, hold, queue), 0);
+		pthread_join(other, NULL);
+		vhost_queue_end(queue);
+	}
+	assert_true(vhost_queue_begin(queue));
+	vhost_queue_end(queue);
+	front_close(&front);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(everything_changes_under_traffic)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything_changes_under_traffic),
+		cmocka_unit_test(a_stuck_holder_is_not_waited_for),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,57 @@
+/*
+ * copier - how the frames of one receive queue are copied: by plain stores, or past
+ * the caches (stream.h).
+ *
+ * Which is faster depends on how far the guest's processor is from the worker's, on
+ * how long the ring is, and on what the guest does with its buffers; none of that can
+ * be known, all of it can be measured. From time to time each way is used for some
+ * laps of the ring, of which the last is timed: the state in which a lap leaves the
+ * lines is part of what the next one costs. What the guest's own reads cost cannot be
+ * seen from here, so plain stores, which leave the frame in a cache, are kept unless
+ * they are much dearer.
+ *
+ * Threads: belongs to whoever works the queue.
+ */
+#ifndef VHOST_COPIER_H
+#define VHOST_COPIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vhost/vhost.h"
+
+enum copier_way {
+	COPIER_PLAIN,
+	COPIER_STREAM,
+	COPIER_WAYS,
+};
+
+struct copier {
+	enum vhost_copy wish;
+	enum copier_way way; /* used now */
+	enum {
+		COPIER_SETTLED,
+		COPIER_TIMED, /* the way that was settled on, once more */
+		COPIER_OTHER, /* the other one, until the ring is as it leaves it */
+		COPIER_OTHER_TIMED,
+	} phase;
+	int64_t left;		    /* of the phase: lines while settled, frames otherwise */
+	uint64_t ns, lines;	    /* of the phase */
+	uint64_t cost[COPIER_WAYS]; /* picoseconds a line; 0: never measured */
+};
+
+void copier_create(struct copier *copier, enum vhost_copy wish);
+
+/* A burst went to a ring of @size: @frames, @lines of them written, and how long it took. */
+void copier_burst(struct copier *copier, unsigned size, unsigned frames, uint64_t lines,
+		  uint64_t ns);
+
+/* Shall the burst be timed? */
+static inline bool copier_is_timed(const struct copier *copier)
+{
+	return copier->phase == COPIER_TIMED || copier->phase == COPIER_OTHER_TIMED;
+}
+
+const char *copier_name(const struct copier *copier);
+
+#endif

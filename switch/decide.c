@@ -148,6 +148,21 @@ static void track(const struct asked *asked, struct decision *decision)
 			     asked->now, &decision->filter);
 }
 
+/* Does a flooded frame get to a port whose groups were asked, or come from one? */
+static bool flood_is_tracked(const struct policy *policy, const struct decision *decision)
+{
+	const struct policy_port *ports = policy_ports(policy);
+	uint32_t cursor = 0;
+	uint16_t port, tag;
+
+	if (!decision->filter.tracked || ports[decision->in].n_groups)
+		return decision->filter.tracked;
+	while (decide_flood_next(policy, decision, &cursor, &port, &tag))
+		if (ports[port].n_groups)
+			return true;
+	return false;
+}
+
 /* The session whose rules are gone, if that is why the frame between its ports was refused. */
 static struct session_ref session_to_end(const struct filter *filter, enum drop drop)
 {
@@ -184,6 +199,7 @@ static enum drop choose_output(const struct asked *asked, struct decision *decis
 		track(asked, decision);
 		if (!decide_flood_next(policy, decision, &cursor, &port, &tag))
 			return refuse_flood(policy, decision);
+		decision->commit = flood_is_tracked(policy, decision);
 		decision->fate = FATE_FLOOD;
 	} else {
 		struct permit permit =
@@ -200,6 +216,7 @@ static enum drop choose_output(const struct asked *asked, struct decision *decis
 			return permit.drop;
 		}
 		decision->tag = permit.tag;
+		decision->commit = decision->filter.tracked;
 		decision->fate = FATE_UNICAST;
 	}
 	decision->stage = STAGE_DONE;

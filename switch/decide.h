@@ -85,11 +85,8 @@ struct decision {
 	/* the rules that it met; FATE_FLOOD: only those before the lookup */
 	struct filter_hit hits[FILTER__STEPS];
 	struct session_ref end; /* the rules that let it begin are gone: session_end() it */
-	/*
-	 * For decide_flood_next(); and if it is tracked and the frame is not dropped,
-	 * the caller shall session_commit() filter.packet.
-	 */
-	struct filter filter;
+	bool commit; /* it passes by its session: the caller shall session_commit() filter.packet */
+	struct filter filter; /* for decide_flood_next() */
 };
 
 /*

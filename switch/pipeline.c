@@ -28,6 +28,8 @@
 #include "switch/offload.h"
 #include "switch/rate.h"
 
+enum { PIPELINE_NEWS = 8 };
+
 /* Frames that came one behind the other and have one key; or one frame without. */
 struct train {
 	uint64_t frames;   /* bit i: frame i */
@@ -50,6 +52,7 @@ struct pipeline {
 	struct port_counters *row; /* of the sender */
 	clock_ms now;
 	uint64_t bytes;	     /* of all its frames */
+	unsigned news;	     /* addresses that it wrote, or could not write, to the FDB */
 	bool deep;	     /* more than the Ethernet header of the sender's frames is read */
 	uint64_t strip;	     /* bit i: frame i loses the tag it came with */
 	uint64_t delivered;  /* bit i: somebody got frame i */
@@ -136,16 +139,23 @@ static void want(struct pipeline *pipeline, uint64_t frames, uint16_t port, uint
 		share->tags[__builtin_ctzll(frames)] = tag;
 }
 
+/*
+ * A burst writes PIPELINE_NEWS addresses at most: who sends from ever new ones waits
+ * for the next burst with the rest, and does not make his frames dear.
+ */
 static void learn(struct pipeline *pipeline, const struct decision *decision)
 {
+	if (pipeline->news == PIPELINE_NEWS)
+		return;
 	switch (fdb_learn(pipeline->fdb, pipeline->policy, decision->network, decision->l2.src,
 			  pipeline->in, pipeline->now)) {
+	case FDB_KNOWN: return;
 	case FDB_MOVED: counter_add(&pipeline->row->fdb_moves, 1); break;
 	case FDB_EVICTED: counter_add(&pipeline->row->fdb_evictions, 1); break;
-	case FDB_KNOWN:
 	case FDB_ADDED:
 	case FDB_NO_ROOM: break;
 	}
+	pipeline->news++;
 }
 
 /*
@@ -366,7 +376,7 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 		count_rules(pipeline, &decision, frame->len);
 	if (!session_ref_is_none(decision.end))
 		session_end(pipeline->options.sessions, decision.end);
-	if (decision.fate != FATE_DROP && decision.filter.tracked)
+	if (decision.commit)
 		drop = commit_session(pipeline, &decision, &session);
 	if (drop != DROP_NONE)
 		return drop;
@@ -548,6 +558,7 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	pipeline->now = now;
 	pipeline->deep = port->flags & POLICY_PORT_READS_FLOW;
 	pipeline->bytes = 0;
+	pipeline->news = 0;
 	pipeline->strip = 0;
 	pipeline->delivered = 0;
 	pipeline->replicated = 0;

@@ -142,6 +142,7 @@ static void start_pipeline(struct lab *lab)
 	struct pipeline_options options = {
 		.ports = &lab->table,
 		.counters = lab->counters,
+		.sessions = lab->sessions,
 	};
 
 	demand(rate_create(&lab->rates) == 0);
@@ -160,6 +161,11 @@ struct lab *lab_create(uint32_t fdb_slots)
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	demand(lab->fdb_memory != MAP_FAILED);
 	demand(fdb_init(lab->fdb_memory, fdb_size(fdb_slots), fdb_slots, &lab->fdb) == 0);
+	lab->session_memory = mmap(NULL, session_size(LAB_SESSIONS, LAB_SESSION_SHARE),
+				   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	demand(lab->session_memory != MAP_FAILED);
+	demand(session_init(lab->session_memory, session_size(LAB_SESSIONS, LAB_SESSION_SHARE),
+			    LAB_SESSIONS, LAB_SESSION_SHARE, &lab->sessions) == 0);
 	lab->counters = mmap(NULL, counters_size(), PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	demand(lab->counters != MAP_FAILED);
@@ -178,6 +184,8 @@ void lab_destroy(struct lab *lab)
 	rate_destroy(lab->rates);
 	fdb_close(lab->fdb);
 	munmap(lab->fdb_memory, fdb_size(lab->fdb_slots));
+	session_close(lab->sessions);
+	munmap(lab->session_memory, session_size(LAB_SESSIONS, LAB_SESSION_SHARE));
 	munmap(lab->counters, counters_size());
 	free(lab->policy);
 	free(lab);
@@ -285,5 +293,8 @@ void lab_succeed(struct lab *lab)
 	pipeline_destroy(lab->pipeline);
 	rate_destroy(lab->rates);
 	demand(fdb_adopt(lab->fdb_memory, fdb_size(lab->fdb_slots), &lab->fdb) == 0);
+	session_close(lab->sessions);
+	demand(session_adopt(lab->session_memory, session_size(LAB_SESSIONS, LAB_SESSION_SHARE),
+			     &lab->sessions) == 0);
 	start_pipeline(lab);
 }

@@ -11,6 +11,7 @@
 
 #include "switch/counters.h"
 #include "switch/fdb.h"
+#include "switch/session.h"
 #include "switch/pipeline.h"
 #include "switch/rate.h"
 #include "tests/sketch/packet_sketch.h"
@@ -19,6 +20,8 @@ enum {
 	LAB_PORTS = 64,	     /* ids below this */
 	LAB_RECEIVED = 2048, /* frames that a port keeps until lab_forget() */
 	LAB_ROOM = 1 << 30,  /* as good as endless */
+	LAB_SESSIONS = 1024,
+	LAB_SESSION_SHARE = 16,
 };
 
 struct lab_frame {
@@ -48,6 +51,8 @@ struct lab {
 	struct fdb *fdb;
 	void *fdb_memory;
 	uint32_t fdb_slots;
+	struct sessions *sessions;
+	void *session_memory;
 	struct counters *counters;
 	struct pipeline *pipeline;
 	struct rate_table *rates;

@@ -11,7 +11,7 @@
  *	port NAME trunk [native NETWORK] [NETWORK[=VLAN]... | all] [OPTION...]
  *		options: macs HOST,... addresses PREFIX,... unguarded uplink quota N
  *		promiscuous isolated community N may dhcp|router|bpdu room N down fails
- *		groups NAME,... acl-in NAME acl-out NAME
+ *		groups NAME,... acl-in NAME acl-out NAME sessions N
  *		accepts none|csum,tso4,tso6,ecn
  *		limit in-bits|out-bits|in-pps|out-pps|floods|broadcasts|multicasts|unknowns N
  *	host NAME MAC
@@ -28,7 +28,8 @@
  *		tag VID[/PCP], stag VID, qtag VID	outermost first
  *		ip A > B, arp A ? B, type HEX		what it carries
  *		right behind the addresses: proto N, hops N, frag [more] OFFSET
- *		udp N > N, tcp N > N, solicit IP, advert IP, with lladdr HOST
+ *		udp N > N, tcp N > N [flags LETTERS SEQ ACK], of SFRPA
+ *		solicit IP, advert IP, with lladdr HOST
  *		icmp TYPE, icmp6 TYPE
  *		len N (of the frame), payload N, cut N, times N
  *		partial (checksum left to others), tso N, csum START OFFSET, gso TYPE

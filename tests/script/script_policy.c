@@ -240,6 +240,8 @@ static bool say_option(struct script *script, struct script_port *port)
 		return script_fail(script, "'%s' is nothing of a port", word);
 	else if (strcmp(word, "quota") == 0)
 		port->spec.macs_max = number;
+	else if (strcmp(word, "sessions") == 0)
+		port->spec.sessions_max = number;
 	else if (strcmp(word, "room") == 0)
 		port->room = number;
 	else if (strcmp(word, "community") == 0) {
@@ -255,7 +257,7 @@ static bool is_option(const char *word)
 	static const char *const options[] = {"limit",	  "macs",      "addresses", "accepts", "unguarded",
 					      "uplink",	  "quota",     "room",	  "promiscuous",
 					      "isolated", "community", "down",	  "fails",	  "may",
-					      "groups",	  "acl-in",    "acl-out"};
+					      "groups",	  "acl-in",    "acl-out",  "sessions"};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (strcmp(word, options[i]) == 0)

@@ -59,6 +59,29 @@ static void set_ethertype(struct sketch *packet, uint16_t type)
 	packet->bytes[13] = (uint8_t)type;
 }
 
+/* flags LETTERS SEQ ACK: of SFRPA */
+static bool say_flags(struct script *script, uint16_t from, uint16_t to)
+{
+	static const char letters[] = "FSRPA"; /* in the order of their bits */
+	struct sketch *packet = &script->sent.packet;
+	uint32_t seq, ack;
+	uint8_t flags = 0;
+
+	for (const char *c = script_next(script); *c; c++) {
+		const char *letter = strchr(letters, *c);
+
+		if (!letter)
+			return script_fail(script, "'%c' is no flag", *c);
+		flags |= (uint8_t)(1 << (letter - letters));
+	}
+	if (!script_next_number(script, &seq) || !script_next_number(script, &ack))
+		return false;
+	sketch_tcp(packet, from, to, seq, flags);
+	for (unsigned i = 0; i < 4; i++)
+		packet->bytes[packet->l4 + 8 + i] = (uint8_t)(ack >> (24 - 8 * i));
+	return true;
+}
+
 static bool say_ports(struct script *script, bool tcp)
 {
 	struct sketch *packet = &script->sent.packet;
@@ -70,10 +93,12 @@ static bool say_ports(struct script *script, bool tcp)
 		return false;
 	packet->bytes[packet->l3 + (packet->bytes[packet->l3] >> 4 == 4 ? 9 : 6)] = protocol;
 	packet->protocol = protocol;
-	if (tcp)
-		sketch_tcp(packet, (uint16_t)from, (uint16_t)to, 1000, TCP_FLAGS);
-	else
+	if (!tcp)
 		sketch_udp(packet, (uint16_t)from, (uint16_t)to);
+	else if (script_accept(script, "flags"))
+		return say_flags(script, (uint16_t)from, (uint16_t)to);
+	else
+		sketch_tcp(packet, (uint16_t)from, (uint16_t)to, 1000, TCP_FLAGS);
 	return true;
 }
 

@@ -66,7 +66,8 @@ static void run_data_plane(int listener, unsigned workers, unsigned fds)
 	snprintf(fd_text, sizeof(fd_text), "%d", listener);
 	snprintf(cpus, sizeof(cpus), workers > 1 ? "0-%u" : "%u", workers - 1);
 	if (program)
-		execl(program, program, "--listen", fd_text, "--workers", cpus, (char *)NULL);
+		execl(program, program, "--listen", fd_text, "--workers", cpus,
+		      getenv("SLUICE_DP_OPTION"), (char *)NULL);
 	fprintf(stderr, "# SLUICE_DP=%s: %s\n", program ? program : "", strerror(errno));
 	_exit(127);
 }
@@ -80,6 +81,7 @@ static void keep_event(struct harness *harness, const struct channel_message *me
 	port = &harness->ports[message->event.port.id];
 	port->state = message->event.state;
 	port->queue_pairs = message->event.queue_pairs;
+	port->workers = message->event.workers;
 	port->features = message->event.features;
 	port->cookie = message->event.cookie;
 	memcpy(port->text, message->event.text, sizeof(port->text));

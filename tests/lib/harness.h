@@ -25,6 +25,7 @@ enum { HARNESS_PORTS = 64 }; /* port ids 1..63 may be used */
 struct harness_port {
 	uint32_t state; /* enum channel_port_state; 0: never heard of */
 	uint32_t queue_pairs;
+	uint32_t workers; /* that serve it, a bit each */
 	uint64_t features;
 	uint64_t cookie;
 	char text[CHANNEL_TEXT];
@@ -48,7 +49,7 @@ struct harness_resources {
 	uint64_t anonymous_kib;	 /* resident, without the guests' memory */
 };
 
-/* @fds: its RLIMIT_NOFILE; 0: ours. */
+/* @fds: its RLIMIT_NOFILE; 0: ours. SLUICE_DP is the program, SLUICE_DP_OPTION one more argument. */
 void harness_start(struct harness *harness, unsigned workers, unsigned fds);
 
 /* STOP it: it must end with status 0 (which a sanitizer that found something refuses). */

@@ -3,6 +3,7 @@
  * of its own: what is sent into one interface comes out of the right others,
  * with the right tag, and offloads pass untouched.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -270,6 +271,58 @@ static void a_device_gives_tags_as_they_were(void **state)
 	close(a), close(far);
 }
 
+/* A UDP datagram from port @flow, number @number. */
+static void send_datagram(int far, uint16_t flow, uint32_t number)
+{
+	uint8_t frame[FRAME] = {0};
+	uint32_t l3 = packet_ethernet(frame, mac_b, mac_a, PACKET_UNTAGGED, 0x0800);
+	uint32_t l4 = l3 + 20, payload = l4 + 8;
+
+	frame[l3] = 0x45;
+	packet_store16(frame + l3 + 2, FRAME - l3);
+	frame[l3 + 8] = 64;
+	frame[l3 + 9] = 17;
+	packet_store32(frame + l3 + 12, 0x0a000001);
+	packet_store32(frame + l3 + 16, 0x0a000002);
+	packet_store16(frame + l4, flow);
+	packet_store16(frame + l4 + 2, 9);
+	packet_store16(frame + l4 + 4, FRAME - l4);
+	packet_stamp(frame, payload, FRAME, flow, number);
+	wire_send(far, NULL, frame, FRAME);
+}
+
+/* The kernel spreads flows over the queues of a tap; each stays in order, and none is lost. */
+static void a_tap_may_have_several_queues(void **state)
+{
+	enum { QUEUES = 4, FLOWS = 32, EACH = 4, PAYLOAD = 14 + 20 + 8 };
+	uint32_t next[FLOWS] = {0}, stream, number;
+	uint8_t seen[FRAME + 16];
+	int fds[QUEUES], a, b;
+
+	publish(true);
+	wire_tap("tap-a", QUEUES, fds);
+	assert_int_equal(attach(A, KIND_TAP, fds, QUEUES), 0);
+	a = wire_far("tap-a");
+	b = attach_tap(B, "tap-b");
+	assert_int_equal(harness_list(&dp), 2);
+	assert_int_equal(dp.ports[A].queue_pairs, QUEUES);
+	assert_int_equal(dp.ports[A].workers, 3);
+	for (uint32_t i = 0; i < EACH; i++)
+		for (uint16_t flow = 0; flow < FLOWS; flow++)
+			send_datagram(a, flow, i);
+	for (unsigned i = 0; i < FLOWS * EACH; i++) {
+		assert_int_equal(wire_receive(b, seen, sizeof(seen), NULL), FRAME);
+		assert_true(packet_read_stamp(seen, PAYLOAD, FRAME, &stream, &number));
+		assert_true(stream < FLOWS);
+		assert_int_equal(number, next[stream]++);
+	}
+	/* and back, on whichever queue */
+	send_frame(b, mac_a, mac_b, PACKET_UNTAGGED, 7);
+	expect_frame(a, PACKET_UNTAGGED, 7);
+	harness_check_ledger(&dp, A);
+	close(a), close(b);
+}
+
 static void a_tap_that_is_removed_closes_its_port(void **state)
 {
 	int a, b;
@@ -323,8 +376,35 @@ static int start(void **state)
 	return 0;
 }
 
+/* Threads that the kernel made for I/O that it would not do at once. */
+static unsigned count_io_threads(void)
+{
+	char path[64], name[32] = "";
+	struct dirent *entry;
+	unsigned n = 0;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)dp.pid);
+	tasks = opendir(path);
+	assert_non_null(tasks);
+	while ((entry = readdir(tasks))) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/comm", (int)dp.pid,
+			 entry->d_name);
+		file = fopen(path, "r");
+		if (file && fgets(name, sizeof(name), file))
+			n += !strncmp(name, "iou-wrk", 7);
+		if (file)
+			fclose(file);
+	}
+	closedir(tasks);
+	return n;
+}
+
 static int stop(void **state)
 {
+	assert_int_equal(count_io_threads(), 0);
 	harness_stop(&dp);
 	return 0;
 }
@@ -337,6 +417,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_burst_keeps_its_order, start, stop),
 		cmocka_unit_test_setup_teardown(a_large_segment_passes_whole, start, stop),
 		cmocka_unit_test_setup_teardown(a_device_gives_tags_as_they_were, start, stop),
+		cmocka_unit_test_setup_teardown(a_tap_may_have_several_queues, start, stop),
 		cmocka_unit_test_setup_teardown(a_tap_that_is_removed_closes_its_port, start, stop),
 		cmocka_unit_test_setup_teardown(a_detached_tap_is_let_go, start, stop),
 		cmocka_unit_test_setup_teardown(what_is_no_tap_is_refused, start, stop),

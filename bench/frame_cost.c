@@ -47,6 +47,8 @@ struct end {
 struct cost {
 	uint32_t size;
 	uint32_t flows;
+	bool scan;    /* each frame comes from another address, which nothing binds */
+	bool learned; /* addresses are not bound but learned */
 	unsigned bursts;
 	struct end ends[PORTS];
 	struct port_table table;
@@ -101,7 +103,7 @@ static struct policy *make_policy(void)
 	struct policy_port_spec ports[] = {sketch_access(1, NETWORK), sketch_access(2, NETWORK)};
 	mac48 macs[PORTS] = {MAC(1), MAC(2)};
 
-	for (unsigned i = 0; i < PORTS; i++) {
+	for (unsigned i = 0; i < PORTS && !cost.scan && !cost.learned; i++) {
 		ports[i].flags = POLICY_PORT_SPOOF_GUARD;
 		ports[i].macs = &macs[i];
 		ports[i].n_macs = 1;
@@ -120,10 +122,14 @@ static void make_frame(void)
 	sketch_end(frame);
 }
 
-/* The frame of flow @flow: its number stands in the UDP ports. */
+/* The frame of flow @flow: its number stands in the UDP ports, or in both addresses. */
 static const struct sketch *frame_of(uint32_t flow)
 {
 	memcpy(cost.frame.bytes + cost.frame.l4, &flow, sizeof(flow));
+	if (cost.scan) {
+		mac_store(MAC(flow) + 0x10000, cost.frame.bytes);
+		mac_store(MAC(flow) + 0x10000000, cost.frame.bytes + 6);
+	}
 	return &cost.frame;
 }
 
@@ -178,6 +184,16 @@ static unsigned run_burst(struct pipeline *pipeline, const struct policy *policy
 	return received;
 }
 
+/* Let the second guest be heard once. */
+static void introduce(struct pipeline *pipeline, const struct policy *policy, struct fdb *fdb)
+{
+	uint8_t bytes[60] = {[12] = 0x88, [13] = 0xb5}; /* IEEE 802, 9.2.4: for local experiments */
+
+	mac_store(MAC(1), bytes);
+	mac_store(MAC(2), bytes + 6);
+	pipeline_inject(pipeline, policy, fdb, (struct port_ref){2, 1}, bytes, sizeof(bytes), 1000);
+}
+
 static void parse(int argc, char **argv)
 {
 	for (int i = 1; i + 1 < argc; i += 2) {
@@ -187,6 +203,10 @@ static void parse(int argc, char **argv)
 			cost.size = value;
 		else if (!strcmp(argv[i], "--flows"))
 			cost.flows = value;
+		else if (!strcmp(argv[i], "--scan"))
+			cost.scan = value;
+		else if (!strcmp(argv[i], "--learned"))
+			cost.learned = value;
 		else if (!strcmp(argv[i], "--bursts"))
 			cost.bursts = value;
 		else
@@ -194,7 +214,8 @@ static void parse(int argc, char **argv)
 	}
 	if (argc % 2 == 0 || cost.size < 64 || cost.size > 1518 || cost.flows == 0 ||
 	    cost.flows > 1 << 16)
-		errx(2, "usage: frame_cost [--size 64..1518] [--flows 1..65536] [--bursts N]");
+		errx(2, "usage: frame_cost [--size 64..1518] [--flows 1..65536] [--scan 0|1] "
+			"[--learned 0|1] [--bursts N]");
 }
 
 int main(int argc, char **argv)
@@ -223,6 +244,8 @@ int main(int argc, char **argv)
 	    fdb_init(memory, fdb_size(4096), 4096, &fdb) || pipeline_create(&options, &pipeline))
 		errx(1, "no switch");
 	rcu_register();
+	if (cost.learned)
+		introduce(pipeline, policy, fdb);
 	for (unsigned i = 0; i < cost.bursts; i++)
 		frames += run_burst(pipeline, policy, fdb, &flow);
 	printf("%llu\n", (unsigned long long)frames);

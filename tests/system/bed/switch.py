@@ -16,8 +16,11 @@ READY_S = 20
 class Switch:
     """Made by Bed.switch(); started by it."""
 
-    def __init__(self, bed, name="switch", options=(), user=None):
-        """@options: more arguments; @user: a number to run as, instead of the test's own user."""
+    def __init__(self, bed, name="switch", options=(), user=None, limit=None):
+        """
+        @options: more arguments; @user: a number to run as, instead of the test's own user;
+        @limit: of open files.
+        """
         self.bed = bed
         self.dir = bed.dir / name
         self.run_dir = self.dir / "run"
@@ -29,6 +32,8 @@ class Switch:
                 os.chown(folder, user, user)
         self.become = (["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
                        if user is not None else [])
+        if limit:
+            self.become += ["prlimit", f"--nofile={limit}:{limit}"]
         self.log = self.dir / "sluiced.log"
         self.options = list(options)
         self.process = None

@@ -28,20 +28,6 @@ const struct policy_network *policy_network(const struct policy *policy, uint16_
 	return network->generation ? network : NULL;
 }
 
-uint16_t policy_tag(const struct policy *policy, uint16_t network, uint16_t port)
-{
-	const struct policy_port *p;
-
-	if (network == 0 || network >= policy->n_networks || port >= policy->n_ports)
-		return POLICY_NOT_MEMBER;
-	p = &policy_ports(policy)[port];
-	if (p->mode == POLICY_ACCESS)
-		return p->native == network ? POLICY_UNTAGGED : POLICY_NOT_MEMBER;
-	if (p->mode == POLICY_TRUNK)
-		return ((const uint16_t *)policy_at(policy, p->vlan_out))[network];
-	return POLICY_NOT_MEMBER; /* a free slot */
-}
-
 /* RFC 5517, section 3: which pairs of ports of a private VLAN may talk. */
 static bool roles_permit(const struct policy_port *in, const struct policy_port *out)
 {

@@ -278,7 +278,19 @@ int policy_check(const void *blob, size_t size, const char **ret_why)
  * The tag that frames of @network leave port @port with: POLICY_UNTAGGED, a
  * VLAN, or POLICY_NOT_MEMBER. Any ids may be asked for.
  */
-uint16_t policy_tag(const struct policy *policy, uint16_t network, uint16_t port);
+static inline uint16_t policy_tag(const struct policy *policy, uint16_t network, uint16_t port)
+{
+	const struct policy_port *p;
+
+	if (network == 0 || network >= policy->n_networks || port >= policy->n_ports)
+		return POLICY_NOT_MEMBER;
+	p = &policy_ports(policy)[port];
+	if (p->mode == POLICY_ACCESS)
+		return p->native == network ? POLICY_UNTAGGED : POLICY_NOT_MEMBER;
+	if (p->mode == POLICY_TRUNK)
+		return ((const uint16_t *)policy_at(policy, p->vlan_out))[network];
+	return POLICY_NOT_MEMBER; /* a free slot */
+}
 
 /* What policy_permits() says. */
 struct permit {

@@ -67,6 +67,7 @@ struct dataplane {
 	struct sealed counters;
 	struct sealed kept; /* the state memory */
 	const struct fdb *fdb;
+	const struct sessions *sessions;
 	struct policy *adopted;
 
 	struct loop_timer tell; /* events that came with a reply */
@@ -143,6 +144,7 @@ static int ask_running(struct dataplane *dp, struct channel_message *request, co
 	static const char *const names[] = {
 		[CHANNEL_POLICY] = "POLICY", [CHANNEL_ATTACH] = "ATTACH",
 		[CHANNEL_DETACH] = "DETACH", [CHANNEL_FDB_FLUSH] = "FDB_FLUSH",
+		[CHANNEL_SESSION_FLUSH] = "SESSION_FLUSH",
 		[CHANNEL_LIST] = "LIST",     [CHANNEL_LEND] = "LEND",
 		[CHANNEL_PLACE] = "PLACE",
 	};
@@ -196,6 +198,8 @@ static int ask(struct dataplane *dp, struct channel_message *request, const int 
 
 static void shared_release(struct dataplane *dp)
 {
+	session_close(dp->sessions);
+	dp->sessions = NULL;
 	fdb_close(dp->fdb);
 	dp->fdb = NULL;
 	sealed_release(&dp->counters);
@@ -207,7 +211,8 @@ static int shared_take(struct dataplane *dp, bool has_policy, int *fds)
 {
 	struct sealed counters = SEALED_NONE, kept = SEALED_NONE;
 	struct state_head head;
-	const struct fdb *fdb;
+	const struct fdb *fdb = NULL;
+	const struct sessions *sessions;
 	int *next = fds;
 	int error;
 
@@ -224,14 +229,19 @@ static int shared_take(struct dataplane *dp, bool has_policy, int *fds)
 	error = counters_fit(&counters) ? state_check(kept.memory, kept.size, &head) : -EPROTO;
 	if (!error)
 		error = fdb_view((const char *)kept.memory + head.fdb, head.fdb_size, &fdb);
+	if (!error)
+		error = session_view((const char *)kept.memory + head.sessions, head.sessions_size,
+				     &sessions);
 	if (error)
 		goto release_kept;
 	shared_release(dp);
 	dp->counters = counters;
 	dp->kept = kept;
 	dp->fdb = fdb;
+	dp->sessions = sessions;
 	return 0;
 release_kept:
+	fdb_close(fdb);
 	sealed_release(&kept);
 release_counters:
 	sealed_release(&counters);
@@ -663,7 +673,18 @@ int dataplane_flush_fdb(struct dataplane *dp, uint16_t network, struct port_ref 
 {
 	struct channel_message request = {
 		.type = CHANNEL_FDB_FLUSH,
-		.fdb_flush = {.network = network, .port = port},
+		.flush = {.network = network, .port = port},
+	};
+
+	return ask(dp, &request, NULL, 0, ret_count, ret_why);
+}
+
+int dataplane_flush_sessions(struct dataplane *dp, uint16_t network, struct port_ref port,
+			     uint32_t *ret_count, char ret_why[static DATAPLANE_WHY])
+{
+	struct channel_message request = {
+		.type = CHANNEL_SESSION_FLUSH,
+		.flush = {.network = network, .port = port},
 	};
 
 	return ask(dp, &request, NULL, 0, ret_count, ret_why);
@@ -694,6 +715,11 @@ const struct counters *dataplane_counters(const struct dataplane *dp)
 const struct fdb *dataplane_fdb(const struct dataplane *dp)
 {
 	return dp->fdb;
+}
+
+const struct sessions *dataplane_sessions(const struct dataplane *dp)
+{
+	return dp->sessions;
 }
 
 struct dataplane_report dataplane_report(const struct dataplane *dp)

@@ -23,6 +23,7 @@
 #include "switch/counters.h"
 #include "switch/fdb.h"
 #include "switch/policy.h"
+#include "switch/session.h"
 
 enum {
 	DATAPLANE_WHY = CHANNEL_TEXT,
@@ -102,6 +103,11 @@ int dataplane_flush_fdb(struct dataplane *dataplane, uint16_t network, struct po
 			uint32_t *ret_count, char ret_why[static DATAPLANE_WHY])
 	__attribute__((warn_unused_result));
 
+/* Forget sessions, likewise. */
+int dataplane_flush_sessions(struct dataplane *dataplane, uint16_t network, struct port_ref port,
+			     uint32_t *ret_count, char ret_why[static DATAPLANE_WHY])
+	__attribute__((warn_unused_result));
+
 /* Tell every device through ops->port_event(), before this returns. */
 int dataplane_list(struct dataplane *dataplane, char ret_why[static DATAPLANE_WHY])
 	__attribute__((warn_unused_result));
@@ -109,9 +115,10 @@ int dataplane_list(struct dataplane *dataplane, char ret_why[static DATAPLANE_WH
 /* The policy that the data plane ran when it was taken over, or NULL. Checked; until destroy. */
 const struct policy *dataplane_adopted_policy(const struct dataplane *dataplane);
 
-/* Its counters and its FDB, or NULL while there is none. Do not keep them. */
+/* Its counters, its FDB and its sessions, or NULL while there is none. Do not keep them. */
 const struct counters *dataplane_counters(const struct dataplane *dataplane);
 const struct fdb *dataplane_fdb(const struct dataplane *dataplane);
+const struct sessions *dataplane_sessions(const struct dataplane *dataplane);
 
 /* For `status`. */
 struct dataplane_report {

@@ -23,6 +23,7 @@
  *                  device: 1 packet socket
  *   DETACH         -                        the port has no device any more, its fds are closed
  *   FDB_FLUSH      -                        REPLY.value: entries forgotten
+ *   SESSION_FLUSH  -                        REPLY.value: sessions forgotten
  *   LIST           -                        one EVENT a port with a device, then the REPLY
  *   LEND           -                        REPLY carries copies of the fds that the port was attached
  *                                           with, if another data plane could go on with them (taps)
@@ -51,6 +52,7 @@ enum channel_type {
 	CHANNEL_LEND,
 	CHANNEL_STOP,
 	CHANNEL_PLACE,
+	CHANNEL_SESSION_FLUSH,
 	CHANNEL_REPLY = 64,
 	CHANNEL_EVENT,
 };
@@ -98,7 +100,7 @@ struct channel_message {
 			uint16_t network; /* id, 0: all */
 			uint16_t reserved;
 			struct port_ref port; /* PORT_NONE: all */
-		} fdb_flush;
+		} flush; /* FDB_FLUSH, SESSION_FLUSH */
 		struct {
 			int32_t error; /* 0 or -errno */
 			uint32_t value;

@@ -246,6 +246,7 @@ static int make_plane(struct dataplane *dp)
 	struct plane_options plane_options = {
 		.counters = dp->counters,
 		.fdb = dp->state.fdb,
+		.sessions = dp->state.sessions,
 		.latency_us = dp->options.latency_us,
 		.rings = &dp->rings,
 	};

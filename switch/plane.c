@@ -46,6 +46,7 @@ struct slot {
 struct plane {
 	struct counters *counters;
 	struct fdb *fdb;
+	struct sessions *sessions;
 	struct port_table table;
 	const struct policy *_Atomic policy;
 	size_t policy_size; /* of its mapping */
@@ -76,6 +77,7 @@ int plane_create(const struct plane_options *options, struct plane **ret_plane)
 		return -ENOMEM;
 	plane->counters = options->counters;
 	plane->fdb = options->fdb;
+	plane->sessions = options->sessions;
 	plane->rings = *options->rings;
 	plane->latency_us = options->latency_us;
 	plane->workers.counters = options->counters;
@@ -100,6 +102,7 @@ int plane_create(const struct plane_options *options, struct plane **ret_plane)
 		.writer = plane->counters->n_workers,
 		.ring = plane->rings.n ? plane->rings.rings[plane->rings.n - 1] : NULL,
 		.rates = plane->rates,
+		.sessions = options->sessions,
 	};
 	error = pipeline_create(&pipeline_options, &plane->pipeline);
 	if (error)
@@ -127,6 +130,7 @@ int plane_start_workers(struct plane *plane, const int *cpus, unsigned n_cpus)
 			.ports = &plane->table,
 			.policy = &plane->policy,
 			.fdb = plane->fdb,
+			.sessions = plane->sessions,
 			.ring = plane->rings.n ? plane->rings.rings[i] : NULL,
 			.rates = plane->rates,
 		};
@@ -329,8 +333,14 @@ void plane_check_ports(struct plane *plane)
 void plane_tick(struct plane *plane, clock_ms now)
 {
 	worker_set_balance(&plane->workers);
-	if (plane->policy_fd >= 0)
-		fdb_sweep(plane->fdb, plane_policy(plane, NULL), now);
+	if (plane->policy_fd >= 0) {
+		const struct policy *policy = plane_policy(plane, NULL);
+
+		fdb_sweep(plane->fdb, policy, now);
+		/* each place once in five seconds, at a tick a second */
+		if (plane->sessions)
+			session_sweep(plane->sessions, policy, LIMIT_SESSIONS / 5, now);
+	}
 	plane_check_ports(plane);
 }
 
@@ -545,6 +555,11 @@ int plane_publish(struct plane *plane, int fd, uint64_t size, const char **ret_w
 uint32_t plane_flush(struct plane *plane, uint16_t network, struct port_ref port)
 {
 	return fdb_flush(plane->fdb, network, port);
+}
+
+uint32_t plane_flush_sessions(struct plane *plane, uint16_t network, struct port_ref port)
+{
+	return plane->sessions ? session_flush(plane->sessions, network, port) : 0;
 }
 
 /*

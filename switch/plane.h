@@ -28,6 +28,7 @@ struct plane;
 struct plane_options {
 	struct counters *counters;
 	struct fdb *fdb;
+	struct sessions *sessions; /* NULL: none are kept */
 	uint32_t latency_us; /* worker.h */
 	/* none, or one a worker and the last for the control thread */
 	const struct uring_set *rings;
@@ -83,6 +84,9 @@ int plane_place(struct plane *plane, struct port_ref ref, uint32_t workers, cons
 
 /* Forget learned addresses: see fdb_flush(). */
 uint32_t plane_flush(struct plane *plane, uint16_t network, struct port_ref port);
+
+/* Forget sessions: see session_flush(). */
+uint32_t plane_flush_sessions(struct plane *plane, uint16_t network, struct port_ref port);
 
 /* Every device shall be told about (again). */
 void plane_tell_all(struct plane *plane);

@@ -423,6 +423,7 @@ int worker_create(const struct worker_options *options, struct worker **ret_work
 		.writer = options->index,
 		.ring = options->ring,
 		.rates = options->rates,
+		.sessions = options->sessions,
 	};
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int error;

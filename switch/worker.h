@@ -42,6 +42,7 @@ struct worker_options {
 	const struct port_table *ports;
 	const struct policy *_Atomic *policy; /* the published one; NULL: none yet */
 	struct fdb *fdb;
+	struct sessions *sessions; /* NULL: none are kept */
 	struct uring *ring; /* NULL: no ports that need one */
 	struct rate_table *rates;
 };

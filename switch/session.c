@@ -292,24 +292,65 @@ int session_slot_read(const struct sessions *sessions, uint32_t slot,
 	return -EBUSY;
 }
 
+/* The ends of a packet, as a session in its direction and one against it has them. */
+struct ends {
+	struct session_words words, turned;
+	bool icmp, answer;
+};
+
+static void ends_of(const struct session_packet *packet, struct ends *ret_ends)
+{
+	session_words_of(&packet->key, &ret_ends->words);
+	ret_ends->turned = ret_ends->words;
+	session_words_turn(&ret_ends->turned);
+	ret_ends->icmp = is_icmp(ret_ends->words.about);
+	ret_ends->answer = packet->answer;
+}
+
+/* A question and its answer are told apart: both ends may ask with one identifier. */
+static bool is_between(const struct session_image *image, const struct ends *ends, bool *ret_reply)
+{
+	bool forward = words_are_equal(&image->words, &ends->words);
+	bool reply = words_are_equal(&image->words, &ends->turned);
+
+	if (ends->icmp) {
+		forward &= !ends->answer;
+		reply &= ends->answer;
+	}
+	*ret_reply = !forward;
+	return forward || reply;
+}
+
+int session_recall(const struct sessions *sessions, struct session_ref session,
+		   const struct session_packet *packet, struct session_image *ret_image,
+		   bool *ret_reply)
+{
+	struct ends ends;
+	int error;
+
+	if (session.slot >= sessions->n_slots)
+		return -ENOENT;
+	error = session_slot_read(sessions, session.slot, ret_image);
+	if (error)
+		return error;
+	ends_of(packet, &ends);
+	return ret_image->ref.generation == session.generation &&
+			       is_between(ret_image, &ends, ret_reply)
+		       ? 0
+		       : -ENOENT;
+}
+
 int session_locate(const struct sessions *sessions, const struct session_packet *packet,
 		   struct session_image *ret_image, bool *ret_reply)
 {
-	struct session_words words, turned;
 	const struct session_bucket *bucket;
-	struct session_image image;
 	int missed = -ENOENT;
+	struct ends ends;
 	uint64_t hash;
-	bool icmp;
 
-	session_words_of(&packet->key, &words);
-	icmp = is_icmp(words.about);
-	turned = words;
-	session_words_turn(&turned);
-	/* A question and its answer are told apart: both ends may ask with one identifier. */
-	if (icmp && packet->answer)
-		words = turned;
-	hash = session_hash(sessions, &words);
+	ends_of(packet, &ends);
+	/* Of an answer, the session is that of the question. */
+	hash = session_hash(sessions, ends.icmp && ends.answer ? &ends.turned : &ends.words);
 	if (!session_group_is_used(sessions, session_bucket_of(sessions, hash)))
 		return -ENOENT;
 	bucket = &sessions->buckets[session_bucket_of(sessions, hash)];
@@ -317,22 +358,15 @@ int session_locate(const struct sessions *sessions, const struct session_packet 
 		/* acquire: who finds a slot here finds it as it was filled before */
 		uint32_t entry = atomic_load_explicit(&bucket->entry[way], memory_order_acquire);
 		uint32_t slot = (entry & ((1U << SESSION_SLOT_BITS) - 1)) - 1;
-		bool forward;
 		int error;
 
 		if (slot >= sessions->n_slots || entry != session_index_word(hash, slot))
 			continue;
-		error = session_slot_read(sessions, slot, &image);
-		if (error) {
-			missed = error == -EBUSY ? -EBUSY : missed;
-			continue;
-		}
-		forward = words_are_equal(&image.words, &words);
-		if (!forward && (icmp || !words_are_equal(&image.words, &turned)))
-			continue;
-		*ret_image = image;
-		*ret_reply = icmp ? packet->answer : !forward;
-		return 0;
+		error = session_slot_read(sessions, slot, ret_image);
+		if (error == -EBUSY)
+			missed = -EBUSY;
+		if (!error && is_between(ret_image, &ends, ret_reply))
+			return 0;
 	}
 	return missed;
 }

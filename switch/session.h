@@ -130,7 +130,13 @@ struct session_found {
 
 /* On whose account a session is, and what allowed it. */
 struct session_grant {
-	uint64_t policy;       /* generation of the policy that decided */
+	uint64_t policy; /* generation of the policy that decided */
+	/*
+	 * As session_find() found it; or SESSION_NONE if it said NEW: only then the
+	 * packet may begin one. What was decided as an answer shall not become a
+	 * question because its session ended meanwhile.
+	 */
+	struct session_ref session;
 	struct port_ref owner; /* the packet's in or out port: in, unless that is an uplink */
 	uint16_t tenant;       /* the owner's; 0 if it has none: then tenant_max means nothing */
 	uint32_t port_max;     /* sessions that the owner may hold */

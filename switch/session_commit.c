@@ -175,14 +175,36 @@ static int begin(const struct passage *passage, struct session_ref *ret_session)
 	return outcome;
 }
 
-static enum session_outcome commit_plain(const struct passage *passage,
-					 struct session_ref *ret_session)
+/* The packet was decided as one of this session: it goes on with that or not at all. */
+static enum session_outcome commit_old(const struct passage *passage,
+				       struct session_ref *ret_session)
+{
+	struct session_ref session = passage->grant->session;
+	struct session_image image;
+	int outcome;
+	bool reply;
+
+	switch (session_recall(passage->sessions, session, passage->packet, &image, &reply)) {
+	case -ENOENT: return SESSION_REFUSED;
+	case -EBUSY: return SESSION_BUSY;
+	}
+	if (!goes_on(passage, &image))
+		return SESSION_REFUSED;
+	outcome = go_on(passage, &image, reply);
+	if (outcome == SESSION_ADVANCED)
+		*ret_session = session;
+	return outcome == SESSION_MOVED ? SESSION_REFUSED : (enum session_outcome)outcome;
+}
+
+static enum session_outcome commit_new(const struct passage *passage,
+				       struct session_ref *ret_session)
 {
 	for (unsigned i = 0; i < COMMIT_TRIES; i++) {
 		struct session_image image;
 		bool reply;
 		int outcome;
 
+		/* Another worker may have begun it since. */
 		if (session_locate(passage->sessions, passage->packet, &image, &reply) == 0 &&
 		    goes_on(passage, &image)) {
 			outcome = go_on(passage, &image, reply);
@@ -210,7 +232,10 @@ enum session_outcome session_commit(struct sessions *sessions, const struct sess
 	case SESSION_KIND_ERROR:
 	case SESSION_KIND_FRAGMENT: return SESSION_PASSED;
 	case SESSION_KIND_UNTRACKED: break;
-	case SESSION_KIND_PLAIN: outcome = commit_plain(&passage, ret_session); break;
+	case SESSION_KIND_PLAIN:
+		outcome = session_ref_is_none(grant->session) ? commit_new(&passage, ret_session)
+							      : commit_old(&passage, ret_session);
+		break;
 	}
 	if (packet->fragment && outcome < SESSION_FULL)
 		session_fragment_note(sessions, packet, grant->policy, now);

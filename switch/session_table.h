@@ -282,6 +282,11 @@ int session_slot_read(const struct sessions *sessions, uint32_t slot,
 int session_locate(const struct sessions *sessions, const struct session_packet *packet,
 		   struct session_image *ret_image, bool *ret_reply);
 
+/* The same of @session alone: -ENOENT if it is gone, or @packet is none of its. */
+int session_recall(const struct sessions *sessions, struct session_ref session,
+		   const struct session_packet *packet, struct session_image *ret_image,
+		   bool *ret_reply);
+
 /* Has a session that was last seen at tick @seen been silent for too long? */
 bool session_is_silent(enum session_state state, uint8_t protocol, uint32_t seen, clock_ms now);
 

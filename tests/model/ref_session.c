@@ -417,6 +417,11 @@ enum session_outcome ref_session_commit(struct ref_sessions *ref, const struct r
 	*ret_session = NULL;
 	if (plain->kind == SESSION_KIND_ERROR)
 		return SESSION_PASSED;
+	if (!session_ref_is_none(grant->session) &&
+	    (!session || session->real.slot != grant->session.slot ||
+	     session->real.generation != grant->session.generation ||
+	     ref_session_is_over(session, now) || restarts(session, plain)))
+		return SESSION_REFUSED;
 	if (!session || ref_session_is_over(session, now) || restarts(session, plain)) {
 		if (!begins(plain))
 			return SESSION_REFUSED;

@@ -286,16 +286,16 @@ static void compare_found(const struct session_found *found, const struct ref_se
 		disagree("another session, or in another state");
 }
 
-static void commit(const struct ref_packet *packet)
+static void commit(const struct ref_packet *packet, struct session_ref found)
 {
 	struct session_grant grant = any_grant(&packet->packet);
 	struct session_ref session;
 	struct ref_session *want;
-	enum session_outcome outcome =
-		session_commit(model.sessions, &packet->packet, &grant, model.now, &session);
-	enum session_outcome should =
-		ref_session_commit(&model.ref, packet, &grant, model.now, &want);
+	enum session_outcome outcome, should;
 
+	grant.session = found;
+	outcome = session_commit(model.sessions, &packet->packet, &grant, model.now, &session);
+	should = ref_session_commit(&model.ref, packet, &grant, model.now, &want);
 	outcomes[should]++;
 	if (outcome != should)
 		disagree("outcome %d, not %d", outcome, should);
@@ -320,6 +320,12 @@ static struct ref_packet any_packet(void)
 	return found.session ? any_member(found.session) : packet;
 }
 
+/* What a caller might find who looked long ago, or found nothing. */
+static struct session_ref any_ref(void)
+{
+	return once_in(2) ? SESSION_NONE : (struct session_ref){any(SESSIONS * 2), 1 + any(20)};
+}
+
 static void try_packet(void)
 {
 	struct ref_packet packet = any_packet();
@@ -330,7 +336,7 @@ static void try_packet(void)
 	ref_session_find(&model.ref, &packet, model.generation, model.now, &want);
 	compare_found(&found, &want);
 	if (want.verdict != SESSION_INVALID || once_in(3))
-		commit(&packet);
+		commit(&packet, once_in(20) ? any_ref() : found.session);
 }
 
 static void try_advance(void)
@@ -419,9 +425,10 @@ static void replace(void)
 {
 	struct sessions *successor;
 	size_t size = session_size(SESSIONS, SHARE);
-	uint32_t slot = any(SESSIONS);
+	uint32_t slot = any(model.sessions->books->high);
 
-	model.sessions->slots[slot].word |= 1;
+	if (model.sessions->books->high)
+		model.sessions->slots[slot].word |= 1;
 	memset(model.sessions->buckets, 0x55, any(2) * sizeof(*model.sessions->buckets));
 	if (session_adopt(model.memory, size, &successor) != 0)
 		disagree("was not adopted");

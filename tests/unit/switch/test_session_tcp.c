@@ -67,6 +67,7 @@ static const char *judge(const struct session_packet *packet)
 	enum session_outcome outcome;
 
 	session_find(sessions, packet, 1, now, &found);
+	grant.session = found.session;
 	outcome = session_commit(sessions, packet, &grant, now, &session);
 	if (packet->kind == SESSION_KIND_PLAIN)
 		assert_int_equal(outcome >= SESSION_FULL, found.verdict == SESSION_INVALID);

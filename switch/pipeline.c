@@ -376,7 +376,7 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 		count_rules(pipeline, &decision, frame->len);
 	if (!session_ref_is_none(decision.end))
 		session_end(pipeline->options.sessions, decision.end);
-	if (decision.fate != FATE_DROP && decision.filter.tracked)
+	if (decision.commit)
 		drop = commit_session(pipeline, &decision, &session);
 	if (drop != DROP_NONE)
 		return drop;

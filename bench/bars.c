@@ -39,13 +39,13 @@ static double measure(const struct compare *compare, const struct bar *bar,
 {
 	int ours = compare_find(compare, &contender_sluice);
 	int theirs = compare_find(compare, bar->peer);
-	const struct compare_cell *cell, *than;
+	const struct turn_cell *cell, *than;
 	struct window_summary us, them;
 
 	if (ours < 0 || theirs < 0)
 		return 0;
-	cell = &compare->cells[ours][bar->workload];
-	than = &compare->cells[theirs][bar->than];
+	cell = &compare->cells[bar->workload][ours];
+	than = &compare->cells[bar->than][theirs];
 	us = window_summarise(cell->windows, cell->n, placement);
 	them = window_summarise(than->windows, than->n, placement);
 	return us.windows && them.windows ? us.mpps / them.mpps : 0;

@@ -3,6 +3,7 @@
  */
 #include "bench/child.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/placement.h"
@@ -84,6 +86,60 @@ bool child_lives(const struct child *child)
 	return child->pid &&
 	       waitid(P_PID, (id_t)child->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       ended.si_pid == 0;
+}
+
+static uint64_t cpu_ns(pid_t pid)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &used))
+		return 0;
+	return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+}
+
+static uint64_t memory_kib(pid_t pid)
+{
+	char path[64], line[256];
+	unsigned long kib = 0;
+	FILE *from;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	from = fopen(path, "re");
+	while (from && fgets(line, sizeof(line), from))
+		if (sscanf(line, "RssAnon: %lu kB", &kib) == 1)
+			break;
+	if (from)
+		fclose(from);
+	return kib;
+}
+
+/* The sum of a measure over the processes of the group. */
+static uint64_t sum(const struct child *child, uint64_t (*measure)(pid_t pid))
+{
+	DIR *all = child->pid ? opendir("/proc") : NULL;
+	uint64_t total = 0;
+	struct dirent *entry;
+
+	while (all && (entry = readdir(all))) {
+		pid_t pid = (pid_t)atoi(entry->d_name);
+
+		if (pid > 0 && getpgid(pid) == child->pid)
+			total += measure(pid);
+	}
+	if (all)
+		closedir(all);
+	return total;
+}
+
+uint64_t child_cpu_ns(const struct child *child)
+{
+	return sum(child, cpu_ns);
+}
+
+uint64_t child_memory_kib(const struct child *child)
+{
+	return sum(child, memory_kib);
 }
 
 void child_end(struct child *child)

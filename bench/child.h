@@ -9,6 +9,7 @@
 #define BENCH_CHILD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { CHILD_PATH = 108 }; /* as long as a socket's name may be (unix(7)) */
@@ -26,6 +27,13 @@ int child_start(struct child *child, const char *const *argv, int cpu, const cha
 void child_freeze(const struct child *child);
 void child_thaw(const struct child *child);
 bool child_lives(const struct child *child);
+
+/*
+ * What all processes of its group took until now: processor time, and memory that they share
+ * with nobody (so without the guests').
+ */
+uint64_t child_cpu_ns(const struct child *child);
+uint64_t child_memory_kib(const struct child *child);
 
 /* SIGTERM, and SIGKILL for what does not end by that. */
 void child_end(struct child *child);

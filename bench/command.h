@@ -14,6 +14,9 @@ int command_compare(int argc, char **argv);
 /* The highest rate without loss, and the latency below it. */
 int command_ndr(int argc, char **argv);
 
+/* Speed, idle load and memory against ports, MACs, flows, networks, tenants and rules. */
+int command_scale(int argc, char **argv);
+
 /* From a kick to the delivery at an idle switch, and what it costs to be idle. */
 int command_wake(int argc, char **argv);
 

@@ -11,24 +11,13 @@
 static int write_out(const struct compare *compare)
 {
 	const struct options *options = compare->options;
-	json_t *report = options->json || options->record ? compare_report(compare) : NULL;
-	int error = 0;
+	int error = options_record(options, options->record ? compare_report(compare) : NULL);
 
-	if (options->json) {
-		json_dumpf(report, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-		putchar('\n');
-	} else {
+	if (options->json)
+		options_print_json(compare_report(compare));
+	else
 		compare_print(compare, stdout);
-	}
-	if (options->record &&
-	    json_dump_file(report, options->record, JSON_INDENT(1) | JSON_REAL_PRECISION(6))) {
-		fprintf(stderr, "sluice-bench: %s cannot be written\n", options->record);
-		error = -EIO;
-	}
-	json_decref(report);
-	if (!error && options->plot)
-		error = compare_plot(compare, options->plot);
-	return error;
+	return !error && options->plot ? compare_plot(compare, options->plot) : error;
 }
 
 int command_compare(int argc, char **argv)
@@ -53,7 +42,7 @@ int command_compare(int argc, char **argv)
 		return COMMAND_FAILED;
 	if (!error && !compare_run(&compare))
 		error = -EINTR;
-	if (compare.n_contenders && write_out(&compare))
+	if (compare.n_turns && write_out(&compare))
 		error = -EIO;
 	compare_destroy(&compare);
 	return error ? COMMAND_FAILED : COMMAND_OK;

@@ -11,12 +11,7 @@
 
 enum {
 	HUGE_MIB = 512 + 256 + COMPARE_KINDS * 32, /* OVS-DPDK, testpmd, guests */
-	CONNECT_S = 15,
-	SETTLE_TRIES = 40,
-	SETTLE_GOOD = 5,
 };
-
-static const double settle_s = 0.2;
 
 const struct contender_kind *const compare_kinds[COMPARE_KINDS] = {
 	&contender_sluice,
@@ -41,8 +36,8 @@ bool compare_chooses(const char *words, const char *word)
 
 int compare_find(const struct compare *compare, const struct contender_kind *kind)
 {
-	for (unsigned i = 0; i < compare->n_contenders; i++)
-		if (compare->contenders[i].kind == kind)
+	for (unsigned i = 0; i < compare->n_turns; i++)
+		if (compare->turns[i].contender.kind == kind)
 			return (int)i;
 	return -1;
 }
@@ -57,7 +52,7 @@ int compare_create(struct compare *compare, const struct options *options)
 	if (error)
 		return error;
 	for (unsigned i = 0; i < COMPARE_KINDS && !place_is_interrupted(); i++) {
-		struct contender *contender = &compare->contenders[compare->n_contenders];
+		struct contender *contender = &compare->turns[compare->n_turns].contender;
 		const struct contender_kind *kind = compare_kinds[i];
 
 		if (!compare_chooses(options->switches, kind->name))
@@ -67,152 +62,56 @@ int compare_create(struct compare *compare, const struct options *options)
 			fprintf(stderr, "sluice-bench: no %s here: apt-get install %s\n",
 				kind->title, kind->package ? kind->package : kind->name);
 		else if (contender_start(contender, kind, place) == 0)
-			compare->n_contenders++;
+			compare->n_turns++;
 		contender_freeze(contender);
 	}
 	options_progress(NULL);
-	return compare->n_contenders ? 0 : -ENOENT;
-}
-
-static void disconnect(struct compare *compare)
-{
-	for (unsigned i = 0; i < compare->n_contenders; i++) {
-		if (!compare->connected[i])
-			continue;
-		contender_thaw(&compare->contenders[i]);
-		pair_destroy(&compare->pairs[i]);
-		compare->connected[i] = false;
-		contender_freeze(&compare->contenders[i]);
-	}
+	return compare->n_turns ? 0 : -ENOENT;
 }
 
 void compare_destroy(struct compare *compare)
 {
-	bool failed = compare->n_contenders == 0;
+	bool failed = compare->n_turns == 0;
 
-	disconnect(compare);
-	for (unsigned i = 0; i < compare->n_contenders; i++) {
-		failed = failed || !contender_lives(&compare->contenders[i]);
-		contender_end(&compare->contenders[i]);
+	for (unsigned i = 0; i < compare->n_turns; i++) {
+		turn_disconnect(&compare->turns[i]);
+		failed = failed || !contender_lives(&compare->turns[i].contender);
+		contender_end(&compare->turns[i].contender);
 		for (unsigned w = 0; w < WORKLOAD__COUNT; w++)
-			free(compare->cells[i][w].windows);
+			free(compare->cells[w][i].windows);
 	}
 	place_destroy(&compare->place, failed);
 }
 
-/*
- * Let traffic flow both ways until it arrives, and on for a while: some switches take their time
- * before ports forward, and are slow at first. False: nothing ever arrives.
- */
-static bool settle(struct pair *pair)
-{
-	const struct stream_options plain = {.size = STREAM_SIZE_MIN, .flows = 1};
-	unsigned good = 0;
-
-	for (unsigned i = 0; i < SETTLE_TRIES && good < SETTLE_GOOD && !place_is_interrupted();
-	     i++) {
-		pair_load(pair, &plain, true, settle_s);
-		if (pair->streams[0].counts.received && pair->streams[1].counts.received)
-			good++;
-	}
-	return good > 0;
-}
-
-static bool connect_one(struct compare *compare, unsigned i, bool packed)
-{
-	const struct contender *contender = &compare->contenders[i];
-	struct pair_options options = compare->options->pair;
-
-	options.guest.server = contender->kind->dials;
-	options.guest.packed = packed;
-	options.guest.huge = compare->place.huge;
-	options.frame_max = 1518 - STREAM_FCS;
-	options.limit_s = CONNECT_S;
-	if (pair_create(&compare->pairs[i], &options, contender->paths[0], contender->paths[1]))
-		return false;
-	if (settle(&compare->pairs[i]))
-		return true;
-	fprintf(stderr, "sluice-bench: %s: nothing arrives\n", contender->kind->title);
-	pair_destroy(&compare->pairs[i]);
-	return false;
-}
-
-/* The guests of all contenders that have such rings. */
-static void connect_all(struct compare *compare, bool packed)
-{
-	for (unsigned i = 0; i < compare->n_contenders && !place_is_interrupted(); i++) {
-		options_progress("connecting to %s", compare->contenders[i].kind->title);
-		contender_thaw(&compare->contenders[i]);
-		compare->connected[i] = connect_one(compare, i, packed);
-		contender_freeze(&compare->contenders[i]);
-	}
-}
-
-/* One window of contender @i. */
-static void measure(struct compare *compare, unsigned i, struct compare_cell *cell)
-{
-	const struct options *options = compare->options;
-	struct window window;
-	bool heard;
-
-	contender_thaw(&compare->contenders[i]);
-	heard = pair_measure(&compare->pairs[i], options->seconds, 0, &window);
-	contender_freeze(&compare->contenders[i]);
-	if (heard) {
-		cell->windows[cell->n++] = window;
-		return;
-	}
-	cell->silent++;
-	cell->cause = compare->pairs[i].silence;
-	if (cell->cause == PAIR_BROKEN)
-		compare->connected[i] = false;
-}
-
 static void run_workload(struct compare *compare, unsigned w)
 {
-	const struct options *options = compare->options;
-	unsigned n = compare->n_contenders;
-
-	for (unsigned i = 0; i < n && !place_is_interrupted(); i++) {
-		struct compare_cell *cell = &compare->cells[i][w];
-
-		cell->windows = calloc(options->windows, sizeof(*cell->windows));
-		check(cell->windows, "out of memory");
-		if (!compare->connected[i])
-			continue;
-		options_progress("%s: warming %s", workloads[w].title,
-				 compare->contenders[i].kind->title);
-		contender_thaw(&compare->contenders[i]);
-		pair_load(&compare->pairs[i], &workloads[w].stream, false, options->warmup_s);
-		contender_freeze(&compare->contenders[i]);
-	}
-	for (unsigned round = 0; round < options->windows && !place_is_interrupted(); round++) {
-		options_progress("%s: round %u of %u", workloads[w].title, round + 1,
-				 options->windows);
-		for (unsigned turn = 0; turn < n; turn++) {
-			unsigned i = round % 2 ? n - 1 - turn : turn;
-
-			if (compare->connected[i])
-				measure(compare, i, &compare->cells[i][w]);
-		}
-	}
+	for (unsigned i = 0; i < compare->n_turns && !place_is_interrupted(); i++)
+		turn_load(&compare->turns[i], &workloads[w].stream, compare->options->warmup_s);
+	turn_measure(compare->turns, compare->cells[w], compare->n_turns, compare->options,
+		     workloads[w].title);
 }
 
 /* All workloads over rings of one layout. */
 static void run_layout(struct compare *compare, bool packed)
 {
 	const char *chosen = compare->options->workloads;
+	struct pair_options pair = compare->options->pair;
 	bool connected = false;
+
+	pair.guest.packed = packed;
+	pair.guest.huge = compare->place.huge;
+	pair.frame_max = 1518 - STREAM_FCS;
 
 	for (unsigned w = 0; w < WORKLOAD__COUNT && !place_is_interrupted(); w++) {
 		if (workloads[w].packed != packed || !compare_chooses(chosen, workloads[w].name))
 			continue;
-		if (!connected)
-			connect_all(compare, packed);
+		for (unsigned i = 0; i < compare->n_turns && !connected; i++)
+			turn_connect(&compare->turns[i], &pair);
 		connected = true;
 		run_workload(compare, w);
 	}
-	disconnect(compare);
+	for (unsigned i = 0; i < compare->n_turns; i++)
+		turn_disconnect(&compare->turns[i]);
 }
 
 bool compare_run(struct compare *compare)

@@ -11,26 +11,12 @@
 
 static const char *const colors[COMPARE_KINDS] = {"#1b6ca8", "#c05621", "#718096", "#cbd5e0"};
 
-static enum placement most_seen(const struct compare *compare)
-{
-	unsigned seen[PLACEMENT__COUNT] = {0};
-	enum placement most = PLACEMENT_UNKNOWN;
-
-	for (unsigned i = 0; i < compare->n_contenders; i++)
-		for (unsigned w = 0; w < WORKLOAD__COUNT; w++)
-			for (unsigned n = 0; n < compare->cells[i][w].n; n++)
-				seen[compare->cells[i][w].windows[n].placement]++;
-	for (enum placement placement = 0; placement < PLACEMENT__COUNT; placement++)
-		most = seen[placement] > seen[most] ? placement : most;
-	return most;
-}
-
 /* A line of the table: the workload's title, and of each contender the median and the best. */
 static void write_row(const struct compare *compare, unsigned w, enum placement placement, FILE *to)
 {
 	fprintf(to, "\"%s\"", workloads[w].title);
-	for (unsigned i = 0; i < compare->n_contenders; i++) {
-		const struct compare_cell *cell = &compare->cells[i][w];
+	for (unsigned i = 0; i < compare->n_turns; i++) {
+		const struct turn_cell *cell = &compare->cells[w][i];
 		struct window_summary s = window_summarise(cell->windows, cell->n, placement);
 
 		if (s.windows)
@@ -43,14 +29,15 @@ static void write_row(const struct compare *compare, unsigned w, enum placement 
 
 int compare_plot(const struct compare *compare, const char *path)
 {
-	enum placement placement = most_seen(compare);
+	enum placement placement =
+		turn_most_seen(&compare->cells[0][0], WORKLOAD__COUNT * COMPARE_KINDS);
 	FILE *to = plot_open(path, compare->place.folder, 1100, 480);
 
 	if (!to)
 		return plot_close(to, path, compare->place.folder);
 	fputs("$table << END\n", to);
 	for (unsigned w = 0; w < WORKLOAD__COUNT; w++)
-		if (compare->cells[0][w].windows)
+		if (compare->cells[w][0].windows)
 			write_row(compare, w, placement, to);
 	fputs("END\n", to);
 	fprintf(to, "set title 'One core, guest to guest (processors: %s); line: best window'\n",
@@ -63,10 +50,10 @@ int compare_plot(const struct compare *compare, const char *path)
 	      "set ylabel 'million frames a second'\n"
 	      "set yrange [0:*]\nset grid ytics\nset key top right\nplot ",
 	      to);
-	for (unsigned i = 0; i < compare->n_contenders; i++)
+	for (unsigned i = 0; i < compare->n_turns; i++)
 		fprintf(to, "$table using %u:%u:%u%s title '%s' linecolor '%s', ", 2 * i + 2,
 			2 * i + 2, 2 * i + 3, i == 0 ? ":xtic(1)" : "",
-			compare->contenders[i].kind->title, colors[i]);
+			compare->turns[i].contender.kind->title, colors[i]);
 	fputs("\n", to);
 	return plot_close(to, path, compare->place.folder);
 }

@@ -7,7 +7,7 @@
 
 #include "bench/bars.h"
 
-static struct window_summary summary_of(const struct compare_cell *cell, enum placement placement)
+static struct window_summary summary_of(const struct turn_cell *cell, enum placement placement)
 {
 	return window_summarise(cell->windows, cell->n, placement);
 }
@@ -17,11 +17,11 @@ static void print_ratio(const struct compare *compare, unsigned i, unsigned w,
 			enum placement placement, FILE *to)
 {
 	int sluice = compare_find(compare, &contender_sluice);
-	struct window_summary ours, theirs = summary_of(&compare->cells[i][w], placement);
+	struct window_summary ours, theirs = summary_of(&compare->cells[w][i], placement);
 
 	if (sluice < 0 || (unsigned)sluice == i)
 		return;
-	ours = summary_of(&compare->cells[sluice][w], placement);
+	ours = summary_of(&compare->cells[w][sluice], placement);
 	if (ours.windows && theirs.windows)
 		fprintf(to, "  %5.2f x  (best %.2f x)", ours.mpps / theirs.mpps,
 			ours.best_mpps / theirs.best_mpps);
@@ -32,23 +32,24 @@ static void print_workload(const struct compare *compare, unsigned w, FILE *to)
 	fprintf(to, "\n%-20s %-9s %7s %8s %8s %8s %9s %6s  Sluice is\n", workloads[w].title,
 		"placement", "windows", "Mpps", "best", "Gbit/s", "loss", "wrong");
 	for (enum placement placement = 0; placement < PLACEMENT__COUNT; placement++)
-		for (unsigned i = 0; i < compare->n_contenders; i++) {
-			struct window_summary s = summary_of(&compare->cells[i][w], placement);
+		for (unsigned i = 0; i < compare->n_turns; i++) {
+			struct window_summary s = summary_of(&compare->cells[w][i], placement);
 
 			if (!s.windows)
 				continue;
 			fprintf(to, "  %-18s %-9s %7u %8.3f %8.3f %8.2f %8.4f%% %6llu",
-				compare->contenders[i].kind->title, placement_name(placement),
+				compare->turns[i].contender.kind->title, placement_name(placement),
 				s.windows, s.mpps, s.best_mpps, s.gbps, 100 * s.loss,
 				(unsigned long long)s.wrong);
 			print_ratio(compare, i, w, placement, to);
 			fputc('\n', to);
 		}
-	for (unsigned i = 0; i < compare->n_contenders; i++)
-		if (compare->cells[i][w].silent)
+	for (unsigned i = 0; i < compare->n_turns; i++)
+		if (compare->cells[w][i].silent)
 			fprintf(to, "  %s: nothing arrived in %u windows: %s\n",
-				compare->contenders[i].kind->title, compare->cells[i][w].silent,
-				pair_silence_name(compare->cells[i][w].cause));
+				compare->turns[i].contender.kind->title,
+				compare->cells[w][i].silent,
+				pair_silence_name(compare->cells[w][i].cause));
 }
 
 void compare_print(const struct compare *compare, FILE *to)
@@ -56,11 +57,11 @@ void compare_print(const struct compare *compare, FILE *to)
 	fprintf(to,
 		"one processor for the switch, one for the generator; windows of %g s in turn\n",
 		compare->options->seconds);
-	for (unsigned i = 0; i < compare->n_contenders; i++)
-		fprintf(to, "  %-12s %s\n", compare->contenders[i].kind->title,
-			compare->contenders[i].note);
+	for (unsigned i = 0; i < compare->n_turns; i++)
+		fprintf(to, "  %-12s %s\n", compare->turns[i].contender.kind->title,
+			compare->turns[i].contender.note);
 	for (unsigned w = 0; w < WORKLOAD__COUNT; w++)
-		if (compare->cells[0][w].windows)
+		if (compare->cells[w][0].windows)
 			print_workload(compare, w, to);
 	bars_print(compare, to);
 }
@@ -69,21 +70,21 @@ json_t *compare_report(const struct compare *compare)
 {
 	json_t *switches = json_object(), *found = json_object();
 
-	for (unsigned i = 0; i < compare->n_contenders; i++)
-		json_object_set_new(switches, compare->contenders[i].kind->name,
-				    json_string(compare->contenders[i].note));
+	for (unsigned i = 0; i < compare->n_turns; i++)
+		json_object_set_new(switches, compare->turns[i].contender.kind->name,
+				    json_string(compare->turns[i].contender.note));
 	for (unsigned w = 0; w < WORKLOAD__COUNT; w++) {
 		json_t *row;
 
-		if (!compare->cells[0][w].windows)
+		if (!compare->cells[w][0].windows)
 			continue;
 		row = json_object();
-		for (unsigned i = 0; i < compare->n_contenders; i++) {
-			const struct compare_cell *cell = &compare->cells[i][w];
+		for (unsigned i = 0; i < compare->n_turns; i++) {
+			const struct turn_cell *cell = &compare->cells[w][i];
 			json_t *report = window_report(cell->windows, cell->n);
 
 			json_object_set_new(report, "silent", json_integer(cell->silent));
-			json_object_set_new(row, compare->contenders[i].kind->name, report);
+			json_object_set_new(row, compare->turns[i].contender.kind->name, report);
 		}
 		json_object_set_new(found, workloads[w].name, row);
 	}

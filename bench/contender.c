@@ -69,3 +69,21 @@ bool contender_lives(const struct contender *contender)
 			return false;
 	return true;
 }
+
+uint64_t contender_cpu_ns(const struct contender *contender)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < CONTENDER_CHILDREN; i++)
+		sum += child_cpu_ns(&contender->children[i]);
+	return sum;
+}
+
+uint64_t contender_memory_kib(const struct contender *contender)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < CONTENDER_CHILDREN; i++)
+		sum += child_memory_kib(&contender->children[i]);
+	return sum;
+}

@@ -8,6 +8,8 @@
 #ifndef BENCH_CONTENDER_H
 #define BENCH_CONTENDER_H
 
+#include <stdint.h>
+
 #include "bench/child.h"
 #include "bench/place.h"
 
@@ -35,6 +37,14 @@ extern const struct contender_kind contender_sluice, contender_ovs, contender_te
 /* Start a switch of @kind: 0, or -errno, which was said on stderr. */
 int contender_start(struct contender *contender, const struct contender_kind *kind,
 		    const struct place *place);
+
+/*
+ * Start Sluice with a document of the caller's, whose first two ports are at the sockets
+ * sluice-a.sock and sluice-b.sock. It runs in the place's folder, which must be new.
+ */
+int contender_start_sluice(struct contender *contender, const struct place *place,
+			   const char *document);
+
 void contender_end(struct contender *contender);
 
 void contender_freeze(const struct contender *contender);
@@ -42,6 +52,10 @@ void contender_thaw(const struct contender *contender);
 
 /* For kinds that listen: until both sockets are there. 0 or -errno. */
 int contender_await_sockets(const struct contender *contender);
+
+/* What all of its processes took until now: processor time in ns, private memory in KiB. */
+uint64_t contender_cpu_ns(const struct contender *contender);
+uint64_t contender_memory_kib(const struct contender *contender);
 
 /* Does all of it still run? */
 bool contender_lives(const struct contender *contender);

@@ -16,6 +16,23 @@ static bool is_found(const struct place *place)
 	return child_is_found(path);
 }
 
+int contender_start_sluice(struct contender *contender, const struct place *place,
+			   const char *document)
+{
+	char program[300], state[80], cpu[16];
+	const char *argv[] = {program,	   "--config",	  document,    "--state-dir", state,
+			      "--run-dir", place->folder, "--workers", cpu,	      NULL};
+	int error;
+
+	place_path(place, "sluiced", program, sizeof(program));
+	snprintf(state, sizeof(state), "%s/sluice-state", place->folder);
+	snprintf(cpu, sizeof(cpu), "%d", place->cpu);
+	if (mkdir(state, 0700))
+		return -errno;
+	error = child_start(&contender->children[0], argv, place->cpu, place->folder, "sluice");
+	return error ? error : contender_await_sockets(contender);
+}
+
 static int write_document(const char *path)
 {
 	FILE *to = fopen(path, "we");
@@ -35,26 +52,14 @@ static int write_document(const char *path)
 
 static int start(struct contender *contender, const struct place *place)
 {
-	char program[300], document[80], state[80], cpu[16];
-	const char *argv[] = {program,	   "--config",	  document,    "--state-dir", state,
-			      "--run-dir", place->folder, "--workers", cpu,	      NULL};
+	char document[80];
 	int error;
 
-	place_path(place, "sluiced", program, sizeof(program));
 	snprintf(document, sizeof(document), "%s/sluice.yaml", place->folder);
-	snprintf(state, sizeof(state), "%s/sluice-state", place->folder);
-	snprintf(cpu, sizeof(cpu), "%d", place->cpu);
-	if (mkdir(state, 0700))
-		return -errno;
-	error = write_document(document);
-	if (!error)
-		error = child_start(&contender->children[0], argv, place->cpu, place->folder,
-				    "sluice");
-	if (error)
-		return error;
 	snprintf(contender->note, sizeof(contender->note),
 		 "access ports in VLAN 10, learning, bound MACs, statistics; one worker");
-	return contender_await_sockets(contender);
+	error = write_document(document);
+	return error ? error : contender_start_sluice(contender, place, document);
 }
 
 const struct contender_kind contender_sluice = {

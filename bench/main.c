@@ -19,6 +19,7 @@ static const struct {
 	 command_compare},
 	{"ndr", "[A.sock B.sock]", "the highest rate without loss, and the latency below it",
 	 command_ndr},
+	{"scale", "", "what ports, MACs, flows, networks, tenants and rules cost", command_scale},
 	{"wake", "A.sock B.sock", "from a kick to the delivery at an idle switch; its idle load",
 	 command_wake},
 	{"wire", "A.sock B.sock", "be the bare wire: one copy from ring to ring, nothing decided",

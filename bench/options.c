@@ -45,6 +45,8 @@ const char options_usage[] =
 	"    --switches LIST     of sluice, ovs, testpmd, wire (all that are here)\n"
 	"    --workloads LIST    of 64, 64-1k, 64-30k, 1518, imix, 64-packed,\n"
 	"                        1518-packed (all)\n"
+	"  scale\n"
+	"    --sweeps LIST       of ports, macs, flows, networks, tenants, rules, rules-new (all)\n"
 	"  the report\n"
 	"    -o table|json       (table); --json is short for -o json\n"
 	"    --record FILE       the report in JSON, too\n"
@@ -77,6 +79,7 @@ enum {
 	OPT_PID,
 	OPT_SWITCHES,
 	OPT_WORKLOADS,
+	OPT_SWEEPS,
 	OPT_JSON,
 	OPT_RECORD,
 	OPT_PLOT,
@@ -109,6 +112,7 @@ static const struct option long_options[] = {
 	{"pid", required_argument, NULL, OPT_PID},
 	{"switches", required_argument, NULL, OPT_SWITCHES},
 	{"workloads", required_argument, NULL, OPT_WORKLOADS},
+	{"sweeps", required_argument, NULL, OPT_SWEEPS},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"record", required_argument, NULL, OPT_RECORD},
 	{"plot", required_argument, NULL, OPT_PLOT},
@@ -215,6 +219,7 @@ static bool parse_report(int option, const char *text, struct options *options)
 	case OPT_PLOT: options->plot = text; return true;
 	case OPT_SWITCHES: options->switches = text; return true;
 	case OPT_WORKLOADS: options->workloads = text; return true;
+	case OPT_SWEEPS: options->sweeps = text; return true;
 	default: return parse_session(option, text, options);
 	}
 }
@@ -308,6 +313,19 @@ int options_parse(int argc, char **argv, struct options *options)
 	}
 	options->pair.frame_max = stream_frame_max(&options->stream);
 	return argc - optind;
+}
+
+int options_record(const struct options *options, json_t *report)
+{
+	int error = 0;
+
+	if (options->record &&
+	    json_dump_file(report, options->record, JSON_INDENT(1) | JSON_REAL_PRECISION(6))) {
+		fprintf(stderr, "sluice-bench: %s cannot be written\n", options->record);
+		error = -EIO;
+	}
+	json_decref(report);
+	return error;
 }
 
 void options_print_json(json_t *report)

@@ -21,6 +21,7 @@ struct options {
 	int pid;	       /* wake: whose idle load; 0: nobody's */
 	const char *switches;  /* compare: which, with commas between; NULL: all */
 	const char *workloads; /* compare: likewise */
+	const char *sweeps;    /* scale: likewise */
 	const char *record;    /* a file for the report in JSON, too; or NULL */
 	const char *plot;      /* a file for a picture; or NULL */
 };
@@ -40,7 +41,10 @@ int options_choose_switch_cpu(struct options *options);
 
 extern const char options_usage[];
 
-/* Write the report, and free it. */
+/* Write the report to the file that the options name, if they name one, and free it. 0 or -errno, said on stderr. */
+int options_record(const struct options *options, json_t *report);
+
+/* Write the report to the standard output, and free it. */
 void options_print_json(json_t *report);
 
 /* Progress for whoever watches: one line on a terminal, else nothing. NULL clears it. */

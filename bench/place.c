@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bench/child.h"
@@ -38,6 +39,17 @@ static int find_programs(char *ret_folder, size_t room)
 	return 0;
 }
 
+/* Guests and switches with many ports have many files open: as many as we may. */
+static void allow_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int place_create(struct place *place, int cpu, unsigned huge_mib)
 {
 	int error;
@@ -50,6 +62,7 @@ int place_create(struct place *place, int cpu, unsigned huge_mib)
 		fprintf(stderr, "sluice-bench: %s: %s\n", place->folder, strerror(-error));
 		return error;
 	}
+	allow_files();
 	signal(SIGINT, interrupt);
 	signal(SIGTERM, interrupt);
 	/* A failed check ends this process, and what was reserved would stay. */

@@ -1,0 +1,154 @@
+/*
+ * command_scale - `sluice-bench scale`: speed, idle load and memory of Sluice against its size.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/command.h"
+#include "bench/compare.h"
+#include "bench/plot.h"
+#include "bench/scale.h"
+
+enum { HUGE_MIB = 128 };
+
+static void print_bar(const struct scale *scale, unsigned number, enum placement placement)
+{
+	unsigned last = sweep_points(&sweeps[number]) - 1;
+	double part = scale_part(scale, number, last, placement);
+
+	if (sweeps[number].keeps <= 0 || part <= 0)
+		return;
+	printf("  at least %.0f %% of the first: ", 100 * sweeps[number].keeps);
+	if (part >= sweeps[number].keeps)
+		printf("met\n");
+	else
+		printf("missed by %.0f %%\n", 100 * (1 - part / sweeps[number].keeps));
+}
+
+static void print_sweep(const struct scale *scale, unsigned number)
+{
+	const struct scale_sweep *result = &scale->sweeps[number];
+	const struct sweep *sweep = &sweeps[number];
+	enum placement placement = turn_most_seen(result->cells, SWEEP_POINTS);
+
+	printf("\n%-34s %8s %8s %8s %11s%s\n", sweep->title, "windows", "Mpps", "of first",
+	       "memory KiB", sweep->ports ? "  idle, % of a processor" : "");
+	for (unsigned i = 0; i < sweep_points(sweep); i++) {
+		const struct turn_cell *cell = &result->cells[i];
+
+		printf("  %-8u %-23s %8u %8.3f %7.0f %% %11llu", sweep->sizes[i],
+		       placement_name(placement),
+		       window_summarise(cell->windows, cell->n, placement).windows,
+		       scale_mpps(scale, number, i, placement),
+		       100 * scale_part(scale, number, i, placement),
+		       (unsigned long long)result->memory_kib[i]);
+		if (sweep->ports)
+			printf("  %.3f", 100 * result->idle[i]);
+		if (cell->silent)
+			printf("  nothing arrived in %u windows: %s", cell->silent,
+			       pair_silence_name(cell->cause));
+		putchar('\n');
+	}
+	print_bar(scale, number, placement);
+}
+
+static json_t *report(const struct scale *scale)
+{
+	json_t *all = json_object();
+
+	for (unsigned s = 0; s < SWEEPS; s++) {
+		const struct scale_sweep *result = &scale->sweeps[s];
+		json_t *list = json_array();
+
+		for (unsigned i = 0; i < sweep_points(&sweeps[s]) && result->done; i++) {
+			json_t *point = window_report(result->cells[i].windows, result->cells[i].n);
+
+			json_object_set_new(point, "size", json_integer(sweeps[s].sizes[i]));
+			json_object_set_new(point, "memory-kib",
+					    json_integer((json_int_t)result->memory_kib[i]));
+			if (sweeps[s].ports)
+				json_object_set_new(point, "idle-load", json_real(result->idle[i]));
+			json_array_append_new(list, point);
+		}
+		if (result->done)
+			json_object_set_new(all, sweeps[s].name, list);
+		else
+			json_decref(list);
+	}
+	return all;
+}
+
+/* A line for each sweep: its size against the part of the speed that is left. */
+static int plot(const struct scale *scale, const char *path)
+{
+	FILE *to = plot_open(path, scale->place.folder, 900, 480);
+
+	if (!to)
+		return plot_close(to, path, scale->place.folder);
+	for (unsigned s = 0; s < SWEEPS; s++) {
+		enum placement placement = turn_most_seen(scale->sweeps[s].cells, SWEEP_POINTS);
+
+		fprintf(to, "$sweep%u << END\n", s);
+		for (unsigned i = 0; i < sweep_points(&sweeps[s]) && scale->sweeps[s].done; i++)
+			fprintf(to, "%u %.4f\n", sweeps[s].sizes[i] ? sweeps[s].sizes[i] : 1,
+				100 * scale_part(scale, s, i, placement));
+		fputs("END\n", to);
+	}
+	fputs("set title 'Sluice, 64 B, one core: what size costs'\n"
+	      "set logscale x\nset format x '10^{%T}'\nset yrange [0:130]\nset grid\n"
+	      "set xlabel 'how many'\nset ylabel '% of the speed of the smallest'\n"
+	      "set key outside right\nplot ",
+	      to);
+	for (unsigned s = 0; s < SWEEPS; s++)
+		if (scale->sweeps[s].done)
+			fprintf(to, "$sweep%u with linespoints lw 2 title '%s', ", s,
+				sweeps[s].title);
+	fputs("\n", to);
+	return plot_close(to, path, scale->place.folder);
+}
+
+static int write_out(const struct scale *scale)
+{
+	const struct options *options = scale->options;
+	int error = options_record(options, options->record ? report(scale) : NULL);
+
+	if (options->json)
+		options_print_json(report(scale));
+	for (unsigned s = 0; s < SWEEPS && !options->json; s++)
+		if (scale->sweeps[s].done)
+			print_sweep(scale, s);
+	return !error && options->plot ? plot(scale, options->plot) : error;
+}
+
+int command_scale(int argc, char **argv)
+{
+	static struct scale scale;
+	struct options options = options_defaults();
+	int error = 0;
+
+	options.windows = 12;
+	options.seconds = 0.08;
+	options.warmup_s = 0.2;
+	if (options_parse(argc, argv, &options) != 0)
+		return COMMAND_USAGE;
+	if (options_choose_switch_cpu(&options))
+		return COMMAND_FAILED;
+	if (placement_pin(options.cpu)) {
+		fprintf(stderr, "sluice-bench: processor %d: %s\n", options.cpu, strerror(errno));
+		return COMMAND_FAILED;
+	}
+	scale.options = &options;
+	if (place_create(&scale.place, options.pair.switch_cpu, HUGE_MIB))
+		return COMMAND_FAILED;
+	for (unsigned s = 0; s < SWEEPS && !place_is_interrupted(); s++)
+		if (compare_chooses(options.sweeps, sweeps[s].name) && scale_run(&scale, s))
+			error = -EIO;
+	if (write_out(&scale))
+		error = -EIO;
+	for (unsigned s = 0; s < SWEEPS; s++)
+		for (unsigned i = 0; i < SWEEP_POINTS; i++)
+			free(scale.sweeps[s].cells[i].windows);
+	place_destroy(&scale.place, error && !place_is_interrupted());
+	return error ? COMMAND_FAILED : COMMAND_OK;
+}

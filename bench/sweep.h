@@ -1,0 +1,32 @@
+/*
+ * sweep - one size of a Sluice after another: which sizes, and with which document and traffic.
+ */
+#ifndef BENCH_SWEEP_H
+#define BENCH_SWEEP_H
+
+#include <stdio.h>
+
+#include "bench/stream.h"
+
+enum { SWEEP_POINTS = 5, SWEEPS = 7 };
+
+struct sweep {
+	const char *name; /* one word */
+	const char *title;
+	unsigned sizes
+		[SWEEP_POINTS]; /* the first is what the others are compared with; 0: no more */
+	double keeps; /* the part of the first's speed that the last is meant to keep; 0: no bar */
+	void (*write)(FILE *to, unsigned size);			     /* the document's tenants */
+	void (*shape)(struct stream_options *stream, unsigned size); /* NULL: 64 B, 1 flow */
+	bool ports; /* the size is that of the ports, of which all but two have idle guests */
+};
+
+extern const struct sweep sweeps[SWEEPS];
+
+/* How many sizes there are. */
+unsigned sweep_points(const struct sweep *sweep);
+
+/* The whole document of that size. 0 or -errno. */
+int sweep_write(const struct sweep *sweep, unsigned size, const char *path);
+
+#endif

@@ -1,0 +1,295 @@
+/*
+ * test_flow - what the cache of decisions believes, for how long, and whose place
+ * it gives away.
+ */
+#include <netinet/in.h>
+#include <sys/mman.h>
+
+#include "tests/unit/switch/unit.h"
+#include "tests/sketch/packet_sketch.h"
+#include "tests/sketch/policy_sketch.h"
+#include "switch/flow.h"
+
+#define MAC(i) ((mac48)(0x020000000000 + (mac48)(i)))
+
+enum { SLOTS = 4096, START = 1000000, RED = 1, FLOODER = 1, QUIET = 2, TARGET = 3, DEEP = 4 };
+
+static struct flow_table *table;
+static struct policy *policy;
+static struct fdb *fdb;
+static void *memory;
+static struct sketch packet;
+static struct frame frame;
+
+static struct policy *make_policy(void)
+{
+	static const struct policy_prefix4 address = {0x0a000004, 0xffffffff};
+	struct policy_network_spec networks[] = {sketch_network(RED, 10)};
+	struct policy_port_spec ports[] = {sketch_access(FLOODER, RED), sketch_access(QUIET, RED),
+					   sketch_access(TARGET, RED), sketch_access(DEEP, RED)};
+
+	ports[DEEP - 1].flags = POLICY_PORT_SPOOF_GUARD;
+	ports[DEEP - 1].addresses4 = &address;
+	ports[DEEP - 1].n_addresses4 = 1;
+	return SKETCH_POLICY(networks, ports);
+}
+
+static int setup(void **state)
+{
+	memory = mmap(NULL, fdb_size(SLOTS), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	assert_int_equal(fdb_init(memory, fdb_size(SLOTS), SLOTS, &fdb), 0);
+	assert_int_equal(flow_create(&table), 0);
+	policy = make_policy();
+	flow_begin(table, policy);
+	assert_int_equal(fdb_learn(fdb, policy, RED, MAC(TARGET), sketch_ref(TARGET), START),
+			 FDB_ADDED);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	flow_destroy(table);
+	fdb_close(fdb);
+	munmap(memory, fdb_size(SLOTS));
+	free(policy);
+	return 0;
+}
+
+/* A datagram of @len bytes in all. */
+static void make_frame(mac48 dst, mac48 src, uint16_t from_port, uint32_t len)
+{
+	sketch_ethernet(&packet, dst, src, ETHERTYPE_IPV4);
+	sketch_ipv4(&packet, IPPROTO_UDP, 0x0a000004, 0x0a000002);
+	sketch_udp(&packet, from_port, 9);
+	sketch_payload(&packet, len - packet.len);
+	sketch_end(&packet);
+	sketch_frame(&packet, &frame);
+}
+
+/* Where the cache sends the frame: a port, or 0. */
+static uint16_t ask(uint16_t in, bool deep, clock_ms now)
+{
+	const struct flow *flow;
+	struct flow_key key;
+
+	if (!flow_key(&frame, in, deep, &key))
+		return 0;
+	flow = flow_find(table, &key, deep, flow_hash(table, &key, deep), frame_wire_len(&frame), now);
+	return flow ? flow->output : 0;
+}
+
+/* Decide as the pipeline does, and remember. */
+static void decide_and_remember(uint16_t in, bool deep, clock_ms now)
+{
+	struct decision decision;
+	struct flow_key key;
+
+	decide(policy, fdb, NULL, &frame, sketch_ref(in), now, &decision);
+	if (decision.learn)
+		fdb_learn(fdb, policy, decision.network, decision.l2.src, sketch_ref(in), now);
+	if (flow_key(&frame, in, deep, &key))
+		flow_remember(table, fdb, &key, deep, flow_hash(table, &key, deep), &decision,
+			      SESSION_NONE, now);
+}
+
+static void what_was_decided_is_found(void **state)
+{
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
+	assert_int_equal(ask(QUIET, false, START), 0);
+	decide_and_remember(QUIET, false, START);
+	assert_int_equal(ask(QUIET, false, START), TARGET);
+	/* by that port, with those addresses, untagged; the datagram's ports were not looked at */
+	assert_int_equal(ask(FLOODER, false, START), 0);
+	make_frame(MAC(TARGET), MAC(QUIET), 8, 100);
+	assert_int_equal(ask(QUIET, false, START), TARGET);
+	make_frame(MAC(TARGET), MAC(QUIET + 1), 7, 100);
+	assert_int_equal(ask(QUIET, false, START), 0);
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
+	sketch_tag(&packet, ETHERTYPE_VLAN, 0);
+	sketch_frame(&packet, &frame);
+	assert_int_equal(ask(QUIET, false, START), 0);
+}
+
+static void another_policy_another_decision(void **state)
+{
+	struct policy *next = make_policy();
+
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
+	decide_and_remember(QUIET, false, START);
+	flow_begin(table, policy);
+	assert_int_equal(ask(QUIET, false, START), TARGET);
+	flow_begin(table, next);
+	assert_int_equal(ask(QUIET, false, START), 0);
+	flow_begin(table, policy);
+	assert_int_equal(ask(QUIET, false, START), 0);
+	free(next);
+}
+
+/* The same place in memory, the same number, and another policy all the same. */
+static void a_policy_is_known_by_more_than_its_address(void **state)
+{
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
+	decide_and_remember(QUIET, false, START);
+	policy->hash_seed++;
+	flow_begin(table, policy);
+	assert_int_equal(ask(QUIET, false, START), 0);
+}
+
+static void an_address_that_moved_is_asked_for_again(void **state)
+{
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
+	decide_and_remember(QUIET, false, START);
+	assert_int_equal(fdb_learn(fdb, policy, RED, MAC(TARGET), sketch_ref(FLOODER), START),
+			 FDB_MOVED);
+	assert_int_equal(ask(QUIET, false, START), 0);
+	decide_and_remember(QUIET, false, START);
+	assert_int_equal(ask(QUIET, false, START), FLOODER);
+	/* and the sender's own, so that it is learned back */
+	assert_int_equal(fdb_learn(fdb, policy, RED, MAC(QUIET), sketch_ref(TARGET), START),
+			 FDB_MOVED);
+	assert_int_equal(ask(QUIET, false, START), 0);
+	assert_int_equal(fdb_flush(fdb, RED, PORT_NONE), 2);
+	assert_int_equal(ask(QUIET, false, START), 0);
+}
+
+/* Nobody is believed for longer than the address that is stamped, or dies, meanwhile. */
+static void belief_ends_with_time(void **state)
+{
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
+	decide_and_remember(QUIET, false, START);
+	assert_int_equal(ask(QUIET, false, START + FLOW_LIFE_MS / 2), TARGET);
+	assert_int_equal(ask(QUIET, false, START + FLOW_LIFE_MS), 0);
+
+	clock_ms last = START + SKETCH_AGE_MS - 100;
+
+	decide_and_remember(QUIET, false, last);
+	assert_int_equal(ask(QUIET, false, last), TARGET);
+	assert_int_equal(ask(QUIET, false, last + 200), 0);
+}
+
+static void a_giant_is_not_let_through_by_others(void **state)
+{
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 1514);
+	decide_and_remember(QUIET, false, START);
+	assert_int_equal(ask(QUIET, false, START), TARGET);
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 1515);
+	assert_int_equal(ask(QUIET, false, START), 0);
+}
+
+static void drops_and_floods_are_not_remembered(void **state)
+{
+	make_frame(MAC(99), MAC(QUIET), 7, 100);
+	decide_and_remember(QUIET, false, START);
+	assert_int_equal(ask(QUIET, false, START), 0);
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 1600);
+	decide_and_remember(QUIET, false, START);
+	assert_int_equal(ask(QUIET, false, START), 0);
+	make_frame(MAC_BROADCAST, MAC(QUIET), 7, 100);
+	decide_and_remember(QUIET, false, START);
+	assert_int_equal(ask(QUIET, false, START), 0);
+}
+
+/* What is read deeper is remembered deeper, or not at all. */
+static void a_shallow_key_holds_no_deep_decision(void **state)
+{
+	make_frame(MAC(TARGET), MAC(DEEP), 7, 100);
+	decide_and_remember(DEEP, false, START);
+	assert_int_equal(ask(DEEP, false, START), 0);
+}
+
+static bool has_deep_key(struct flow_key *ret_key)
+{
+	return flow_key(&frame, DEEP, true, ret_key);
+}
+
+static void deep_keys(void **state)
+{
+	struct flow_key first, second;
+
+	make_frame(MAC(TARGET), MAC(DEEP), 7, 100);
+	assert_true(has_deep_key(&first));
+	make_frame(MAC(TARGET), MAC(DEEP), 8, 100);
+	assert_true(has_deep_key(&second));
+	assert_false(flow_same_key(&first, &second, true));
+	assert_true(flow_same_key(&first, &second, false));
+	frame.head[packet.l3 + 12]++; /* an address */
+	assert_true(has_deep_key(&first));
+	assert_false(flow_same_key(&first, &second, true));
+	frame.head[packet.l3 + 9] = IPPROTO_TCP; /* what follows is no whole TCP header */
+	assert_false(has_deep_key(&first));
+	frame.head[packet.l3 + 9] = IPPROTO_UDP;
+	frame.head[packet.l3 + 6] = 0x20; /* more fragments */
+	assert_false(has_deep_key(&first));
+	frame.head[packet.l3 + 6] = 0;
+	frame.head[packet.l3 + 7] = 1; /* a later one */
+	assert_false(has_deep_key(&first));
+	frame.head[packet.l3 + 7] = 0;
+	frame.head[packet.l3] = 0x46; /* options */
+	assert_false(has_deep_key(&first));
+	frame.head[packet.l3] = 0x45;
+	frame.head[packet.l3 + 2] = 0xff; /* longer than the frame */
+	assert_false(has_deep_key(&first));
+	frame.head[packet.l3 + 2] = 0;
+	assert_true(has_deep_key(&first));
+	for (unsigned cut = 0; cut < packet.l4 + 8; cut++) {
+		frame.head_len = (uint16_t)cut;
+		assert_false(has_deep_key(&first));
+	}
+}
+
+/* Remember that frames of a key of port @in, its @i'th, go to TARGET. Are they found then? */
+static bool remember(uint16_t in, uint32_t i)
+{
+	const struct flow_key key = {{(uint64_t)i << 16, ~(uint64_t)i, in}};
+	const struct decision decision = {
+		.fate = FATE_UNICAST, .network = RED, .in = in, .output = TARGET};
+	uint64_t hash = flow_hash(table, &key, false);
+
+	flow_remember(table, fdb, &key, false, hash, &decision, SESSION_NONE, START);
+	return flow_find(table, &key, false, hash, 60, START) != NULL;
+}
+
+static bool is_remembered(uint16_t in, uint32_t i)
+{
+	const struct flow_key key = {{(uint64_t)i << 16, ~(uint64_t)i, in}};
+
+	return flow_find(table, &key, false, flow_hash(table, &key, false), 60, START) != NULL;
+}
+
+/* One port fills the cache; the other's few entries stay, and new ones of it find room. */
+static void who_fills_the_cache_gives_way(void **state)
+{
+	for (uint32_t i = 0; i < 100; i++)
+		assert_true(remember(QUIET, i));
+	for (uint32_t i = 0; i < 4 * FLOW_ENTRIES; i++)
+		remember(FLOODER, i);
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_true(is_remembered(QUIET, i));
+		assert_true(remember(QUIET, 100 + i));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_was_decided_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_policy_another_decision, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_policy_is_known_by_more_than_its_address, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(an_address_that_moved_is_asked_for_again, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(belief_ends_with_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_giant_is_not_let_through_by_others, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(drops_and_floods_are_not_remembered, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_shallow_key_holds_no_deep_decision, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(deep_keys, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_fills_the_cache_gives_way, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

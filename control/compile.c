@@ -94,6 +94,7 @@ static uint16_t port_flags(const struct model_port *port)
 			  (port->spoof_guard ? POLICY_PORT_SPOOF_GUARD : 0) |
 			  (port->dhcp_server ? 0 : POLICY_PORT_DHCP_GUARD) |
 			  (port->router ? 0 : POLICY_PORT_ROUTER_GUARD) |
+			  (port->limits.waits ? POLICY_PORT_WAITS : 0) |
 			  (port->bpdu ? POLICY_PORT_BPDU : 0));
 }
 

@@ -65,7 +65,7 @@ static const struct ctl_option port_fields[] = {
 	{"dhcp-server", "deny|allow", "fields.dhcp-server", SHAPE_TEXT, "may it answer DHCP clients? [deny]"},
 	{"router-advertisements", "deny|allow", "fields.router-advertisements", SHAPE_TEXT, "may it say it is a router? [deny]"},
 	{"bpdu", "deny|allow", "fields.bpdu", SHAPE_TEXT, "may it send spanning tree frames? [deny]"},
-	{"rate", "WHAT=RATE", "fields.rate", SHAPE_MAP, "in (from its guest), out, pps, in-pps, out-pps, burst: in=1gbit"},
+	{"rate", "WHAT=RATE", "fields.rate", SHAPE_MAP, "in (from its guest), out, pps, in-pps, out-pps, burst, over: in=1gbit"},
 	{"storm", "PPS", "fields.storm", SHAPE_TEXT, "most broadcast, multicast and unknown unicast: 1kpps"},
 	{"promiscuous", "on|off", "fields.promiscuous", SHAPE_TEXT, "isolated network: talks to all"},
 	{"isolated", "on|off", "fields.isolated", SHAPE_TEXT, "isolated network: talks to promiscuous ports only"},

@@ -53,6 +53,7 @@ struct model_quota {
 struct model_limits {
 	uint64_t a_second[POLICY_LIMITS]; /* 0: as much as there is */
 	uint32_t burst_ms;
+	bool waits;			  /* what is over the rate stays with the guest */
 };
 
 struct model_tenant {

@@ -101,6 +101,8 @@ static void set_rate(struct export *export, json_t *object, const struct model_l
 	set_amount(export, mapping, "out-pps", in == out ? 0 : out, "pps");
 	if (limits->burst_ms != MODEL_BURST_DEFAULT_MS)
 		set(export, mapping, "burst", export_duration(limits->burst_ms));
+	if (limits->waits)
+		set(export, mapping, "over", json_string("wait"));
 	if (json_object_size(mapping))
 		set(export, object, "rate", json_incref(mapping));
 	json_decref(mapping);

@@ -82,7 +82,16 @@ static void skip_packets(struct reading *reading, const struct node *node, void 
 {
 }
 
-static const struct reading_key rate_keys[] = {
+static void read_over(struct reading *reading, const struct node *node, void *limits)
+{
+	static const char *const words[] = {"drop", "wait", NULL};
+	unsigned word;
+
+	if (reading_word(reading, node, words, &word))
+		((struct model_limits *)limits)->waits = word == 1;
+}
+
+static const struct reading_key tenant_keys[] = {
 	{"in", read_in},
 	{"out", read_out},
 	{"pps", skip_packets},
@@ -92,14 +101,26 @@ static const struct reading_key rate_keys[] = {
 	{NULL, NULL},
 };
 
-static void read_rate(struct reading *reading, const struct node *node, struct model_limits *limits)
+static const struct reading_key port_keys[] = {
+	{"in", read_in},
+	{"out", read_out},
+	{"pps", skip_packets},
+	{"in-pps", read_in_packets},
+	{"out-pps", read_out_packets},
+	{"burst", read_burst},
+	{"over", read_over},
+	{NULL, NULL},
+};
+
+static void read_rate(struct reading *reading, const struct node *node,
+		      const struct reading_key *keys, struct model_limits *limits)
 {
 	const struct node *both;
 	uint64_t packets = 0;
 
 	if (!reading_is_mapping(reading, node))
 		return;
-	reading_mapping(reading, node, rate_keys, limits);
+	reading_mapping(reading, node, keys, limits);
 	both = reading_member(reading, node, "pps");
 	if (both)
 		read_packets(reading, both, &packets);
@@ -110,12 +131,13 @@ static void read_rate(struct reading *reading, const struct node *node, struct m
 
 void model_read_port_rate(struct reading *reading, const struct node *node, void *draft)
 {
-	read_rate(reading, node, &((struct port_draft *)draft)->port.limits);
+	((struct port_draft *)draft)->rate = node;
+	read_rate(reading, node, port_keys, &((struct port_draft *)draft)->port.limits);
 }
 
 void model_read_tenant_rate(struct reading *reading, const struct node *node, void *tenant)
 {
-	read_rate(reading, node, &((struct model_tenant *)tenant)->limits);
+	read_rate(reading, node, tenant_keys, &((struct model_tenant *)tenant)->limits);
 }
 
 static void read_broadcasts(struct reading *reading, const struct node *node, void *limits)

@@ -16,6 +16,7 @@ struct port_draft {
 	const struct node *network;	/* network, trunk or qinq */
 	const struct node *map;
 	const struct node *macs;
+	const struct node *rate;
 	const struct node *role;	/* promiscuous, isolated or community */
 };
 

@@ -428,6 +428,11 @@ static void finish_port(struct reading *reading, struct port_draft *draft)
 				"a device has one queue here");
 		problems_hint(reading->problems, "remove \"queues\"");
 	}
+	if (draft->port.limits.waits && draft->device && draft->port.device != MODEL_VHOST_USER) {
+		reading_problem(reading, reading_member(reading, draft->rate, "over"),
+				PROBLEM_CONFLICT, "frames wait in a ring of \"vhost-user\" only");
+		problems_hint(reading->problems, "write drop, or attach by \"vhost-user\"");
+	}
 	if (draft->port.tenant)
 		return;
 	if (draft->network) {

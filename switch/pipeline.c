@@ -213,8 +213,11 @@ static void gather(struct pipeline *pipeline, const struct policy_port *port)
 	pipeline->n_trains = n;
 }
 
-/* What is over the rate of the sender, which has one, leaves its train. */
-static void police(struct pipeline *pipeline)
+/*
+ * What is over the rate of the sender, which has one, leaves its train; unless the
+ * sender waits, of which no more was taken than has room.
+ */
+static void police(struct pipeline *pipeline, bool waits)
 {
 	for (unsigned n = 0; n < pipeline->n_trains; n++) {
 		struct train *train = &pipeline->trains[n];
@@ -226,6 +229,12 @@ static void police(struct pipeline *pipeline)
 			if (rate_admit(pipeline->options.rates, pipeline->policy, pipeline->in.id,
 				       RATE_IN, frame->len, rate_packets(frame), pipeline->now))
 				continue;
+			if (waits) {
+				rate_charge(pipeline->options.rates, pipeline->policy,
+					    pipeline->in.id, RATE_IN, frame->len,
+					    rate_packets(frame), pipeline->now);
+				continue;
+			}
 			train->frames &= ~(UINT64_C(1) << i);
 			pipeline->dropped[i] = DROP_RATE;
 		}
@@ -565,11 +574,22 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	flow_begin(pipeline->flows, policy);
 	gather(pipeline, port);
 	if (rate_is_limited(port))
-		police(pipeline);
+		police(pipeline, port->flags & POLICY_PORT_WAITS);
 	for (unsigned n = 0; n < pipeline->n_trains; n++)
 		dispatch(pipeline, &pipeline->trains[n]);
 	deliver_all(pipeline, spread);
 	settle_burst(pipeline);
+}
+
+/* How many frames may be taken from @port? None: they stay where they are. */
+static unsigned room(const struct pipeline *pipeline, const struct policy *policy,
+		     struct port_ref ref, clock_ms now)
+{
+	const struct policy_port *port = policy_port(policy, ref);
+
+	if (!port || !(port->flags & POLICY_PORT_WAITS))
+		return LIMIT_BURST;
+	return rate_room(pipeline->options.rates, policy, ref.id, now);
 }
 
 unsigned pipeline_run(struct pipeline *pipeline, const struct policy *policy, struct fdb *fdb,
@@ -577,6 +597,9 @@ unsigned pipeline_run(struct pipeline *pipeline, const struct policy *policy, st
 {
 	struct port *port = queue->port;
 
+	pipeline->burst.room = room(pipeline, policy, port->ref, now);
+	if (!pipeline->burst.room)
+		return 0;
 	pipeline->burst.count = 0;
 	port->ops->take(queue, &pipeline->burst);
 	if (!pipeline->burst.count)

@@ -76,6 +76,7 @@ enum policy_port_flags {
 	POLICY_PORT_DHCP_GUARD = 1 << 3,   /* answers no DHCP or DHCPv6 client */
 	POLICY_PORT_ROUTER_GUARD = 1 << 4, /* sends no router advertisement, no redirect */
 	POLICY_PORT_BPDU = 1 << 5,	   /* its spanning tree frames pass */
+	POLICY_PORT_WAITS = 1 << 6,	   /* what is over its rate stays in its guest's ring */
 };
 
 enum policy_network_flags {

@@ -24,6 +24,7 @@ struct uring; /* a worker's ring for I/O with the kernel: uring.h */
 /* One burst of frames from one queue; lives in the worker, reused for each burst. */
 struct burst {
 	unsigned count;
+	unsigned room; /* take() takes no more than so many, if its kind can; LIMIT_BURST at most */
 	struct frame frames[LIMIT_BURST];
 	/* room for tail pieces; take() stops early rather than run out */
 	struct iovec pool[LIMIT_BURST * 8 + LIMIT_FRAME_PIECES];

@@ -62,9 +62,9 @@ static void take(struct port_queue *queue, struct burst *burst)
 
 	if (!vhost_queue_pending(from))
 		return;
-	for (unsigned i = 0; i < LIMIT_BURST; i++)
+	for (unsigned i = 0; i < burst->room; i++)
 		taken[i].hdr = &burst->frames[i].hdr;
-	burst->count = vhost_queue_take(from, taken, LIMIT_BURST, FRAME_HEAD, burst->pool,
+	burst->count = vhost_queue_take(from, taken, burst->room, FRAME_HEAD, burst->pool,
 					sizeof(burst->pool) / sizeof(burst->pool[0]));
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct frame *frame = &burst->frames[i];

@@ -16,7 +16,8 @@
 enum {
 	TICKS_PER_NS = 64,
 	NS_PER_MS = 1000000,
-	PRICE_SHIFT = 32 - 6, /* from 2^-32 ns to ticks */
+	PRICE_SHIFT = 32 - 6,		      /* from 2^-32 ns to ticks */
+	LARGEST_PACKETS = LIMIT_FRAME / 1448, /* of a frame, as Ethernet's segments usually are */
 };
 
 /* The limits of one port or tenant. */
@@ -137,34 +138,70 @@ static const struct policy_limits *limits_at(const struct policy *policy, uint32
 	return offset ? policy_at(policy, offset) : NULL;
 }
 
+/* What is asked of a port and of its tenant; limits NULL: there are none. */
+struct rate_pair {
+	const struct policy_limits *own, *shared;
+	struct rate_meter *meter, *tenant;
+};
+
+static struct rate_pair find_pair(struct rate_table *table, const struct policy *policy,
+				  uint16_t port)
+{
+	const struct policy_port *p = &policy_ports(policy)[port];
+
+	return (struct rate_pair){
+		.own = limits_at(policy, p->limits),
+		.shared = limits_at(policy, p->tenant_limits),
+		.meter = port_meter(table, policy, port),
+		.tenant = &table->tenants[p->tenant],
+	};
+}
+
+static void charge_both(const struct rate_pair *pair, const struct rate_request *request,
+			clock_ms now)
+{
+	charge_for(pair->meter, pair->own, request, now);
+	charge_for(pair->tenant, pair->shared, request, now);
+}
+
 /* All or nothing: what one limit refuses is charged to none. */
 static bool admit(struct rate_table *table, const struct policy *policy, uint16_t port,
 		  const struct rate_request *request, clock_ms now)
 {
-	const struct policy_port *p = &policy_ports(policy)[port];
-	const struct policy_limits *own = limits_at(policy, p->limits);
-	const struct policy_limits *shared = limits_at(policy, p->tenant_limits);
-	struct rate_meter *meter = port_meter(table, policy, port);
-	struct rate_meter *tenant = &table->tenants[p->tenant];
+	struct rate_pair pair = find_pair(table, policy, port);
 
-	if (!is_open_for(meter, own, request, now) || !is_open_for(tenant, shared, request, now))
+	if (!is_open_for(pair.meter, pair.own, request, now) ||
+	    !is_open_for(pair.tenant, pair.shared, request, now))
 		return false;
-	charge_for(meter, own, request, now);
-	charge_for(tenant, shared, request, now);
+	charge_both(&pair, request, now);
 	return true;
 }
 
-bool rate_admit(struct rate_table *table, const struct policy *policy, uint16_t port,
-		enum rate_way way, uint32_t len, uint32_t packets, clock_ms now)
+static struct rate_request make_request(enum rate_way way, uint32_t len, uint32_t packets)
 {
-	const struct rate_request request = {
+	return (struct rate_request){
 		.n = 2,
 		.kinds = {way == RATE_IN ? POLICY_IN_BITS : POLICY_OUT_BITS,
 			  way == RATE_IN ? POLICY_IN_PACKETS : POLICY_OUT_PACKETS},
 		.amounts = {8 * len, packets},
 	};
+}
+
+bool rate_admit(struct rate_table *table, const struct policy *policy, uint16_t port,
+		enum rate_way way, uint32_t len, uint32_t packets, clock_ms now)
+{
+	const struct rate_request request = make_request(way, len, packets);
 
 	return admit(table, policy, port, &request, now);
+}
+
+void rate_charge(struct rate_table *table, const struct policy *policy, uint16_t port,
+		 enum rate_way way, uint32_t len, uint32_t packets, clock_ms now)
+{
+	const struct rate_request request = make_request(way, len, packets);
+	const struct rate_pair pair = find_pair(table, policy, port);
+
+	charge_both(&pair, &request, now);
 }
 
 bool rate_admit_flood(struct rate_table *table, const struct policy *policy, uint16_t in, mac48 dst,
@@ -181,20 +218,53 @@ bool rate_admit_flood(struct rate_table *table, const struct policy *policy, uin
 	return admit(table, policy, in, &request, now);
 }
 
-bool rate_is_open(const struct rate_table *table, const struct policy *policy, uint16_t in,
-		  clock_ms now)
+/* How many frames of @amount each a bucket has room for; 0: it is closed. */
+static uint64_t room_of(uint64_t paid, const struct policy_limit *limit, uint32_t amount,
+			clock_ms now)
 {
-	static const struct rate_request request = {
-		.n = 2,
-		.kinds = {POLICY_IN_BITS, POLICY_IN_PACKETS},
-	};
+	uint64_t present = now * NS_PER_MS * TICKS_PER_NS;
+	uint64_t end = present + limit->burst * TICKS_PER_NS;
+	unsigned __int128 cost = ((unsigned __int128)amount * limit->price) >> PRICE_SHIFT;
+
+	if (!limit->price)
+		return LIMIT_BURST;
+	if (paid >= end)
+		return 0;
+	return 1 + (uint64_t)((end - (paid > present ? paid : present)) / (cost + 1));
+}
+
+/* The room for frames of any size in all buckets of a meter, LIMIT_BURST at most. */
+static unsigned room_in(const struct rate_meter *meter, const struct policy_limits *limits,
+			bool is_new, clock_ms now)
+{
+	static const struct {
+		enum policy_limit_kind kind;
+		uint32_t amount;
+	} asked[] = {{POLICY_IN_BITS, 8 * LIMIT_FRAME}, {POLICY_IN_PACKETS, LARGEST_PACKETS}};
+	uint64_t least = LIMIT_BURST;
+
+	for (unsigned i = 0; limits && i < 2; i++) {
+		uint64_t paid =
+			atomic_load_explicit(&meter->paid[asked[i].kind], memory_order_relaxed);
+		uint64_t room = room_of(is_new ? 0 : paid, &limits->of[asked[i].kind],
+					asked[i].amount, now);
+
+		least = room < least ? room : least;
+	}
+	return (unsigned)least;
+}
+
+unsigned rate_room(const struct rate_table *table, const struct policy *policy, uint16_t in,
+		   clock_ms now)
+{
 	const struct policy_port *p = &policy_ports(policy)[in];
 	const struct rate_meter *meter = &table->ports[in];
-	bool is_own = atomic_load_explicit(&meter->owner, memory_order_relaxed) == p->generation;
+	bool is_new = atomic_load_explicit(&meter->owner, memory_order_relaxed) != p->generation;
+	unsigned own = room_in(meter, limits_at(policy, p->limits), is_new, now);
+	unsigned shared = room_in(&table->tenants[p->tenant], limits_at(policy, p->tenant_limits),
+				  false, now);
 
-	return (!is_own || is_open_for(meter, limits_at(policy, p->limits), &request, now)) &&
-	       is_open_for(&table->tenants[p->tenant], limits_at(policy, p->tenant_limits),
-			   &request, now);
+	return own < shared ? own : shared;
 }
 
 uint32_t rate_packets(const struct frame *frame)

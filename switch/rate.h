@@ -58,11 +58,14 @@ bool rate_admit_flood(struct rate_table *table, const struct policy *policy, uin
 		      clock_ms now);
 
 /*
- * For back-pressure: would rate_admit() let something of live port @in in now?
- * A port whose frames wait in its guest's ring is asked before they are taken.
+ * For back-pressure, from a port with POLICY_PORT_WAITS. How many frames, of any
+ * size, may be taken from it now: 0, or so few that the largest frames do not
+ * pass much more at once than the burst. And what they cost, once they are taken.
  */
-bool rate_is_open(const struct rate_table *table, const struct policy *policy, uint16_t in,
-		  clock_ms now);
+unsigned rate_room(const struct rate_table *table, const struct policy *policy, uint16_t in,
+		   clock_ms now);
+void rate_charge(struct rate_table *table, const struct policy *policy, uint16_t port,
+		 enum rate_way way, uint32_t len, uint32_t packets, clock_ms now);
 
 /* As how many packets a frame counts: of one to be segmented, the segments. */
 uint32_t rate_packets(const struct frame *frame);

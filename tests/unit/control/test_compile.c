@@ -23,9 +23,9 @@ static struct compiled compile(struct model *model, const struct ids *ids, uint6
 	const char *why;
 
 	assert_int_equal(ids_next(ids, model, generation, &compiled.ids), 0);
-	assert_int_equal(compile_policy(model, compiled.ids, generation, 99, NULL, reason,
-					&compiled.policy),
-			 0);
+	assert_int_equal(
+		compile_policy(model, compiled.ids, generation, 99, NULL, reason, &compiled.policy),
+		0);
 	assert_int_equal(policy_check(compiled.policy, compiled.policy->size, &why), 0);
 	return compiled;
 }
@@ -78,7 +78,7 @@ static const char example[] =
 	"    ports:\n"
 	"      p: {tap: p, network: n, macs: [02:00:00:00:00:01], addresses: [10.0.0.1, fd00::/64]}\n"
 	"      q: {tap: q, trunk: {native: i, allow: [n]}, promiscuous: true, spoof-guard: off}\n"
-	"      r: {tap: r, network: i, community: x}\n"
+	"      r: {vhost-user: r, network: i, community: x, rate: {in: 1mbit, over: wait}}\n"
 	"      s: {tap: s, network: i, community: y}\n"
 	"      t: {tap: t, network: i, community: x}\n"
 	"      o: {tap: o, dhcp-server: allow, router-advertisements: allow, bpdu: allow,\n"
@@ -127,6 +127,8 @@ static void ports_are_as_described(void **state)
 	assert_int_equal(q->mode, POLICY_TRUNK);
 	assert_int_equal(q->role, POLICY_PROMISCUOUS);
 	assert_int_equal(q->flags, guards);
+	assert_int_equal(port_of(&compiled, "a/r")->flags,
+			 POLICY_PORT_SPOOF_GUARD | POLICY_PORT_WAITS | guards);
 	assert_int_equal(port_of(&compiled, "a/o")->flags,
 			 POLICY_PORT_SPOOF_GUARD | POLICY_PORT_BPDU);
 	assert_int_equal(port_of(&compiled, "a/r")->role, POLICY_COMMUNITY);
@@ -445,7 +447,7 @@ static const struct policy_rules *list_of(const struct compiled *compiled, const
 }
 
 #define FILTERED(first)                                                                            \
-	"tenants:\n  a:\n    networks: {n: {}}\n    acls:\n      l: [" first                        \
+	"tenants:\n  a:\n    networks: {n: {}}\n    acls:\n      l: [" first                       \
 	"accept any]\n      m: [drop tcp to any port 23, accept any]\n"                            \
 	"    ports: {p: {tap: p, network: n, acl: {in: l, out: m}}}\n"
 
@@ -460,9 +462,9 @@ static void hits_stay_with_their_list(void **state)
 	assert_int_equal(list_of(&first, "a/l")->n_rules, 1);
 	assert_int_equal(port_of(&first, "a/p")->acl_in + 1, port_of(&first, "a/p")->acl_out);
 	assert_int_equal(ids_next(first.ids, second.model, 2, &second.ids), 0);
-	assert_int_equal(compile_policy(second.model, second.ids, 2, 99, first.policy, why,
-					&second.policy),
-			 0);
+	assert_int_equal(
+		compile_policy(second.model, second.ids, 2, 99, first.policy, why, &second.policy),
+		0);
 	l = list_of(&second, "a/l");
 	m = list_of(&second, "a/m");
 	assert_int_equal(m->hits, list_of(&first, "a/m")->hits);

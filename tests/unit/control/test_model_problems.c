@@ -367,6 +367,9 @@ static void rates_have_units_and_bounds(void **state)
 	EXPECT(PORT("{tap: t, storm: {broadcast: 5, unicast: 5pps}}"),
 	       "5:38 missing-unit tenants.a.ports.p.storm.broadcast | 500pps",
 	       "5:41 unknown-key tenants.a.ports.p.storm.unicast");
+	EXPECT(PORT("{tap: t, rate: {in: 1gbit, over: wait}}"),
+	       "5:43 conflict tenants.a.ports.p.rate.over | drop");
+	EXPECT("tenants: {a: {rate: {over: wait}}}", "1:22 unknown-key tenants.a.rate.over");
 	EXPECT("tenants: {a: {rate: {in: fast}}}", "1:26 bad-value tenants.a.rate.in");
 }
 

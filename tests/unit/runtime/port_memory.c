@@ -15,7 +15,7 @@ static void take(struct port_queue *queue, struct burst *burst)
 	struct memory_port *port = queue->port->device;
 
 	check(burst->count == 0, "the burst holds %u frames already", burst->count);
-	while (port->n_taken < port->n_sent && burst->count < LIMIT_BURST)
+	while (port->n_taken < port->n_sent && burst->count < burst->room)
 		burst->frames[burst->count++] = port->sent[port->n_taken++];
 }
 

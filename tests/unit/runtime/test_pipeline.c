@@ -3,6 +3,7 @@
  * which offloads and from where, and that the ledger balances afterwards.
  */
 #include "switch/pipeline.h"
+#include "switch/rate.h"
 #include "tests/sketch/packet_sketch.h"
 #include "tests/sketch/policy_sketch.h"
 #include "tests/unit/runtime/port_memory.h"
@@ -32,6 +33,7 @@ static struct policy *policy;
 static struct fdb *fdb;
 static void *fdb_memory;
 static struct pipeline *pipeline;
+static struct rate_table *rates;
 static struct sketch sketch;
 
 static struct policy *make_policy(uint16_t generation_of_b)
@@ -51,6 +53,19 @@ static struct policy *make_policy(uint16_t generation_of_b)
 	return SKETCH_POLICY(networks, specs);
 }
 
+/* Give A a rate of 100 packets a second, one at once, for which it waits. */
+static void let_a_wait(void)
+{
+	const struct policy_limits limits = {.of[POLICY_IN_PACKETS] = rate_limit(100, 10)};
+	const struct policy_network_spec networks[] = {sketch_network(RED, 10)};
+	struct policy_port_spec specs[] = {sketch_access(A, RED), sketch_access(B, RED)};
+
+	specs[0].limits = &limits;
+	specs[0].flags = POLICY_PORT_WAITS;
+	free(policy);
+	policy = SKETCH_POLICY(networks, specs);
+}
+
 static int set_stage(void **state)
 {
 	struct pipeline_options options = {.ports = &table};
@@ -67,6 +82,8 @@ static int set_stage(void **state)
 	memset(fdb_memory, 0, fdb_size(SLOTS));
 	assert_int_equal(fdb_init(fdb_memory, fdb_size(SLOTS), SLOTS, &fdb), 0);
 	options.counters = counters;
+	assert_int_equal(rate_create(&rates), 0);
+	options.rates = rates;
 	assert_int_equal(pipeline_create(&options, &pipeline), 0);
 	return 0;
 }
@@ -97,11 +114,17 @@ static int strike_stage(void **state)
 		assert_int_equal(ports[id].gave_back, ports[id].n_taken);
 	}
 	pipeline_destroy(pipeline);
+	rate_destroy(rates);
 	fdb_close(fdb);
 	free(fdb_memory);
 	free(policy);
 	free(counters);
 	return 0;
+}
+
+static unsigned run_at(uint16_t from, clock_ms now)
+{
+	return pipeline_run(pipeline, policy, fdb, &ports[from].queue, now);
 }
 
 static unsigned run(uint16_t from)
@@ -449,6 +472,25 @@ static void a_frame_of_our_own_goes_the_same_way(void **state)
 
 #define UNIT(name) cmocka_unit_test_setup_teardown(name, set_stage, strike_stage)
 
+/* Back-pressure: what is over the rate is not even taken, and nothing is dropped. */
+static void who_waits_keeps_his_frames(void **state)
+{
+	unsigned taken = 0;
+
+	let_a_wait();
+	for (unsigned i = 0; i < 20; i++)
+		send_datagram(A, mac_b, mac_a);
+	for (clock_ms now = 1000; now < 1100; now++)
+		taken += run_at(A, now);
+	assert_int_equal(taken, 11); /* ten, and one at once */
+	assert_int_equal(ports[B].n_seen, 11);
+	assert_int_equal(sum_of(A)->delivered, 11);
+	assert_int_equal(sum_of(A)->dropped[DROP_RATE], 0);
+	for (clock_ms now = 1100; now < 2000; now++)
+		taken += run_at(A, now);
+	assert_int_equal(taken, 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +510,7 @@ int main(void)
 		UNIT(each_destination_is_visited_once_a_burst),
 		UNIT(a_device_of_the_former_port_gets_nothing),
 		UNIT(a_frame_of_our_own_goes_the_same_way),
+		cmocka_unit_test_setup_teardown(who_waits_keeps_his_frames, set_stage, strike_stage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,27 +236,70 @@ static void a_new_port_has_no_debt(void **state)
 
 	assert_true(rate_admit(table, old, A, RATE_IN, 65000, 1, START));
 	assert_false(rate_admit(table, old, A, RATE_IN, 60, 1, START + 1000));
-	assert_false(rate_is_open(table, old, A, START + 1000));
-	assert_true(rate_is_open(table, new, A, START + 1000));
+	assert_int_equal(rate_room(table, old, A, START + 1000), 0);
+	assert_int_equal(rate_room(table, new, A, START + 1000), 1);
 	assert_true(rate_admit(table, new, A, RATE_IN, 60, 1, START + 1000));
 	rate_destroy(table);
 	free(old);
 	free(new);
 }
 
-static void a_queue_is_open_when_a_frame_would_pass(void **state)
+/* Take what there is room for, in frames of @len bytes; the bits that were taken. */
+static uint64_t take(struct rate_table *table, const struct policy *policy, uint32_t len,
+		     clock_ms now)
 {
-	const struct policy_limits limits = limits_of(POLICY_IN_BITS, 5000000, BURST_MS);
-	struct policy *policy = make_policy(&limits, NULL, 1);
-	struct rate_table *table = make_table();
+	unsigned room;
+	uint64_t bits = 0;
 
-	for (clock_ms now = START; now < START + 1000; now++) {
-		for (unsigned i = 0; i < 4; i++) {
-			bool open = rate_is_open(table, policy, A, now);
-
-			assert_int_equal(rate_admit(table, policy, A, RATE_IN, 700, 1, now), open);
+	while ((room = rate_room(table, policy, A, now))) {
+		assert_in_range(room, 1, LIMIT_BURST);
+		for (; room > 0; room--) {
+			rate_charge(table, policy, A, RATE_IN, len, 1, now);
+			bits += 8ULL * len;
 		}
 	}
+	return bits;
+}
+
+static void who_waits_has_his_rate(void **state)
+{
+	static const uint64_t rates[] = {1000000, 100000000, 10000000000};
+	static const uint32_t sizes[] = {60, 1514, 65549};
+
+	for (unsigned i = 0; i < 9; i++) {
+		const struct policy_limits limits =
+			limits_of(POLICY_IN_BITS, rates[i / 3], BURST_MS);
+		struct policy *policy = make_policy(&limits, NULL, 1);
+		struct rate_table *table = make_table();
+		uint32_t len = sizes[i % 3];
+		uint64_t bits = 0, duration_ms = 30 + 400 * 8000ULL * len / rates[i / 3];
+
+		take(table, policy, len, START);
+		for (clock_ms now = START + 1; now <= START + duration_ms; now++) {
+			uint64_t at_once = take(table, policy, len, now);
+
+			/* a burst, and the frame that went into debt */
+			assert_in_range(at_once, 0,
+					rates[i / 3] / 1000 * BURST_MS + 2 * 8ULL * LIMIT_FRAME);
+			bits += at_once;
+		}
+		assert_near(bits, rates[i / 3] / 1000 * duration_ms, 20);
+		rate_destroy(table);
+		free(policy);
+	}
+}
+
+static void who_waits_waits_for_his_tenant_too(void **state)
+{
+	const struct policy_limits own = limits_of(POLICY_IN_PACKETS, 100000, BURST_MS);
+	const struct policy_limits shared = limits_of(POLICY_IN_BITS, 8000000, BURST_MS);
+	struct policy *policy = make_policy(&own, &shared, 1);
+	struct rate_table *table = make_table();
+
+	assert_true(rate_room(table, policy, A, START) > 0);
+	rate_charge(table, policy, B, RATE_IN, 20000, 1, START);
+	assert_int_equal(rate_room(table, policy, A, START + 9), 0);
+	assert_int_equal(rate_room(table, policy, A, START + 11), 1);
 	rate_destroy(table);
 	free(policy);
 }
@@ -329,7 +372,8 @@ int main(void)
 		cmocka_unit_test(what_one_limit_refuses_is_charged_to_none),
 		cmocka_unit_test(floods_are_limited_by_kind_and_together),
 		cmocka_unit_test(a_new_port_has_no_debt),
-		cmocka_unit_test(a_queue_is_open_when_a_frame_would_pass),
+		cmocka_unit_test(who_waits_has_his_rate),
+		cmocka_unit_test(who_waits_waits_for_his_tenant_too),
 		cmocka_unit_test(a_frame_counts_as_its_segments),
 		cmocka_unit_test(several_workers_share_one_rate),
 	};

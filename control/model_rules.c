@@ -203,7 +203,6 @@ static void read_set(struct reading *reading, const struct node *node, enum owne
 	struct model_set *set = find_owned(reading->model, kind, tenant, node->key);
 	size_t count = json_array_size(node->value);
 
-	model_refuse_not_yet(reading, node, "address sets");
 	if (!set || !reading_is_list(reading, node) ||
 	    !claim_room(reading, node, &reading->n_set_prefixes, count, LIMIT_SET_PREFIXES,
 			"addresses in sets"))
@@ -230,8 +229,6 @@ static void read_rules(struct reading *reading, const struct node *node, enum ow
 	struct model_rules *list = find_owned(reading->model, kind, tenant, node->key);
 	size_t count = json_array_size(node->value);
 
-	if (kind == OWNED_GROUP)
-		model_refuse_not_yet(reading, node, "security groups");
 	if (!list || !reading_is_list(reading, node) ||
 	    !claim_room(reading, node, &reading->n_rules, count, LIMIT_RULES, "rules"))
 		return;
@@ -296,7 +293,6 @@ void model_read_port_groups(struct reading *reading, const struct node *node, vo
 	struct model_port *port = &draft->port;
 	size_t count = json_array_size(node->value);
 
-	model_refuse_not_yet(reading, node, "security groups");
 	if (!reading_is_list(reading, node))
 		return;
 	if (count > LIMIT_PORT_GROUPS) {

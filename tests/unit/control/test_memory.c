@@ -62,9 +62,11 @@ static const char good[] =
 	"    quota: {ports: 5}\n"
 	"    users: [bob, eve]\n"
 	"    networks: {n: {vlan: 5}, i: {isolated: true}, m: {vlan: 6}}\n"
+	"    sets: {s: [10.0.0.0/8, fd00::/8]}\n"
+	"    groups: {g: [allow in tcp 80 from set:s, allow out any to group:g]}\n"
 	"    acls: {l: [drop tcp to 10.0.0.0/8 port 23-25, accept any]}\n"
 	"    ports:\n"
-	"      p: {vhost-user: p.sock, acl: {in: l, out: l}, network: n, macs: [02:00:00:00:00:01], addresses: [10.0.0.1]}\n"
+	"      p: {vhost-user: p.sock, groups: [g], acl: {in: l, out: l}, network: n, macs: [02:00:00:00:00:01], addresses: [10.0.0.1]}\n"
 	"      q: {tap: q, trunk: {native: i, allow: [n, m]}, community: c}\n"
 	"uplinks: {u: {device: u, trunk: all, map: {a/n: 50}}, v: {tap: v, trunk: [a/m]}}\n";
 

@@ -45,7 +45,8 @@ struct port_queue {
 	struct port *port;
 	uint16_t index;	    /* of the queue pair */
 	bool timed;	    /* nothing tells when frames come: look by the clock */
-	int kick;	    /* an eventfd that tells when frames come, or -1 */
+	bool calls;	    /* the kick tells of frames unasked: no looks in vain */
+	int kick;	    /* an fd whose edges tell when frames come, or -1 */
 	uint16_t worker;    /* who polls it */
 	struct uring *ring; /* that worker's, NULL if there is none */
 };

@@ -345,6 +345,7 @@ static int install(struct interface_port *port, int fd)
 			{
 				.port = &port->port,
 				.index = (uint16_t)port->n_queues,
+				.calls = true,
 				.kick = fd,
 			},
 		.fd = fd,

@@ -158,7 +158,7 @@ static void activate(struct worker *worker, unsigned number)
 /* Is an empty @queue to be left until it kicks? Then it is armed. */
 static bool becomes_quiet(struct worker *worker, struct place *place, struct port_queue *queue)
 {
-	if (!worker->latency || worker->now < place->busy_until)
+	if (!queue->calls && (!worker->latency || worker->now < place->busy_until))
 		return false;
 	if (!queue->port->ops->arm(queue))
 		return true;
@@ -325,7 +325,7 @@ static void rest(struct worker *worker)
 {
 	uint64_t nap = nap_ns(worker);
 
-	if (!worker->n_active) {
+	if (!worker->n_active && worker->latency) {
 		sleep_well(worker);
 	} else if (nap) {
 		counter_add(&worker->row->naps, 1);

@@ -182,12 +182,12 @@ destroy_document:
 
 /* ---- coming up ---- */
 
-/* Guests' sockets belong to the group that QEMU runs as on Debian and its likes, if root makes them. */
+/* Guests' sockets belong to the group that QEMU runs as on Debian and its likes, if we may give them. */
 static gid_t guest_group(void)
 {
-	const struct group *kvm = geteuid() == 0 ? getgrnam("kvm") : NULL;
+	const struct group *kvm = getgrnam("kvm");
 
-	return kvm ? kvm->gr_gid : (gid_t)-1;
+	return kvm && (geteuid() == 0 || group_member(kvm->gr_gid)) ? kvm->gr_gid : (gid_t)-1;
 }
 
 static int create_store(struct daemon *daemon)

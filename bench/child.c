@@ -3,7 +3,6 @@
  */
 #include "bench/child.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,11 +17,33 @@
 #include "bench/placement.h"
 #include "tests/lib/clock.h"
 
-enum { END_MS = 3000 };
+enum { END_MS = 3000, CHILD_TREE = 32, LIVING = 32 };
+
+/* Who was started and not ended, for child_abandon(). */
+static pid_t living[LIVING];
+
+static void replace_living(pid_t was, pid_t is)
+{
+	for (unsigned i = 0; i < LIVING; i++)
+		if (living[i] == was) {
+			living[i] = is;
+			return;
+		}
+}
+
+void child_abandon(void)
+{
+	for (unsigned i = 0; i < LIVING; i++)
+		if (living[i]) {
+			kill(living[i], SIGTERM);
+			kill(living[i], SIGCONT);
+		}
+}
 
 /* In the new process: become the program. */
 _Noreturn static void become(const char *const *argv, int cpu, int input, int log, pid_t parent)
 {
+	/* Ctrl-C is ours: we end it when we are done. */
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent || placement_pin(cpu) < 0)
@@ -61,22 +82,9 @@ int child_start(struct child *child, const char *const *argv, int cpu, const cha
 		child->pid = 0;
 		return -EAGAIN;
 	}
-	/* Here as there: whoever is first, the group exists when it is needed. */
-	setpgid(child->pid, child->pid);
 	child->input = input[1];
+	replace_living(0, child->pid);
 	return 0;
-}
-
-void child_freeze(const struct child *child)
-{
-	if (child->pid)
-		kill(-child->pid, SIGSTOP);
-}
-
-void child_thaw(const struct child *child)
-{
-	if (child->pid)
-		kill(-child->pid, SIGCONT);
 }
 
 bool child_lives(const struct child *child)
@@ -88,7 +96,51 @@ bool child_lives(const struct child *child)
 	       ended.si_pid == 0;
 }
 
-static uint64_t cpu_ns(pid_t pid)
+/*
+ * It and what it started, and so on: Sluice's data plane has a session of its own. Returns how
+ * many; at most CHILD_TREE.
+ */
+static unsigned find_tree(const struct child *child, pid_t tree[CHILD_TREE])
+{
+	unsigned n = 0;
+
+	if (!child->pid)
+		return 0;
+	tree[n++] = child->pid;
+	for (unsigned i = 0; i < n; i++) {
+		char path[64];
+		FILE *from;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", tree[i], tree[i]);
+		from = fopen(path, "re");
+		while (from && n < CHILD_TREE && fscanf(from, "%d", &tree[n]) == 1)
+			n++;
+		if (from)
+			fclose(from);
+	}
+	return n;
+}
+
+static void tell(const struct child *child, int signal)
+{
+	pid_t tree[CHILD_TREE];
+	unsigned n = find_tree(child, tree);
+
+	for (unsigned i = 0; i < n; i++)
+		kill(tree[i], signal);
+}
+
+void child_freeze(const struct child *child)
+{
+	tell(child, SIGSTOP);
+}
+
+void child_thaw(const struct child *child)
+{
+	tell(child, SIGCONT);
+}
+
+uint64_t child_process_cpu_ns(pid_t pid)
 {
 	struct timespec used;
 	clockid_t clock;
@@ -114,27 +166,21 @@ static uint64_t memory_kib(pid_t pid)
 	return kib;
 }
 
-/* The sum of a measure over the processes of the group. */
+/* The sum of a measure over all of them. */
 static uint64_t sum(const struct child *child, uint64_t (*measure)(pid_t pid))
 {
-	DIR *all = child->pid ? opendir("/proc") : NULL;
+	pid_t tree[CHILD_TREE];
+	unsigned n = find_tree(child, tree);
 	uint64_t total = 0;
-	struct dirent *entry;
 
-	while (all && (entry = readdir(all))) {
-		pid_t pid = (pid_t)atoi(entry->d_name);
-
-		if (pid > 0 && getpgid(pid) == child->pid)
-			total += measure(pid);
-	}
-	if (all)
-		closedir(all);
+	for (unsigned i = 0; i < n; i++)
+		total += measure(tree[i]);
 	return total;
 }
 
 uint64_t child_cpu_ns(const struct child *child)
 {
-	return sum(child, cpu_ns);
+	return sum(child, child_process_cpu_ns);
 }
 
 uint64_t child_memory_kib(const struct child *child)
@@ -144,13 +190,19 @@ uint64_t child_memory_kib(const struct child *child)
 
 void child_end(struct child *child)
 {
+	pid_t tree[CHILD_TREE];
+	unsigned n;
+
 	if (!child->pid)
 		return;
 	child_thaw(child);
+	n = find_tree(child, tree);
 	kill(child->pid, SIGTERM);
-	clock_await(END_MS, !child_lives(child));
-	kill(-child->pid, SIGKILL);
+	if (!clock_await(END_MS, !child_lives(child)))
+		for (unsigned i = 0; i < n; i++)
+			kill(tree[i], SIGKILL);
 	waitpid(child->pid, NULL, 0);
+	replace_living(child->pid, 0);
 	close(child->input);
 	child->pid = 0;
 }
@@ -164,6 +216,7 @@ int child_run(const char *const *argv, int cpu, const char *folder, const char *
 		return error;
 	if (waitpid(child.pid, &status, 0) != child.pid)
 		return -errno;
+	replace_living(child.pid, 0);
 	close(child.input);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
 }

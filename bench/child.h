@@ -15,7 +15,7 @@
 enum { CHILD_PATH = 108 }; /* as long as a socket's name may be (unix(7)) */
 
 struct child {
-	pid_t pid; /* and its process group; 0: none */
+	pid_t pid; /* 0: none */
 	int input; /* its standard input, open and empty for as long as it lives */
 	char log[CHILD_PATH];
 };
@@ -29,14 +29,18 @@ void child_thaw(const struct child *child);
 bool child_lives(const struct child *child);
 
 /*
- * What all processes of its group took until now: processor time, and memory that they share
+ * What it and all that it started took until now: processor time, and memory that they share
  * with nobody (so without the guests').
  */
+uint64_t child_process_cpu_ns(pid_t pid); /* of one, whoever started it; 0: there is none */
 uint64_t child_cpu_ns(const struct child *child);
 uint64_t child_memory_kib(const struct child *child);
 
 /* SIGTERM, and SIGKILL for what does not end by that. */
 void child_end(struct child *child);
+
+/* We end at once, whatever goes on: tell all that still runs to end, frozen or not. */
+void child_abandon(void);
 
 /* Run @argv to its end: its exit status, or -errno. */
 int child_run(const char *const *argv, int cpu, const char *folder, const char *name);

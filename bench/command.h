@@ -17,6 +17,9 @@ int command_ndr(int argc, char **argv);
 /* Speed, idle load and memory against ports, MACs, flows, networks, tenants and rules. */
 int command_scale(int argc, char **argv);
 
+/* The processor that a switch takes, and its latency, against the rate. */
+int command_load(int argc, char **argv);
+
 /* From a kick to the delivery at an idle switch, and what it costs to be idle. */
 int command_wake(int argc, char **argv);
 

@@ -2,7 +2,6 @@
  * command_ndr - `sluice-bench ndr`: the highest rate without loss, and with little; the latency
  * below it; and how long a burst may be.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "bench/command.h"
@@ -194,10 +193,6 @@ int command_ndr(int argc, char **argv)
 
 	if (n != 0 && n != 2)
 		return COMMAND_USAGE;
-	if (placement_pin(options.cpu)) {
-		fprintf(stderr, "sluice-bench: processor %d: %s\n", options.cpu, strerror(errno));
-		return COMMAND_FAILED;
-	}
 	if (subject_create(&subject, &options, n, argv + argc - n))
 		return COMMAND_FAILED;
 	pair_load(&subject.pair, &options.stream, options.both, options.warmup_s);

@@ -5,12 +5,10 @@
  * it; and the receiver's ring is watched until the frame is there. A switch that
  * polls asks for no kick and is not woken: the report says how often it slept.
  */
-#include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "bench/command.h"
-#include "bench/options.h"
+#include "bench/subject.h"
 #include "tests/lib/clock.h"
 
 enum { IDLE_S = 2, LOST_NS = 1000000000 };
@@ -22,35 +20,18 @@ struct findings {
 	double idle; /* processor time a second without traffic; below 0: nobody asked */
 };
 
-/* Processor time of the process, all threads, in ns; or -errno. */
-static int64_t cpu_time(int pid)
+/* What the switch takes while nobody sends; below 0: nobody knows. */
+static double measure_idle(const struct subject *subject, const struct options *options)
 {
-	struct timespec used;
-	clockid_t clock;
-	int error = clock_getcpuclockid(pid, &clock);
+	uint64_t began = clock_now_ns(), before = subject_cpu_ns(subject, options);
 
-	if (error)
-		return -error;
-	if (clock_gettime(clock, &used))
-		return -errno;
-	return used.tv_sec * 1000000000LL + used.tv_nsec;
-}
-
-static int measure_idle(int pid, double *ret_load)
-{
-	uint64_t began = clock_now_ns();
-	int64_t before = cpu_time(pid), after;
-
+	if (!before)
+		return -1;
 	options_progress("leaving the switch alone for %d s", IDLE_S);
-	nanosleep(&(struct timespec){.tv_sec = IDLE_S}, NULL);
-	after = cpu_time(pid);
+	clock_nap_us(IDLE_S * 1000000);
 	options_progress(NULL);
-	if (before < 0 || after < 0) {
-		fprintf(stderr, "sluice-bench: process %d: %s\n", pid, strerror(ESRCH));
-		return -ESRCH;
-	}
-	*ret_load = (double)(after - before) / (double)(clock_now_ns() - began);
-	return 0;
+	return (double)(subject_cpu_ns(subject, options) - before) /
+	       (double)(clock_now_ns() - began);
 }
 
 /* Send one frame and await it. */
@@ -95,41 +76,34 @@ static void print(const struct options *options, const struct findings *findings
 	       (unsigned long long)latency->count, findings->lost,
 	       (unsigned long long)findings->kicks);
 	if (findings->idle >= 0)
-		printf("idle load of process %d: %.3f %% of a processor\n", options->pid,
-		       100 * findings->idle);
+		printf("idle load: %.3f %% of a processor\n", 100 * findings->idle);
 }
 
 int command_wake(int argc, char **argv)
 {
 	static struct findings findings;
-	static struct pair pair;
+	static struct subject subject;
 	struct options options = options_defaults();
+	struct pair *pair = &subject.pair;
+	int n = options_parse(argc, argv, &options);
 	uint64_t kicks;
-	int error = 0;
 
-	if (options_parse(argc, argv, &options) != 2)
+	if (n != 0 && n != 2)
 		return COMMAND_USAGE;
-	if (placement_pin(options.cpu)) {
-		fprintf(stderr, "sluice-bench: processor %d: %s\n", options.cpu, strerror(errno));
+	if (subject_create(&subject, &options, n, argv + argc - n))
 		return COMMAND_FAILED;
-	}
-	if (pair_create(&pair, &options.pair, argv[argc - 2], argv[argc - 1]))
-		return COMMAND_FAILED;
-	pair_load(&pair, &options.stream, false, options.warmup_s);
-	findings.idle = -1;
-	if (options.pid)
-		error = measure_idle(options.pid, &findings.idle);
-	kicks = pair.guests[0].tx.kicks;
-	for (unsigned i = 0; i < options.count && !error; i++) {
+	pair_load(pair, &options.stream, false, options.warmup_s);
+	findings.idle = measure_idle(&subject, &options);
+	kicks = pair->guests[0].tx.kicks;
+	for (unsigned i = 0; i < options.count; i++) {
 		clock_nap_us(options.gap_ms * 1000);
-		wake_once(&pair.streams[0], &findings);
+		wake_once(&pair->streams[0], &findings);
 		if (i % 10 == 0)
 			options_progress("%u of %u", i, options.count);
 	}
 	options_progress(NULL);
-	findings.kicks = pair.guests[0].tx.kicks - kicks;
-	if (!error)
-		print(&options, &findings);
-	pair_destroy(&pair);
-	return !error && findings.latency.count ? COMMAND_OK : COMMAND_FAILED;
+	findings.kicks = pair->guests[0].tx.kicks - kicks;
+	print(&options, &findings);
+	subject_destroy(&subject);
+	return findings.latency.count ? COMMAND_OK : COMMAND_FAILED;
 }

@@ -39,6 +39,13 @@ static int find_programs(char *ret_folder, size_t room)
 	return 0;
 }
 
+/* A failed check ends this process: what was started and reserved would stay. */
+static void abandon(void)
+{
+	child_abandon();
+	hugepages_release();
+}
+
 /* Guests and switches with many ports have many files open: as many as we may. */
 static void allow_files(void)
 {
@@ -65,8 +72,7 @@ int place_create(struct place *place, int cpu, unsigned huge_mib)
 	allow_files();
 	signal(SIGINT, interrupt);
 	signal(SIGTERM, interrupt);
-	/* A failed check ends this process, and what was reserved would stay. */
-	check_epilogue = hugepages_release;
+	check_epilogue = abandon;
 	place->huge = hugepages_reserve(huge_mib);
 	return 0;
 }

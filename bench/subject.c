@@ -5,15 +5,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bench/compare.h"
 
 enum { HUGE_MIB = 512 + 64 };
-
-const char *subject_title(const struct subject *subject)
-{
-	return subject->started ? subject->contender.kind->title : "the switch";
-}
 
 /* The first that the options name; Sluice if they name none. */
 static const struct contender_kind *kind_of(const struct options *options)
@@ -34,9 +30,7 @@ static int start(struct subject *subject, struct options *options)
 		fprintf(stderr, "sluice-bench: there is no switch %s\n", options->switches);
 		return -ENOENT;
 	}
-	error = options_choose_switch_cpu(options);
-	if (!error)
-		error = place_create(&subject->place, options->pair.switch_cpu, HUGE_MIB);
+	error = place_create(&subject->place, options->pair.switch_cpu, HUGE_MIB);
 	if (error)
 		return error;
 	options_progress("starting %s", kind->title);
@@ -56,6 +50,13 @@ int subject_create(struct subject *subject, struct options *options, int n_paths
 	int error;
 
 	*subject = (struct subject){.started = false};
+	if (n_paths == 0 && options_choose_switch_cpu(options))
+		return -ENODEV;
+	error = placement_pin(options->cpu);
+	if (error) {
+		fprintf(stderr, "sluice-bench: processor %d: %s\n", options->cpu, strerror(-error));
+		return error;
+	}
 	if (n_paths == 2)
 		return pair_create(&subject->pair, &options->pair, paths[0], paths[1]);
 	error = start(subject, options);
@@ -76,4 +77,11 @@ void subject_destroy(struct subject *subject)
 		return;
 	contender_end(&subject->contender);
 	place_destroy(&subject->place, !lives);
+}
+
+uint64_t subject_cpu_ns(const struct subject *subject, const struct options *options)
+{
+	if (subject->started)
+		return contender_cpu_ns(&subject->contender);
+	return options->pid ? child_process_cpu_ns(options->pid) : 0;
 }

@@ -17,13 +17,17 @@ struct subject {
 
 /*
  * Meet the switch at the sockets @paths; or, if there are no @n_paths, start the one that
- * the options name (Sluice). 0 or -errno, said on stderr.
+ * the options name (Sluice). Keeps this thread on the generator's processor. 0 or -errno, said
+ * on stderr.
  */
 int subject_create(struct subject *subject, struct options *options, int n_paths,
 		   char *const *paths);
 void subject_destroy(struct subject *subject);
 
-/* Its name for titles. */
-const char *subject_title(const struct subject *subject);
+/*
+ * Processor time that it took until now, in ns: of all its processes if we started it, else of
+ * the one that the options name. 0: nobody knows.
+ */
+uint64_t subject_cpu_ns(const struct subject *subject, const struct options *options);
 
 #endif

@@ -27,11 +27,11 @@ struct turn {
 	bool connected;
 };
 
-/* Connect two guests, and let traffic flow until it arrives. @guest tells what guests they are. */
+/* Connect two guests, and let traffic flow until it arrives. @options tell what guests they are. */
 void turn_connect(struct turn *turn, const struct pair_options *options);
 void turn_disconnect(struct turn *turn);
 
-/* Load the pair with other traffic, and warm the switch. @both: its guests answer meanwhile. */
+/* Load the pair with other traffic, and warm the switch for @warmup_s. */
 void turn_load(struct turn *turn, const struct stream_options *stream, double warmup_s);
 
 /* Measure @options->windows rounds: cell i is of turn i. Progress bears the @title. */

@@ -201,19 +201,22 @@ json_t *change_delete(struct api_call *call)
 	return result;
 }
 
-/* Forget what was learned in @network (0: all networks); its count is added to @ret_count. */
-static int fdb_flush_one(struct api_call *call, uint16_t network, uint32_t *ret_count,
-			 char why[static DATAPLANE_WHY])
+typedef int flush_function(struct dataplane *dataplane, uint16_t network, struct port_ref port,
+			   uint32_t *ret_count, char ret_why[static DATAPLANE_WHY]);
+
+/* Forget what @flush is about in @network (0: all networks); its count is added to @ret_count. */
+static int flush_one(struct api_call *call, flush_function *flush, uint16_t network,
+		     uint32_t *ret_count, char why[static DATAPLANE_WHY])
 {
 	uint32_t count;
-	int error = dataplane_flush_fdb(call->daemon->dataplane, network, PORT_NONE, &count, why);
+	int error = flush(call->daemon->dataplane, network, PORT_NONE, &count, why);
 
 	if (!error)
 		*ret_count += count;
 	return error;
 }
 
-json_t *change_fdb_flush(struct api_call *call)
+static json_t *change_flush(struct api_call *call, flush_function *flush)
 {
 	const struct running *running = &call->daemon->running;
 	const char *network = api_text(call, "network");
@@ -229,18 +232,28 @@ json_t *change_fdb_flush(struct api_call *call)
 		if (!id)
 			return api_fail(call, API_NOT_FOUND, "not-found",
 					"there is no network `%s`", network);
-		error = fdb_flush_one(call, id, &count, why);
+		error = flush_one(call, flush, id, &count, why);
 	} else if (call->caller.full) {
-		error = fdb_flush_one(call, 0, &count, why);
+		error = flush_one(call, flush, 0, &count, why);
 	} else {
 		for (uint32_t i = 0; !error && i < running->model->n_networks; i++)
 			if (caller_sees(&call->caller, running->model->networks[i].name))
-				error = fdb_flush_one(
-					call,
+				error = flush_one(
+					call, flush,
 					ids_network(running->ids, running->model->networks[i].name),
 					&count, why);
 	}
 	if (error)
 		return api_fail_problems(call, error, why);
 	return api_result(call, json_pack("{s:I}", "flushed", (json_int_t)count));
+}
+
+json_t *change_fdb_flush(struct api_call *call)
+{
+	return change_flush(call, dataplane_flush_fdb);
+}
+
+json_t *change_session_flush(struct api_call *call)
+{
+	return change_flush(call, dataplane_flush_sessions);
 }

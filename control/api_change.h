@@ -23,5 +23,6 @@ json_t *change_delete(struct api_call *call);
 
 /* network or nothing; result {flushed}. */
 json_t *change_fdb_flush(struct api_call *call);
+json_t *change_session_flush(struct api_call *call);
 
 #endif

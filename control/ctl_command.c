@@ -60,7 +60,9 @@ static const struct ctl_option port_fields[] = {
 	{"worker", "N", "fields.worker", SHAPE_TEXT, "the worker that serves it [one that shares a cache with the guest]"},
 	{"mac", "MAC", "fields.macs", SHAPE_LIST, "bind an address of its guest"},
 	{"address", "IP", "fields.addresses", SHAPE_LIST, "bind an IP address or prefix of its guest"},
-	{"group", "NAME", "fields.groups", SHAPE_LIST, "security group"},
+	{"group", "NAME", "fields.groups", SHAPE_LIST, "security group", true},
+	{"acl-in", "NAME", "fields.acl.in", SHAPE_TEXT, "ACL for frames from its guest", true},
+	{"acl-out", "NAME", "fields.acl.out", SHAPE_TEXT, "ACL for frames to its guest", true},
 	{"spoof-guard", "on|off", "fields.spoof-guard", SHAPE_TEXT, "enforce what is bound [on]"},
 	{"dhcp-server", "deny|allow", "fields.dhcp-server", SHAPE_TEXT, "may it answer DHCP clients? [deny]"},
 	{"router-advertisements", "deny|allow", "fields.router-advertisements", SHAPE_TEXT, "may it say it is a router? [deny]"},
@@ -141,7 +143,35 @@ static const struct ctl_column worker_columns[] = {
 	{"QUEUES", "ports", STYLE_NUMBER}, {0},
 };
 
+static const struct ctl_column rules_columns[] = {
+	{"NAME", "name"}, {"RULES", "rules", STYLE_NUMBER}, {"PORTS", "ports", STYLE_NUMBER},
+	{"COST", "cost", STYLE_NUMBER}, {0},
+};
+static const struct ctl_column set_columns[] = {
+	{"NAME", "name"}, {"ADDRESSES", "addresses", STYLE_NUMBER}, {0},
+};
+static const struct ctl_column rule_columns[] = {
+	{"LIST", "list"}, {"DIRECTION", "direction"}, {"HITS", "hits", STYLE_NUMBER},
+	{"BYTES", "bytes", STYLE_NUMBER}, {"RULE", "rule"}, {"WRITTEN", "written"}, {0},
+};
+static const struct ctl_column session_columns[] = {
+	{"NETWORK", "network"}, {"PROTO", "proto"}, {"SRC", "src"}, {"DST", "dst"},
+	{"STATE", "state"}, {"AGE", "age_s", STYLE_NUMBER}, {"PACKETS", "packets", STYLE_NUMBER},
+	{0},
+};
+
 /* ---- commands ---- */
+
+/* The five verbs of a kind of object that is a list. */
+#define LIST_OBJECT(noun, what, item, columns, add_example)                                        \
+	{noun " list", noun ".list", {0}, {0}, columns, NULL, "all " noun "s", noun " list"},      \
+	{noun " show", noun ".show", {"NAME"}, {0}, NULL, NULL, "everything about " what, NULL}, \
+	{noun " add", noun ".add", {"NAME", item}, {dry_run}, NULL, ctl_run_change,                \
+	 "add " what, add_example},                                                             \
+	{noun " set", noun ".set", {"NAME", item}, {dry_run}, NULL, ctl_run_change,                \
+	 "replace all of " what, NULL},                                                          \
+	{noun " delete", noun ".delete", {"NAME"}, {dry_run}, NULL, ctl_run_change,                \
+	 "delete " what, NULL}
 
 /* The five verbs of a kind of object. */
 #define OBJECT(noun, what, fields, columns, add_example, set_example)                              \
@@ -167,6 +197,12 @@ const struct ctl_command ctl_commands[] = {
 	       "tenant add acme --quota ports=64 --user alice", "tenant set acme --quota ports=128"),
 	OBJECT("network", "a network", network_fields, network_columns,
 	       "network add acme/web --vlan 100", "network set acme/web --mtu 9000"),
+	LIST_OBJECT("group", "a security group", "[RULE ...]", rules_columns,
+		    "group add acme/web 'allow in tcp 80,443' 'allow in tcp 22 from set:office'"),
+	LIST_OBJECT("acl", "an ACL", "[RULE ...]", rules_columns,
+		    "acl add acme/no-telnet 'drop tcp to any port 23' 'accept any'"),
+	LIST_OBJECT("address-set", "an address set", "[PREFIX ...]", set_columns,
+		    "address-set add acme/office 192.0.2.0/24 2001:db8::/32"),
 	OBJECT("port", "a port", port_fields, port_columns,
 	       "port add acme/vm1 --network web --vhost-user vm1.sock --mac 52:54:00:00:00:01\n"
 	       "  port add acme/vm2 --network web --tap tap-vm2",
@@ -177,6 +213,12 @@ const struct ctl_command ctl_commands[] = {
 	{"fdb list", "fdb.list", {"[NETWORK]"}, {0}, fdb_columns, NULL,
 	 "which addresses are behind which ports", "fdb list acme/web"},
 	{"fdb flush", "fdb.flush", {"[NETWORK]"}, {0}, NULL, NULL, "forget learned addresses", NULL},
+	{"session list", "session.list", {"[NETWORK]"}, {0}, session_columns, NULL,
+	 "connections that security groups let begin; AGE is of the last packet", NULL},
+	{"session flush", "session.flush", {"[NETWORK]"}, {0}, NULL, NULL,
+	 "forget connections: the rules are asked anew", NULL},
+	{"rule list", "rule.list", {"[PORT]"}, {0}, rule_columns, NULL,
+	 "rules of groups and ACLs, and how often they matched", "rule list acme/vm1"},
 	{"stats", "stats", {"[PORT]"}, {stats_options}, stats_columns, ctl_run_stats,
 	 "packets, bytes and drops of ports; rx is what the switch received from the port",
 	 "stats acme/vm1 --watch"},

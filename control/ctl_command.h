@@ -40,7 +40,8 @@ enum { CTL_ARGUMENTS_MAX = 2, CTL_OPTION_GROUPS_MAX = 2 };
 struct ctl_command {
 	const char *words;  /* "port add" */
 	const char *method; /* of the API; NULL: it is not one call */
-	/* "NAME": params.name; "[PORT]": may be left out; "NAME..." takes the rest, with blanks between */
+	/* "NAME": params.name; "[PORT]": may be left out; "NAME..." takes the rest, with blanks between;
+	 * "[RULE ...]": params.fields is a list of the rest */
 	const char *arguments[CTL_ARGUMENTS_MAX];
 	const struct ctl_option
 		*options[CTL_OPTION_GROUPS_MAX]; /* each ends with one without a name */

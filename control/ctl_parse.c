@@ -46,6 +46,14 @@ static const struct ctl_command *command_find(const char *words)
 	return NULL;
 }
 
+/* "[RULE ...]": what the object is, as a list. */
+static bool takes_items(const struct ctl_command *command)
+{
+	const char *last = command->arguments[CTL_ARGUMENTS_MAX - 1];
+
+	return last && strstr(last, " ...");
+}
+
 /* One more word of the command. */
 static int take_command_word(struct parser *parser, const char *word)
 {
@@ -67,6 +75,8 @@ static int take_command_word(struct parser *parser, const char *word)
 	}
 	memcpy(parser->words, words, sizeof(words));
 	parser->command = command_find(words);
+	if (parser->command && takes_items(parser->command))
+		json_object_set_new(parser->params, "fields", json_array());
 	return 0;
 }
 
@@ -246,6 +256,13 @@ static int take_argument(struct parser *parser, const char *word)
 				"unexpected argument `%s`: try `sluicectl "
 				"%s --help`",
 				word, parser->command->words);
+	parser->n_arguments = n + 1;
+	if (strstr(arguments[n], " ...")) {
+		json_t *items = json_object_get(parser->params, "fields");
+
+		json_array_append_new(items, json_string(word));
+		return 0;
+	}
 	argument_key(arguments[n], key);
 	before = json_object_get(parser->params, key);
 	if (before)
@@ -253,7 +270,6 @@ static int take_argument(struct parser *parser, const char *word)
 				    json_sprintf("%s %s", json_string_value(before), word));
 	else
 		json_object_set_new(parser->params, key, json_string(word));
-	parser->n_arguments = n + 1;
 	return 0;
 }
 

@@ -201,6 +201,13 @@ int model_build(const struct document *document, const struct model_host *host,
 
 void model_destroy(struct model *model); /* NULL is fine */
 
+/*
+ * Rules of @model that came without a place (through the API) and stood in @previous
+ * as well were written where they were. -ENOMEM.
+ */
+int model_inherit_places(struct model *model, const struct model *previous)
+	__attribute__((warn_unused_result));
+
 /* The object of that name, or NULL. */
 const struct model_tenant *model_tenant(const struct model *model, const char *name);
 const struct model_network *model_network(const struct model *model, const char *name);

@@ -6,6 +6,7 @@
  * all sets, groups and ACLs are known by name before the first rule is read.
  * Rules name what their own tenant has, and nothing else exists for them.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -344,4 +345,71 @@ static const struct reading_key acl_keys[] = {
 void model_read_port_acl(struct reading *reading, const struct node *node, void *draft)
 {
 	reading_mapping(reading, node, acl_keys, draft);
+}
+
+/* ---- where they were written ---- */
+
+enum { AHEAD = 16 }; /* rules that may have gone from one place of a list */
+
+static bool same_rule(const struct model_rule *a, const struct model_rule *b, bool is_acl)
+{
+	char left[RULE_LINE], right[RULE_LINE];
+
+	if (is_acl) {
+		rule_format_acl(a->acl, left);
+		rule_format_acl(b->acl, right);
+	} else {
+		rule_format_group(a->group, left);
+		rule_format_group(b->group, right);
+	}
+	return !strcmp(left, right);
+}
+
+static int inherit_list(struct arena *arena, struct model_rules *list,
+			const struct model_rules *previous, bool is_acl)
+{
+	const char *file = NULL, *copy = NULL;
+	uint32_t from = 0;
+
+	for (uint32_t i = 0; i < list->n_rules; i++) {
+		struct model_rule *rule = &list->rules[i];
+		uint32_t at = from;
+
+		while (at < previous->n_rules && at < from + AHEAD &&
+		       !same_rule(rule, &previous->rules[at], is_acl))
+			at++;
+		if (at == previous->n_rules || at == from + AHEAD)
+			continue;
+		from = at + 1;
+		if (rule->written.file || !previous->rules[at].written.file)
+			continue;
+		if (previous->rules[at].written.file != file) {
+			file = previous->rules[at].written.file;
+			copy = arena_text(arena, file);
+			if (!copy)
+				return -ENOMEM;
+		}
+		rule->written = previous->rules[at].written;
+		rule->written.file = copy;
+	}
+	return 0;
+}
+
+int model_inherit_places(struct model *model, const struct model *previous)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; !error && i < model->n_groups; i++) {
+		const struct model_rules *old = model_group(previous, model->groups[i].name);
+
+		if (old)
+			error = inherit_list(model->arena, &model->groups[i], old, false);
+	}
+	for (uint32_t i = 0; !error && i < model->n_acls; i++) {
+		const struct model_rules *old = model_acl(previous, model->acls[i].name);
+
+		if (old)
+			error = inherit_list(model->arena, &model->acls[i], old, true);
+	}
+	return error;
 }

@@ -6,7 +6,8 @@
  * exist for the caller are left out.
  *
  * One file a subject: report_object.c (tenants, networks, ports, the document),
- * report_counter.c (stats, drops, workers), report_fdb.c, report_status.c.
+ * report_counter.c (stats, drops, workers), report_fdb.c, report_rule.c (groups, ACLs, sets,
+ * hits, sessions), report_status.c.
  */
 #ifndef CONTROL_REPORT_H
 #define CONTROL_REPORT_H
@@ -26,11 +27,19 @@ json_t *report_workers(struct api_call *call);
 
 json_t *report_fdb(struct api_call *call);
 
+json_t *report_lists(struct api_call *call); /* groups or ACLs: as the call's kind says */
+json_t *report_sets(struct api_call *call);
+json_t *report_rules(struct api_call *call);
+json_t *report_sessions(struct api_call *call);
+
 json_t *report_status(struct api_call *call);
 json_t *report_version(struct api_call *call);
 json_t *report_watch(struct api_call *call); /* from now on the client gets events */
 
 /* ---- what the reports share ---- */
+
+/* The group, ACL or address set @name as `show` has it, or NULL. */
+json_t *report_filter(const struct daemon *daemon, enum edit_kind kind, const char *name);
 
 /* The counters of @port since its data plane began, all zero if there are none; until the next call. */
 const struct port_counters *report_counters(const struct daemon *daemon, struct port_ref port);

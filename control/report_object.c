@@ -263,6 +263,20 @@ json_t *report_networks(struct api_call *call)
 
 /* ---- ports ---- */
 
+static json_t *port_groups(const struct model_port *port)
+{
+	json_t *names = json_array();
+
+	for (uint32_t i = 0; i < port->n_groups; i++)
+		json_array_append_new(names, json_string(port->groups[i]->name));
+	return names;
+}
+
+static json_t *acl_or_null(const struct model_rules *acl)
+{
+	return acl ? json_string(acl->name) : json_null();
+}
+
 static json_t *port_make(const struct daemon *daemon, const struct model_port *port,
 			 const struct learned *learned)
 {
@@ -283,7 +297,7 @@ static json_t *port_make(const struct daemon *daemon, const struct model_port *p
 	json_object_set_new(object, "text", text_or_null(attachment.text));
 	json_object_set_new(object, "mac", port_mac(port, learned->ports[ref.id]));
 	json_object_set_new(object, "addresses", port_addresses(port));
-	json_object_set_new(object, "groups", json_array());
+	json_object_set_new(object, "groups", port_groups(port));
 	json_object_set_new(object, "queues", number(port->queues));
 	json_object_set_new(object, "rx_packets", number(counters->rx_frames));
 	json_object_set_new(object, "rx_bytes", number(counters->rx_bytes));
@@ -343,6 +357,8 @@ static json_t *port_show(const struct daemon *daemon, const struct model_port *p
 	json_object_set_new(object, "macs", port_macs(port));
 	json_object_set_new(object, "trunk", port_trunk(port));
 	json_object_set_new(object, "mtu", number(model_port_mtu(port)));
+	json_object_set_new(object, "acl_in", acl_or_null(port->acl_in));
+	json_object_set_new(object, "acl_out", acl_or_null(port->acl_out));
 	json_object_set_new(object, "spoof_guard", json_boolean(port->spoof_guard));
 	if (port->device == MODEL_VHOST_USER) {
 		json_object_set_new(object, "socket", json_string(port->path));
@@ -376,6 +392,8 @@ static json_t *object_show(struct api_call *call, const char *name)
 		report_learned(daemon, &learned);
 		return network_make(daemon, model_network(model, name), &learned);
 	}
+	if (call->kind == EDIT_SET || call->kind == EDIT_GROUP || call->kind == EDIT_ACL)
+		return report_filter(daemon, call->kind, name);
 	if (call->kind == EDIT_PORT || call->kind == EDIT_UPLINK)
 		port = model_port(model, name);
 	return port && (call->kind == EDIT_PORT) == (port->tenant != NULL) ? port_show(daemon, port)

@@ -173,6 +173,8 @@ static int candidate_build(struct running *running, const struct running_change 
 {
 	int error = model_build(change->document, &running->host, problems, &candidate->model);
 
+	if (!error && running->model)
+		error = model_inherit_places(candidate->model, running->model);
 	if (error)
 		return error;
 	candidate->state = running->state;

@@ -12,6 +12,7 @@
 
 #include "tests/lib/check.h"
 #include "tests/lib/clock.h"
+#include "tests/lib/guest_packed.h"
 
 enum { PIECES_MAX = GUEST_RING_INDIRECT_MAX };
 
@@ -39,6 +40,11 @@ static void fill_in_defaults(struct frontend_options *options)
 		options->memory_size = 16 << 20;
 }
 
+static uint32_t first_base(const struct frontend *fe)
+{
+	return fe->options.features >> VIRTIO_F_RING_PACKED & 1 ? GUEST_PACKED_BASE : 0;
+}
+
 void frontend_create(struct frontend *fe, const struct frontend_options *options)
 {
 	*fe = (struct frontend){
@@ -59,6 +65,7 @@ void frontend_create(struct frontend *fe, const struct frontend_options *options
 		queue->buffer = i % 2 ? fe->options.tx_buffer : fe->options.rx_buffer;
 		queue->slots = calloc(fe->options.ring_size, sizeof(*queue->slots));
 		check(queue->slots, "out of memory");
+		fe->bases[i] = first_base(fe);
 		for (unsigned head = 0; head < fe->options.ring_size; head++)
 			queue->slots[head] = guest_memory_take(fe->memory, queue->buffer, 64);
 	}
@@ -107,7 +114,7 @@ void frontend_reset(struct frontend *fe)
 {
 	for (unsigned i = 0; i < fe->n_queues; i++) {
 		guest_ring_reset(&fe->queues[i].ring);
-		fe->bases[i] = 0;
+		fe->bases[i] = first_base(fe);
 	}
 }
 
@@ -131,9 +138,13 @@ void frontend_hang_up(struct frontend *fe)
 
 void frontend_resume(struct frontend *fe)
 {
-	/* QEMU does the same when nobody is left to ask: what was used, was done. */
+	/*
+	 * QEMU does the same when nobody is left to ask: what was used, was done; of a
+	 * packed ring it knows only where that began.
+	 */
 	for (unsigned i = 0; i < fe->n_queues; i++)
-		fe->bases[i] = __atomic_load_n(&fe->queues[i].ring.used->idx, __ATOMIC_ACQUIRE);
+		fe->bases[i] = fe->queues[i].ring.packed ? GUEST_PACKED_BASE
+							 : guest_ring_base(&fe->queues[i].ring);
 }
 
 /* Cut @len bytes at @gpa, header first, into pieces. */

@@ -102,7 +102,7 @@ struct frontend {
 	struct guest_memory own_memory;
 	unsigned n_queues; /* 2i: receive, 2i+1: transmit */
 	struct frontend_queue queues[2 * FRONTEND_PAIRS_MAX];
-	uint16_t bases[2 * FRONTEND_PAIRS_MAX]; /* for SET_VRING_BASE; filled by stop and resume */
+	uint32_t bases[2 * FRONTEND_PAIRS_MAX]; /* for SET_VRING_BASE; filled by stop and resume */
 };
 
 /* ---- life ---- */
@@ -113,7 +113,7 @@ void frontend_destroy(struct frontend *fe);
 /* A new connection: the backend's end of it. */
 int frontend_dial(struct frontend *fe);
 
-/* Memory and rings as a guest that was reset: all rings empty, bases 0. */
+/* Memory and rings as a guest that was reset: all rings empty, bases as in the beginning. */
 void frontend_reset(struct frontend *fe);
 
 /* What is sent before the guest's driver runs; then what makes the rings run. 0 or -errno. */
@@ -211,6 +211,6 @@ int frontend_set_addr(struct frontend *fe, unsigned index, uint32_t flags, uint6
 int frontend_set_fd(struct frontend *fe, uint32_t request, unsigned index, int fd);
 int frontend_set_ring(struct frontend *fe, unsigned index); /* NUM, BASE, ADDR, KICK, CALL */
 int frontend_enable(struct frontend *fe, unsigned index, bool enable);
-int frontend_get_base(struct frontend *fe, unsigned index, uint16_t *ret_base);
+int frontend_get_base(struct frontend *fe, unsigned index, uint32_t *ret_base);
 
 #endif

@@ -261,7 +261,7 @@ int frontend_enable(struct frontend *fe, unsigned index, bool enable)
 	return frontend_do_state(fe, VU_SET_VRING_ENABLE, index, enable);
 }
 
-int frontend_get_base(struct frontend *fe, unsigned index, uint16_t *ret_base)
+int frontend_get_base(struct frontend *fe, unsigned index, uint32_t *ret_base)
 {
 	struct vu_vring_state state = {index, 0};
 	int size = frontend_ask(fe, VU_GET_VRING_BASE, &state, sizeof(state), &state, sizeof(state),
@@ -271,8 +271,8 @@ int frontend_get_base(struct frontend *fe, unsigned index, uint16_t *ret_base)
 		return size;
 	check(size == sizeof(state) && state.index == index, "GET_VRING_BASE of %u answered for %u",
 	      index, state.index);
-	check(state.num <= UINT16_MAX, "ring %u stands at %#x: not a split ring's index", index,
-	      state.num);
-	*ret_base = (uint16_t)state.num;
+	check(state.num <= UINT16_MAX || fe->queues[index].ring.packed,
+	      "ring %u stands at %#x: not a split ring's index", index, state.num);
+	*ret_base = state.num;
 	return 0;
 }

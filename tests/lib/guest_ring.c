@@ -13,6 +13,7 @@
 
 #include "tests/lib/check.h"
 #include "tests/lib/clock.h"
+#include "tests/lib/guest_packed.h"
 
 /* virtio 1.3, 2.7.7.1: the event words stand behind the rings. */
 static __virtio16 *used_event(struct guest_ring *ring)
@@ -42,6 +43,8 @@ void guest_ring_create(struct guest_ring *ring, struct guest_memory *memory, uin
 		.memory = memory,
 		.size = size,
 		.event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1,
+		.packed = features >> VIRTIO_F_RING_PACKED & 1,
+		.in_order = features >> VIRTIO_F_IN_ORDER & 1,
 		.indirect = indirect,
 		.kick = create_eventfd(),
 		.call = create_eventfd(),
@@ -49,10 +52,11 @@ void guest_ring_create(struct guest_ring *ring, struct guest_memory *memory, uin
 		.next = calloc(size, sizeof(*ring->next)),
 		.count = calloc(size, sizeof(*ring->count)),
 		.room = calloc(size, sizeof(*ring->room)),
+		.order = calloc(size, sizeof(*ring->order)),
 	};
-	check(ring->next && ring->count && ring->room, "out of memory");
+	check(ring->next && ring->count && ring->room && ring->order, "out of memory");
 	ring->desc_gpa = guest_memory_take(memory, size * sizeof(struct vring_desc), 16);
-	ring->avail_gpa = guest_memory_take(memory, 6 + 2ULL * size, 2);
+	ring->avail_gpa = guest_memory_take(memory, 6 + 2ULL * size, ring->packed ? 4 : 2);
 	ring->used_gpa = guest_memory_take(memory, 6 + 8ULL * size, 4);
 	ring->desc = guest_memory_at(memory, ring->desc_gpa, 1);
 	ring->avail = guest_memory_at(memory, ring->avail_gpa, 1);
@@ -70,6 +74,7 @@ void guest_ring_destroy(struct guest_ring *ring)
 	free(ring->next);
 	free(ring->count);
 	free(ring->room);
+	free(ring->order);
 }
 
 void guest_ring_reset(struct guest_ring *ring)
@@ -84,6 +89,8 @@ void guest_ring_reset(struct guest_ring *ring)
 	ring->free_head = 0;
 	ring->n_free = ring->size;
 	ring->avail_idx = ring->shown_idx = ring->used_idx = 0;
+	ring->in_batch = false;
+	guest_packed_reset(ring);
 }
 
 /* Write the pieces as a table of their own and return the descriptor that names it. */
@@ -102,6 +109,10 @@ static struct vring_desc write_table(struct guest_ring *ring, const struct guest
 			.next = (uint16_t)(i + 1 < n ? i + 1 : 0),
 		};
 
+		if (ring->packed) { /* the flags are the last word here, NEXT is none of them */
+			desc.next = desc.flags & VRING_DESC_F_WRITE;
+			desc.flags = 0;
+		}
 		guest_memory_write(ring->memory, gpa + i * sizeof(desc), &desc, sizeof(desc));
 	}
 	return (struct vring_desc){
@@ -111,39 +122,61 @@ static struct vring_desc write_table(struct guest_ring *ring, const struct guest
 	};
 }
 
+static void note_added(struct guest_ring *ring, uint16_t head)
+{
+	ring->order[ring->avail_idx % ring->size] = head;
+	ring->avail_idx++;
+}
+
+/* Into a packed ring: a name from the free list, and the places that come next. */
+static void add_packed(struct guest_ring *ring, const struct vring_desc *descs, uint16_t n)
+{
+	uint16_t head = ring->free_head;
+
+	guest_packed_add(ring, descs, n, head);
+	ring->free_head = ring->next[head];
+	note_added(ring, head);
+}
+
+/* Into a split ring: linked as the free list is. */
+static void add_split(struct guest_ring *ring, const struct vring_desc *descs, uint16_t n)
+{
+	uint16_t head = ring->free_head, at = head;
+
+	for (uint16_t i = 0; i < n; i++, at = ring->next[at]) {
+		ring->desc[at] = descs[i];
+		ring->desc[at].next = i + 1 < n ? ring->next[at] : 0;
+	}
+	ring->free_head = at;
+	guest_ring_add_raw(ring, head);
+}
+
 int guest_ring_add(struct guest_ring *ring, const struct guest_piece *pieces, unsigned n_pieces)
 {
 	bool indirect = ring->indirect && n_pieces > 1 && n_pieces <= GUEST_RING_INDIRECT_MAX;
 	uint16_t count = (uint16_t)(indirect ? 1 : n_pieces);
-	uint16_t head = ring->free_head, at = head;
+	struct vring_desc descs[GUEST_RING_PIECES_MAX];
+	uint16_t head = ring->free_head;
 	uint32_t room = 0;
 
+	check(count <= GUEST_RING_PIECES_MAX, "a chain of %u", count);
 	if (ring->n_free < count)
 		return -1;
 	for (unsigned i = 0; i < n_pieces; i++)
 		room += pieces[i].writable ? pieces[i].len : 0;
-	if (indirect) {
-		ring->desc[head] = write_table(ring, pieces, n_pieces);
-		at = ring->next[head];
-	} else {
-		for (unsigned i = 0; i < n_pieces; i++) {
-			bool last = i + 1 == n_pieces;
-
-			ring->desc[at] = (struct vring_desc){
-				.addr = pieces[i].gpa,
-				.len = pieces[i].len,
-				.flags = (uint16_t)((pieces[i].writable ? VRING_DESC_F_WRITE : 0) |
-						    (last ? 0 : VRING_DESC_F_NEXT)),
-				.next = last ? 0 : ring->next[at],
-			};
-			at = ring->next[at];
-		}
-	}
-	ring->free_head = at;
+	if (indirect)
+		descs[0] = write_table(ring, pieces, n_pieces);
+	for (unsigned i = 0; i < count && !indirect; i++)
+		descs[i] = (struct vring_desc){
+			.addr = pieces[i].gpa,
+			.len = pieces[i].len,
+			.flags = (uint16_t)((pieces[i].writable ? VRING_DESC_F_WRITE : 0) |
+					    (i + 1U < count ? VRING_DESC_F_NEXT : 0)),
+		};
+	(ring->packed ? add_packed : add_split)(ring, descs, count);
 	ring->n_free = (uint16_t)(ring->n_free - count);
 	ring->count[head] = count;
 	ring->room[head] = room;
-	guest_ring_add_raw(ring, head);
 	return head;
 }
 
@@ -151,6 +184,7 @@ int guest_ring_add_crafted(struct guest_ring *ring, const struct vring_desc *des
 {
 	uint16_t head = ring->free_head, at = head;
 
+	check(!ring->packed, "descriptors of a packed ring are not linked");
 	check(ring->n_free >= n, "%u descriptors are free, not %u", ring->n_free, n);
 	for (uint16_t i = 0; i < n; i++, at = ring->next[at]) {
 		check(at == head + i, "the next free descriptors are not in a row");
@@ -171,7 +205,7 @@ int guest_ring_add_crafted(struct guest_ring *ring, const struct vring_desc *des
 void guest_ring_add_raw(struct guest_ring *ring, uint16_t head)
 {
 	__atomic_store_n(&ring->avail->ring[ring->avail_idx % ring->size], head, __ATOMIC_RELAXED);
-	ring->avail_idx++;
+	note_added(ring, head);
 }
 
 void guest_ring_kick(struct guest_ring *ring)
@@ -182,39 +216,52 @@ void guest_ring_kick(struct guest_ring *ring)
 		check(errno == EAGAIN, "kick: %s", strerror(errno));
 }
 
-void guest_ring_publish(struct guest_ring *ring)
+static bool publish_split(struct guest_ring *ring, uint16_t old)
 {
-	uint16_t old = ring->shown_idx;
-	bool wanted;
-
-	if (old == ring->avail_idx)
-		return;
-	ring->shown_idx = ring->avail_idx;
 	/* Release: the device that sees the index sees the entries and descriptors behind it. */
 	__atomic_store_n(&ring->avail->idx, ring->avail_idx, __ATOMIC_RELEASE);
 	/* The index must be visible before we read whether a kick is wanted, or both sides sleep. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (ring->event_idx)
-		wanted = vring_need_event(__atomic_load_n(avail_event(ring), __ATOMIC_RELAXED),
-					  ring->avail_idx, old);
-	else
-		wanted = !(__atomic_load_n(&ring->used->flags, __ATOMIC_RELAXED) &
-			   VRING_USED_F_NO_NOTIFY);
-	if (wanted)
+		return vring_need_event(__atomic_load_n(avail_event(ring), __ATOMIC_RELAXED),
+					ring->avail_idx, old);
+	return !(__atomic_load_n(&ring->used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY);
+}
+
+void guest_ring_publish(struct guest_ring *ring)
+{
+	uint16_t old = ring->shown_idx;
+
+	if (old == ring->avail_idx)
+		return;
+	ring->shown_idx = ring->avail_idx;
+	if (ring->packed ? guest_packed_publish(ring) : publish_split(ring, old))
 		guest_ring_kick(ring);
 }
 
 bool guest_ring_pending(const struct guest_ring *ring)
 {
+	if (ring->in_batch)
+		return true;
+	if (ring->packed)
+		return guest_packed_pending(ring);
 	/* Acquire: what the device wrote before the index is visible behind it. */
 	return __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) != ring->used_idx;
+}
+
+uint32_t guest_ring_base(const struct guest_ring *ring)
+{
+	if (ring->packed)
+		return guest_packed_position(ring) * UINT32_C(0x10001);
+	return __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE);
 }
 
 static void free_chain(struct guest_ring *ring, uint16_t head)
 {
 	uint16_t last = head;
 
-	for (unsigned i = 1; i < ring->count[head]; i++)
+	/* a packed ring has one name for a chain, however long that is */
+	for (unsigned i = 1; i < ring->count[head] && !ring->packed; i++)
 		last = ring->next[last];
 	ring->n_free = (uint16_t)(ring->n_free + ring->count[head]);
 	ring->count[head] = 0;
@@ -222,17 +269,41 @@ static void free_chain(struct guest_ring *ring, uint16_t head)
 	ring->free_head = head;
 }
 
-int guest_ring_take(struct guest_ring *ring, uint32_t *ret_len)
+static struct vring_used_elem used_split(const struct guest_ring *ring)
 {
-	uint16_t idx = __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE);
+	uint16_t ahead =
+		(uint16_t)(__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) - ring->used_idx);
+
+	check(ring->forgiving || ahead <= ring->size, "the device used %u chains of a ring of %u",
+	      ahead, ring->size);
+	return ring->used->ring[ring->used_idx % ring->size];
+}
+
+/* The next chain that was used: its own element, or that of a batch that it is part of. */
+static struct vring_used_elem used_next(struct guest_ring *ring)
+{
+	uint16_t oldest = ring->order[ring->used_idx % ring->size];
 	struct vring_used_elem elem;
 
-	if (idx == ring->used_idx)
+	if (ring->in_batch) {
+		ring->in_batch = oldest != ring->batch;
+		return (struct vring_used_elem){oldest, 0};
+	}
+	elem = ring->packed ? guest_packed_used(ring) : used_split(ring);
+	if (!ring->in_order || elem.id == oldest)
+		return elem;
+	ring->in_batch = true;
+	ring->batch = (uint16_t)elem.id;
+	return (struct vring_used_elem){oldest, 0};
+}
+
+int guest_ring_take(struct guest_ring *ring, uint32_t *ret_len)
+{
+	struct vring_used_elem elem;
+
+	if (!guest_ring_pending(ring))
 		return -1;
-	check(ring->forgiving || (uint16_t)(idx - ring->used_idx) <= ring->size,
-	      "the device used %u chains of a ring of %u", (uint16_t)(idx - ring->used_idx),
-	      ring->size);
-	elem = ring->used->ring[ring->used_idx % ring->size];
+	elem = used_next(ring);
 	ring->used_idx++;
 	if (ring->forgiving && (elem.id >= ring->size || ring->count[elem.id] == 0)) {
 		*ret_len = 0;
@@ -243,6 +314,8 @@ int guest_ring_take(struct guest_ring *ring, uint32_t *ret_len)
 	check(ring->forgiving || elem.len <= ring->room[elem.id],
 	      "the device says it wrote %u bytes into a chain of %u", elem.len,
 	      ring->room[elem.id]);
+	if (ring->packed)
+		guest_packed_pass(ring, ring->count[elem.id]);
 	free_chain(ring, (uint16_t)elem.id);
 	*ret_len = elem.len;
 	return (int)elem.id;
@@ -250,7 +323,9 @@ int guest_ring_take(struct guest_ring *ring, uint32_t *ret_len)
 
 bool guest_ring_arm(struct guest_ring *ring)
 {
-	if (ring->event_idx)
+	if (ring->packed)
+		guest_packed_arm(ring);
+	else if (ring->event_idx)
 		__atomic_store_n(used_event(ring), ring->used_idx, __ATOMIC_RELAXED);
 	else
 		__atomic_store_n(&ring->avail->flags, 0, __ATOMIC_RELAXED);
@@ -261,7 +336,9 @@ bool guest_ring_arm(struct guest_ring *ring)
 
 void guest_ring_disarm(struct guest_ring *ring)
 {
-	if (ring->event_idx)
+	if (ring->packed)
+		guest_packed_disarm(ring);
+	else if (ring->event_idx)
 		__atomic_store_n(used_event(ring), (uint16_t)(ring->used_idx - 1),
 				 __ATOMIC_RELAXED);
 	else

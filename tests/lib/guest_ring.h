@@ -1,10 +1,10 @@
 /*
  * guest_ring - the driver's side of one virtqueue.
  *
- * Split layout (virtio 1.3, 2.7); a second layout belongs behind the same
- * functions. What the driver must remember it keeps in private memory, so a
- * test may scribble over the ring's own memory (desc, avail and used are plain
- * pointers for that) and see what the device makes of it.
+ * Split (virtio 1.3, 2.7) or packed (2.8, guest_packed.h). What the driver must
+ * remember it keeps in private memory, so a test may scribble over the ring's own
+ * memory and see what the device makes of it: desc, avail and used are plain pointers
+ * for that, which a packed ring has too (places, driver event, device event).
  *
  * What a device says is checked where it is read: a head that was not given to
  * it, or more bytes written than there was room for, fails the test.
@@ -19,7 +19,10 @@
 
 #include "tests/lib/guest_memory.h"
 
-enum { GUEST_RING_INDIRECT_MAX = 64 }; /* pieces of an indirect chain */
+enum {
+	GUEST_RING_INDIRECT_MAX = 64, /* pieces of an indirect chain */
+	GUEST_RING_PIECES_MAX = 1024, /* of any other */
+};
 
 /* One buffer of a chain. */
 struct guest_piece {
@@ -32,6 +35,8 @@ struct guest_ring {
 	struct guest_memory *memory;
 	uint16_t size;
 	bool event_idx;
+	bool packed;
+	bool in_order;
 	bool indirect;	/* chains of two and more pieces go through a table */
 	bool forgiving; /* a test broke the rules itself: do not check what comes back */
 
@@ -51,7 +56,19 @@ struct guest_ring {
 	uint16_t avail_idx; /* chains added */
 	uint16_t shown_idx; /* chains published */
 	uint16_t used_idx;  /* chains taken back */
-	int kick;	    /* eventfds */
+
+	/* packed: positions, and what is not shown yet of the first chain added */
+	uint16_t avail_at;
+	uint16_t shown_at;
+	uint16_t used_at;
+	uint16_t first_flags;
+
+	/* IN_ORDER: one used element may stand for several chains, up to its own */
+	uint16_t *order; /* heads as they were added */
+	bool in_batch;
+	uint16_t batch; /* the last head of the batch */
+
+	int kick; /* eventfds */
 	int call;
 	int err;
 };
@@ -96,6 +113,9 @@ void guest_ring_forget_call(struct guest_ring *ring);
 
 /* Are used chains waiting? */
 bool guest_ring_pending(const struct guest_ring *ring);
+
+/* Where the device stands, as VRING_BASE has it: in a packed ring, both sides. */
+uint32_t guest_ring_base(const struct guest_ring *ring);
 
 /* Chains that the device holds. */
 static inline uint16_t guest_ring_held(const struct guest_ring *ring)

@@ -500,7 +500,6 @@ int main(int argc, char **argv)
 		{.name = "t07_header_in_pieces", t07_header_in_pieces},
 		{.name = "t08_small_receive_buffers", t08_small_receive_buffers},
 		{.name = "t08_header_alone_then_merged", t08_header_alone_then_merged},
-		{.name = "t09_packed_batch", .skip = "needs packed rings"},
 		{.name = "t10_directions", t10_directions},
 	};
 

@@ -167,9 +167,9 @@ static void t36_base_stops_writes(struct scene *scene)
 		      "round %u: memory changed after the rings had stopped", round);
 		free(copy);
 		for (unsigned i = 0; i < 2; i++)
-			check(pair.fe.bases[i] == pair.fe.queues[i].ring.used->idx,
+			check(pair.fe.bases[i] == guest_ring_base(&pair.fe.queues[i].ring),
 			      "round %u: ring %u: base %u, used %u", round, i, pair.fe.bases[i],
-			      pair.fe.queues[i].ring.used->idx);
+			      guest_ring_base(&pair.fe.queues[i].ring));
 		/* It goes on where it stopped: nothing was lost or done twice on the way out. */
 		check(frontend_start(&pair.fe) == 0, "start");
 		check(frontend_drain(&pair.fe, 0, CLOCK_PATIENCE_MS), "not drained");

@@ -97,7 +97,7 @@ static void t23_ring_sizes(struct scene *scene)
 {
 	const uint32_t wrong[] = {0, 3, 100, 32769, 65536, 0x80000000, UINT32_MAX};
 	struct pair pair;
-	uint16_t base;
+	uint32_t base;
 
 	pair_open(&pair, scene, NULL);
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -128,7 +128,7 @@ static void t23_ring_addresses(struct scene *scene)
 		};
 		const uint64_t end = guest_memory_user_addr(pair.fe.memory, 0) + (16 << 20);
 		uint64_t *const fields[] = {&addr.desc, &addr.avail, &addr.used};
-		uint16_t base;
+		uint32_t base;
 		int result;
 
 		if (i < 3)

@@ -11,9 +11,7 @@
 static int32_t leaf_find(const struct classify_leaf *leaf, const struct classify_key *key)
 {
 	uint32_t n_groups = leaf->n_groups, n_words = leaf->n_words;
-	const char *front = (const char *)leaf;
-	const struct classify_lanes *lanes =
-		(const void *)(front + classify_leaf_front(n_groups) * CLASSIFY_LINE);
+	const struct classify_lanes *lanes = classify_leaf_lanes(leaf);
 	const int32_t *verdicts = leaf->verdicts;
 
 	for (uint32_t g = 0; g < n_groups; g++, verdicts += CLASSIFY_LANES) {
@@ -37,27 +35,56 @@ static int32_t leaf_find(const struct classify_leaf *leaf, const struct classify
 	return CLASSIFY_NO_VERDICT;
 }
 
-/* The smallest verdict from @line on, or @best if that is smaller. */
+/* The next line below @node, a cut. */
+static uint32_t cut_step(const struct classify_node *node, const struct classify_key *key)
+{
+	uint32_t value = key->word[node->kind.what], child = 0;
+
+	for (unsigned i = 0; i < CLASSIFY_FAN - 1; i++)
+		child += value > node->last[i];
+	return node->child[child];
+}
+
+/*
+ * The smallest verdict from @line on, or @best if that is smaller. All branches
+ * go down together, a step each in turn, so that they wait for memory together.
+ */
 static int32_t tree_find(const struct classify *classify, uint32_t line,
 			 const struct classify_key *key, int32_t best)
 {
-	const struct classify_node *node = classify_line(classify, line);
+	uint32_t branches[CLASSIFY_WIDTH], leaves[CLASSIFY_WIDTH];
+	unsigned n_branches = 1, n_leaves = 0;
 
-	while (node->kind.what < CLASSIFY_IS_FORK) {
-		uint32_t value = key->word[node->kind.what], child = 0;
+	branches[0] = line; /* an initializer would fill all of them */
+	while (n_branches) {
+		for (unsigned i = 0; i < n_branches; i++) {
+			const struct classify_node *node = classify_line(classify, branches[i]);
 
-		for (unsigned i = 0; i < CLASSIFY_FAN - 1; i++)
-			child += value > node->last[i];
-		node = classify_line(classify, node->child[child]);
+			if (node->kind.what == CLASSIFY_IS_LEAF) {
+				leaves[n_leaves++] = branches[i];
+				branches[i--] = branches[--n_branches];
+				continue;
+			}
+			if (node->kind.what == CLASSIFY_IS_FORK) {
+				branches[i] = node->child[0];
+				for (unsigned c = 1; c < CLASSIFY_FAN && node->child[c]; c++) {
+					branches[n_branches++] = node->child[c];
+					__builtin_prefetch(classify_line(classify, node->child[c]));
+				}
+			} else {
+				branches[i] = cut_step(node, key);
+			}
+			__builtin_prefetch(classify_line(classify, branches[i]));
+		}
 	}
-	if (node->kind.what == CLASSIFY_IS_LEAF) {
-		int32_t found = leaf_find((const struct classify_leaf *)node, key);
+	for (unsigned i = 0; i < n_leaves; i++) {
+		const struct classify_leaf *leaf = classify_line(classify, leaves[i]);
 
-		return found < best ? found : best;
-	}
-	for (unsigned i = 0; i < CLASSIFY_FORK && node->child[i]; i++) {
-		if (node->first[i] < (uint32_t)best)
-			best = tree_find(classify, node->child[i], key, best);
+		if (leaf->verdicts[0] < best) {
+			int32_t found = leaf_find(leaf, key);
+
+			best = found < best ? found : best;
+		}
 	}
 	return best;
 }

@@ -15,10 +15,10 @@
  * alone: traffic never adds to it, so nobody can blow it up by what he sends.
  *
  * Cost. What a lookup may read at most, in cache lines, is known when the
- * list is compiled and is checked with the section: classify_cost(). The
- * words of a list of a hundred thousand rules as people write them cost some
- * 30 lines. A list made to be bad costs more, and says so: whoever compiles
- * it refuses what is over CLASSIFY_BUDGET.
+ * list is compiled and is checked with the section: classify_cost(). A
+ * hundred thousand rules as people write them cost some 30 to 60 lines. A list
+ * made to be bad costs more, and says so: whoever compiles it refuses what is
+ * over CLASSIFY_BUDGET.
  *
  * Peers by reference. A rule whose peer is a set of addresses (an address set,
  * a group's members) names the set by number. The members are not here, but in
@@ -158,8 +158,8 @@ struct classify;
  * Compile @n_rules rules (none is fine: nothing ever matches) into a section,
  * classify_size() bytes, malloc()ed at CLASSIFY_ALIGN; the caller frees it or
  * copies it. -EINVAL for a rule that cannot be, -E2BIG for too many rules,
- * ranges or boxes, -ENOMEM. Time and memory grow with the number of boxes,
- * whatever the rules look like.
+ * ranges or boxes and for lists that would cost beyond all measure, -ENOMEM.
+ * Time and memory grow with the number of boxes, whatever the rules look like.
  */
 int classify_build(const struct classify_rule *rules, uint32_t n_rules, struct classify **ret)
 	__attribute__((warn_unused_result));

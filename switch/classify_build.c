@@ -14,12 +14,12 @@
  * Behind a box that covers the whole region no other can be the first match, so
  * the list ends there: this is what keeps lists of overlapping rules small.
  *
- * How often boxes may be repeated is an allowance, given to the root in
- * proportion to the list and divided among the parts at each node; so memory
- * and time stay near linear, whatever the rules are. A list for which that is
- * not enough gets long leaves, which is slower and says so in its cost. To
- * choose a word and its quantiles, a sample of the boxes is enough: the choice
- * decides about speed only.
+ * A little may be repeated always. More may be while lines and visits are below
+ * what the enum below grants a list of its length; so memory and time stay near
+ * linear, whatever the rules are. A list for which that is not enough gets long
+ * leaves, which is slower and says so in its cost. To choose a word and its
+ * quantiles, a sample of the boxes is enough: the choice decides about speed
+ * only, never about what is found.
  *
  * Stands apart from classify.c because only the control process and tests
  * build. Nothing is kept.
@@ -32,10 +32,20 @@
 #include "switch/classify_table.h"
 
 enum {
-	SAMPLE = 256,	       /* boxes that a choice looks at */
-	DEPTH = CLASSIFY_NEST, /* nodes below each other */
-	REPEATS = 6,	       /* boxes in leaves for each box of the list */
-	SPARE = 1 << 14,       /* and so many more, which short lists may use */
+	FILL = 6,    /* boxes that a leaf should have */
+	EDGES = 64,  /* boxes whose edges give the quantiles */
+	SAMPLE = 96, /* boxes that a choice looks at */
+	DEPTH = 32,  /* nodes below each other */
+	/*
+	 * How far boxes are repeated where it would be better not to: while there are
+	 * fewer lines of leaves, and fewer boxes looked at, than so many for each box
+	 * of the list, and some for short lists. Four times that is too much for all.
+	 */
+	LINES = 8,
+	SPARE_LINES = 1 << 14,
+	VISITS = 64,
+	SPARE_VISITS = 1 << 20,
+	TOO_MUCH = 4,
 
 	/* In a line's number, until nodes and leaves have their places. */
 	NODE = 1 << 29,
@@ -50,19 +60,29 @@ struct lines {
 	uint32_t room;
 };
 
+/* A box of a list, and what it asks for in the word that the list is being cut along. */
+struct entry {
+	uint32_t box;
+	struct classify_span span;
+};
+
 struct builder {
 	struct classify_boxes boxes;
 	struct lines nodes;
 	struct lines leaves;
 	/* The lists of boxes of all regions that are being divided, the innermost last. */
-	uint32_t *pool;
+	struct entry *pool;
 	size_t pool_room;
-	int error; /* the first; makes the rest a no-op */
+	int error;	 /* the first; makes the rest a no-op */
+	uint64_t visits; /* of boxes in lists that were divided */
 	/* The sample of the region that is being looked at. */
 	uint32_t n_sample;
 	uint32_t sample[SAMPLE];
-	uint32_t covers[SAMPLE]; /* a bit for each word in which the box covers the region */
-	uint32_t edges[2 * SAMPLE];
+	uint32_t narrow[SAMPLE]; /* a bit for each word in which a box does not cover the region */
+	uint8_t left[SAMPLE];	 /* how many bits that are */
+	uint32_t n_narrow[CLASSIFY_WORDS]; /* boxes with this bit */
+	uint32_t work;			   /* all bits: what is left to decide */
+	uint32_t edges[2 * EDGES];
 	uint32_t empty; /* the leaf of all regions without boxes */
 };
 
@@ -83,7 +103,7 @@ struct cut {
 	uint32_t last[CLASSIFY_FAN];   /* of each part */
 	uint32_t counts[CLASSIFY_FAN]; /* boxes of the sample in each part */
 	uint32_t total;		       /* their sum */
-	uint32_t worst;		       /* and the largest */
+	uint32_t worst;		       /* the largest work that is left in a part */
 	uint32_t n_narrow;	       /* boxes that reach over two parts at most */
 	uint32_t narrow_worst;	       /* the largest part, of these alone */
 };
@@ -127,7 +147,7 @@ static const struct classify_kind *kind_of(const struct builder *builder, uint32
 
 static uint32_t member(const struct builder *builder, struct list list, uint32_t i)
 {
-	return builder->pool[list.start + i];
+	return builder->pool[list.start + i].box;
 }
 
 static bool covers(struct classify_span outer, struct classify_span inner)
@@ -145,32 +165,41 @@ static bool box_covers(const struct builder *builder, const struct classify_span
 	return true;
 }
 
-/* The boxes of @list that meet @region, which differs from their region in @word alone. */
-static struct list select_boxes(struct builder *builder, struct list list,
-				const struct region *region, unsigned word)
+/* Prepare @list for being cut along @word: where its boxes lie in it, and room behind the list. */
+static void begin_cut(struct builder *builder, struct list list, unsigned word)
 {
-	struct list part = {list.start + list.n, 0};
-	struct classify_span span = region->words[word];
+	size_t room = 2 * (list.start + 2 * (size_t)list.n);
 
-	if (builder->pool_room < part.start + list.n) {
-		size_t room = 2 * (part.start + list.n);
-		uint32_t *pool = realloc(builder->pool, room * sizeof(*pool));
+	if (builder->pool_room < list.start + 2 * (size_t)list.n) {
+		struct entry *pool = realloc(builder->pool, room * sizeof(*pool));
 
 		if (!pool) {
 			builder->error = -ENOMEM;
-			return part;
+			return;
 		}
 		builder->pool = pool;
 		builder->pool_room = room;
 	}
-	for (uint32_t i = 0; i < list.n; i++) {
-		uint32_t id = member(builder, list, i);
-		const struct classify_span *box = classify_box(&builder->boxes, id);
+	for (uint32_t i = 0; i < list.n; i++)
+		builder->pool[list.start + i].span =
+			classify_box(&builder->boxes, member(builder, list, i))[word];
+}
 
-		if (box[word].first > span.last || box[word].last < span.first)
+/* The boxes of @list that meet @region, after begin_cut() along @word. */
+static struct list select_boxes(struct builder *builder, struct list list,
+				const struct region *region, unsigned word)
+{
+	const struct entry *entries = builder->pool + list.start;
+	struct entry *parts = builder->pool + list.start + list.n;
+	struct list part = {list.start + list.n, 0};
+	struct classify_span span = region->words[word];
+
+	for (uint32_t i = 0; i < list.n; i++) {
+		if (entries[i].span.first > span.last || entries[i].span.last < span.first)
 			continue;
-		builder->pool[part.start + part.n++] = id;
-		if (box_covers(builder, box, region))
+		parts[part.n++].box = entries[i].box;
+		if (covers(entries[i].span, span) &&
+		    box_covers(builder, classify_box(&builder->boxes, entries[i].box), region))
 			break; /* nothing behind it is ever first */
 	}
 	return part;
@@ -207,7 +236,8 @@ static uint32_t build_leaf(struct builder *builder, struct list list, const stru
 	if (builder->error)
 		return 0;
 	leaf = lines_at(&builder->leaves, at);
-	leaf->kind = (struct classify_kind){.cost = (uint16_t)lines, .what = CLASSIFY_IS_LEAF};
+	leaf->kind = (struct classify_kind){
+		.cost = (uint16_t)lines, .width = 1, .what = CLASSIFY_IS_LEAF};
 	leaf->n_groups = (uint16_t)n_groups;
 	leaf->n_words = (uint16_t)n_words;
 	lanes = lines_at(&builder->leaves, at + classify_leaf_front(n_groups));
@@ -227,34 +257,56 @@ static uint32_t build_leaf(struct builder *builder, struct list list, const stru
 static void take_sample(struct builder *builder, struct list list, const struct region *region)
 {
 	const struct classify_boxes *boxes = &builder->boxes;
-	uint32_t n = list.n < SAMPLE ? list.n : SAMPLE;
+	uint32_t n = list.n < SAMPLE ? list.n : SAMPLE, *n_narrow = builder->n_narrow;
 
+	builder->work = 0;
+	memset(n_narrow, 0, sizeof(builder->n_narrow));
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t id = member(builder, list, (uint32_t)((uint64_t)i * list.n / n));
 		const struct classify_span *box = classify_box(boxes, id);
-		uint32_t mask = 0;
+		uint32_t narrow = 0, work = 0;
 
-		for (unsigned w = 0; w < boxes->n_words; w++)
-			mask |= (uint32_t)covers(box[w], region->words[w]) << w;
+		for (unsigned w = 0; w < boxes->n_words; w++) {
+			uint32_t bit = !covers(box[w], region->words[w]);
+
+			narrow |= bit << w;
+			n_narrow[w] += bit;
+			work += bit;
+		}
+		builder->work += work;
+		builder->left[i] = (uint8_t)work;
 		builder->sample[i] = id;
-		builder->covers[i] = mask;
+		builder->narrow[i] = narrow;
 	}
 	builder->n_sample = n;
 }
 
-static int compare_edges(const void *a, const void *b)
+/* Shell's sort: half of the builder's time would go into qsort() and its calls. */
+static void sort_edges(uint32_t *edges, uint32_t n)
 {
-	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+	static const uint32_t gaps[] = {57, 23, 10, 4, 1};
 
-	return (left > right) - (left < right);
+	for (unsigned g = 0; g < sizeof(gaps) / sizeof(gaps[0]); g++) {
+		for (uint32_t i = gaps[g]; i < n; i++) {
+			uint32_t edge = edges[i], at = i;
+
+			for (; at >= gaps[g] && edges[at - gaps[g]] > edge; at -= gaps[g])
+				edges[at] = edges[at - gaps[g]];
+			edges[at] = edge;
+		}
+	}
 }
 
-/* Divide @span of cut->word at quantiles of the sample's edges. False if there are none. */
-static bool find_parts(struct builder *builder, struct classify_span span, struct cut *cut)
+/*
+ * Divide @span of cut->word into @fan parts or fewer, at quantiles of the
+ * sample's edges. False if there are none.
+ */
+static bool find_parts(struct builder *builder, struct classify_span span, uint32_t fan,
+		       struct cut *cut)
 {
-	uint32_t *edges = builder->edges, n = 0;
+	uint32_t *edges = builder->edges, n = 0, step = 1 + builder->n_sample / EDGES;
 
-	for (uint32_t i = 0; i < builder->n_sample; i++) {
+	for (uint32_t i = 0; i < builder->n_sample; i += step) {
 		struct classify_span box =
 			classify_box(&builder->boxes, builder->sample[i])[cut->word];
 
@@ -265,15 +317,17 @@ static bool find_parts(struct builder *builder, struct classify_span span, struc
 	}
 	if (n == 0)
 		return false;
-	qsort(edges, n, sizeof(*edges), compare_edges);
+	sort_edges(edges, n);
 	cut->n_parts = 0;
-	for (uint32_t i = 1; i < CLASSIFY_FAN; i++) {
-		uint32_t edge = edges[(uint64_t)i * n / CLASSIFY_FAN];
+	for (uint32_t i = 1; i < fan; i++) {
+		uint32_t edge = edges[i * n / fan];
 
 		if (cut->n_parts == 0 || cut->last[cut->n_parts - 1] != edge)
 			cut->last[cut->n_parts++] = edge;
 	}
 	cut->last[cut->n_parts++] = span.last;
+	for (uint32_t p = cut->n_parts; p < CLASSIFY_FAN; p++)
+		cut->last[p] = UINT32_MAX;
 	return true;
 }
 
@@ -281,40 +335,41 @@ static unsigned part_of(const struct cut *cut, uint32_t value)
 {
 	unsigned part = 0;
 
-	while (part + 1 < cut->n_parts && value > cut->last[part])
-		part++;
-	return part;
+	for (unsigned p = 0; p < CLASSIFY_FAN - 1; p++)
+		part += value > cut->last[p];
+	return part < cut->n_parts ? part : cut->n_parts - 1;
 }
 
 /* Count the sample's boxes in each part, as select_boxes() would take them. */
 static void weigh_parts(const struct builder *builder, struct classify_span span, struct cut *cut)
 {
-	uint32_t every = (1u << builder->boxes.n_words) - 1, closed = 0;
-	uint32_t narrow[CLASSIFY_FAN] = {0};
+	uint32_t narrow[CLASSIFY_FAN] = {0}, work[CLASSIFY_FAN] = {0}, closed = 0;
 
-	memset(cut->counts, 0, sizeof(cut->counts));
-	cut->n_narrow = 0;
 	for (uint32_t i = 0; i < builder->n_sample; i++) {
 		struct classify_span box =
 			classify_box(&builder->boxes, builder->sample[i])[cut->word];
 		unsigned from = part_of(cut, box.first), to = part_of(cut, box.last);
-		bool whole = (builder->covers[i] | 1u << cut->word) == every;
+		uint32_t others = builder->narrow[i] & ~(1u << cut->word);
+		uint32_t left = builder->left[i] - (builder->narrow[i] >> cut->word & 1);
 		bool is_narrow = to - from < 2;
 
 		cut->n_narrow += is_narrow;
 		for (unsigned p = from; p <= to; p++) {
 			uint32_t first = p ? cut->last[p - 1] + 1 : span.first;
+			bool cuts = box.first > first || box.last < cut->last[p];
 
-			cut->counts[p] += !(closed >> p & 1);
 			narrow[p] += is_narrow;
-			if (whole && box.first <= first && box.last >= cut->last[p])
+			if (closed >> p & 1)
+				continue;
+			cut->counts[p]++;
+			work[p] += left + cuts;
+			if (!others && !cuts)
 				closed |= 1u << p;
 		}
 	}
-	cut->total = cut->worst = cut->narrow_worst = 0;
 	for (unsigned p = 0; p < cut->n_parts; p++) {
 		cut->total += cut->counts[p];
-		cut->worst = cut->counts[p] > cut->worst ? cut->counts[p] : cut->worst;
+		cut->worst = work[p] > cut->worst ? work[p] : cut->worst;
 		cut->narrow_worst = narrow[p] > cut->narrow_worst ? narrow[p] : cut->narrow_worst;
 	}
 }
@@ -324,18 +379,24 @@ static void weigh_parts(const struct builder *builder, struct classify_span span
  * resolve the most boxes if those that reach over many parts went elsewhere.
  * False if no word divides the boxes.
  */
-static bool choose_cut(struct builder *builder, const struct region *region, struct cut *ret_cut,
-		       struct cut *ret_fork)
+static bool choose_cut(struct builder *builder, const struct region *region, uint32_t n,
+		       struct cut *ret_cut, struct cut *ret_fork)
 {
+	/* Parts of few boxes are leaves that are mostly empty. */
+	uint32_t fan = n < CLASSIFY_FAN * FILL ? (n + FILL - 1) / FILL : CLASSIFY_FAN;
 	uint64_t least = UINT64_MAX;
-	uint32_t most = 0;
+	uint32_t most = 0, narrowest = 0;
 
+	for (unsigned w = 0; w < builder->boxes.n_words; w++)
+		narrowest = builder->n_narrow[w] > narrowest ? builder->n_narrow[w] : narrowest;
 	for (unsigned w = 0; w < builder->boxes.n_words; w++) {
 		struct cut cut = {.word = w};
 		uint64_t score;
 		uint32_t resolved;
 
-		if (!find_parts(builder, region->words[w], &cut))
+		/* A word that divides few boxes is not worth the look. */
+		if (builder->n_narrow[w] < narrowest / 4 ||
+		    !find_parts(builder, region->words[w], fan, &cut))
 			continue;
 		weigh_parts(builder, region->words[w], &cut);
 		score = (uint64_t)cut.worst * cut.total;
@@ -353,7 +414,7 @@ static bool choose_cut(struct builder *builder, const struct region *region, str
 }
 
 static uint32_t build(struct builder *builder, struct list list, const struct region *region,
-		      uint64_t allowance, unsigned depth);
+		      unsigned depth);
 
 static uint32_t append_node(struct builder *builder, const struct classify_node *node)
 {
@@ -368,38 +429,42 @@ static uint32_t append_node(struct builder *builder, const struct classify_node 
 /* What a node's kind must be, given one more child. */
 static void account_child(struct builder *builder, struct classify_kind *kind, uint32_t child)
 {
-	bool fork = kind->what == CLASSIFY_IS_FORK;
 	const struct classify_kind *below;
-	uint32_t cost;
+	uint32_t cost, width;
 
 	if (builder->error)
 		return;
 	below = kind_of(builder, child);
-	cost = (fork ? kind->cost : 1u) + below->cost;
-	if (cost > CLASSIFY_COST) {
+	if (kind->what == CLASSIFY_IS_FORK) {
+		cost = kind->cost + below->cost;
+		width = kind->width + below->width;
+	} else {
+		cost = 1u + below->cost;
+		width = below->width;
+	}
+	if (cost > CLASSIFY_COST || width > CLASSIFY_WIDTH) {
 		builder->error = -E2BIG;
 		return;
 	}
 	kind->cost = (uint16_t)(cost > kind->cost ? cost : kind->cost);
-	if (kind->nest < below->nest + fork)
-		kind->nest = (uint8_t)(below->nest + fork);
+	kind->width = (uint8_t)(width > kind->width ? width : kind->width);
 }
 
 static uint32_t build_cut(struct builder *builder, struct list list, const struct region *region,
-			  const struct cut *cut, uint64_t allowance, unsigned depth)
+			  const struct cut *cut, unsigned depth)
 {
 	struct classify_node node = {
 		.kind = {.cost = 1, .what = builder->boxes.words[cut->word]},
 	};
 	struct region part = *region;
 
+	begin_cut(builder, list, cut->word);
 	for (unsigned p = 0; p < cut->n_parts && !builder->error; p++) {
 		struct list boxes;
 
 		part.words[cut->word].last = cut->last[p];
 		boxes = select_boxes(builder, list, &part, cut->word);
-		node.child[p] = build(builder, boxes, &part,
-				      allowance * cut->counts[p] / cut->total, depth + 1);
+		node.child[p] = build(builder, boxes, &part, depth + 1);
 		account_child(builder, &node.kind, node.child[p]);
 		part.words[cut->word].first = cut->last[p] + 1;
 	}
@@ -410,41 +475,61 @@ static uint32_t build_cut(struct builder *builder, struct list list, const struc
 	return append_node(builder, &node);
 }
 
-/* Those of @list that reach over many parts of @cut, or those that do not. */
-static struct list separate_boxes(struct builder *builder, struct list list,
-				  const struct region *region, const struct cut *cut, bool wide)
+/* Those of @list that reach over many parts of @cut, or those that do not; after begin_cut(). */
+static struct list separate_boxes(struct builder *builder, struct list list, const struct cut *cut,
+				  bool wide)
 {
-	struct list part = select_boxes(builder, list, region, cut->word);
-	uint32_t n = 0;
+	const struct entry *entries = builder->pool + list.start;
+	struct entry *parts = builder->pool + list.start + list.n;
+	struct list part = {list.start + list.n, 0};
 
-	for (uint32_t i = 0; i < part.n; i++) {
-		uint32_t id = member(builder, part, i);
-		struct classify_span box = classify_box(&builder->boxes, id)[cut->word];
-		bool is_wide = part_of(cut, box.last) - part_of(cut, box.first) >= 2;
+	for (uint32_t i = 0; i < list.n; i++) {
+		struct classify_span span = entries[i].span;
 
-		if (is_wide == wide)
-			builder->pool[part.start + n++] = id;
+		if ((part_of(cut, span.last) - part_of(cut, span.first) >= 2) == wide)
+			parts[part.n++].box = entries[i].box;
 	}
-	part.n = n;
 	return part;
 }
 
+/* Give @fork one more child; a fork that has just been built gives its own, if that leaves room. */
+static void fork_append(struct builder *builder, struct classify_node *fork, unsigned *n,
+			uint32_t child)
+{
+	const struct classify_node *below;
+	unsigned n_below = 0;
+
+	if (builder->error)
+		return;
+	below = (const struct classify_node *)kind_of(builder, child);
+	if (below->kind.what == CLASSIFY_IS_FORK && (child & PLACE) == builder->nodes.n - 1) {
+		while (n_below < CLASSIFY_FAN && below->child[n_below])
+			n_below++;
+	}
+	if (n_below == 0 || *n + n_below >= CLASSIFY_FAN) {
+		account_child(builder, &fork->kind, child);
+		fork->child[(*n)++] = child;
+		return;
+	}
+	for (unsigned i = 0; i < n_below; i++) {
+		account_child(builder, &fork->kind, below->child[i]);
+		fork->child[(*n)++] = below->child[i];
+	}
+	builder->nodes.n--;
+}
+
 static uint32_t build_fork(struct builder *builder, struct list list, const struct region *region,
-			   const struct cut *cut, uint64_t allowance, unsigned depth)
+			   const struct cut *cut, unsigned depth)
 {
 	struct classify_node node = {.kind = {.cost = 1, .what = CLASSIFY_IS_FORK}};
 	unsigned n = 0;
 
+	begin_cut(builder, list, cut->word);
 	for (int wide = 0; wide < 2 && !builder->error; wide++) {
-		struct list part = separate_boxes(builder, list, region, cut, wide);
+		struct list part = separate_boxes(builder, list, cut, wide);
 
-		if (part.n == 0)
-			continue;
-		node.first[n] = builder->boxes.verdicts[member(builder, part, 0)];
-		node.child[n] =
-			build(builder, part, region, allowance * part.n / list.n, depth + 1);
-		account_child(builder, &node.kind, node.child[n]);
-		n++;
+		if (part.n)
+			fork_append(builder, &node, &n, build(builder, part, region, depth + 1));
 	}
 	return append_node(builder, &node);
 }
@@ -454,8 +539,8 @@ static uint32_t build_fork(struct builder *builder, struct list list, const stru
  * Cutting there takes the word out of what is below, so that boxes can cover
  * regions and leaves need not compare it.
  */
-static bool find_alike(const struct builder *builder, struct list list,
-		       const struct region *region, struct cut *ret_cut)
+static bool find_alike(const struct builder *builder, struct list list, const struct region *region,
+		       struct cut *ret_cut)
 {
 	const struct classify_boxes *boxes = &builder->boxes;
 	const struct classify_span *box = classify_box(boxes, member(builder, list, 0));
@@ -488,29 +573,32 @@ static bool find_alike(const struct builder *builder, struct list list,
 	return false;
 }
 
-/* Should boxes be repeated as @cut does, or separated? */
-static bool cut_is_worth(const struct builder *builder, const struct cut *cut, uint32_t n,
-			 uint64_t allowance)
+/* How often what may be spent on repeating boxes has been. */
+static uint64_t has_spent(const struct builder *builder)
 {
-	uint32_t n_sample = builder->n_sample;
+	uint64_t n = builder->boxes.n, lines = builder->leaves.n / (LINES * n + SPARE_LINES);
+	uint64_t visits = builder->visits / (VISITS * n + SPARE_VISITS);
 
-	if (cut->worst + n_sample / 16 >= n_sample)
-		return false;
-	if ((uint64_t)cut->total * n > allowance * n_sample)
-		return false;
-	return cut->total <= (n <= 64 ? 4 : 2) * n_sample;
+	return lines > visits ? lines : visits;
+}
+
+static bool cut_resolves(const struct builder *builder, const struct cut *cut)
+{
+	return cut->worst + builder->work / 16 < builder->work;
 }
 
 static bool fork_is_worth(const struct builder *builder, const struct cut *cut)
 {
-	return cut->n_narrow < builder->n_sample && cut->n_narrow >= builder->n_sample / 8 &&
+	return cut->n_narrow < builder->n_sample && cut->n_narrow >= builder->n_sample / 6 &&
 	       cut->narrow_worst < cut->n_narrow;
 }
 
 static uint32_t build(struct builder *builder, struct list list, const struct region *region,
-		      uint64_t allowance, unsigned depth)
+		      unsigned depth)
 {
 	struct cut cut = {0}, fork = {0};
+	uint64_t repeats;
+	bool resolves, may_repeat = has_spent(builder) == 0;
 
 	if (builder->error)
 		return 0;
@@ -519,19 +607,23 @@ static uint32_t build(struct builder *builder, struct list list, const struct re
 			builder->empty = build_leaf(builder, list, region);
 		return builder->empty;
 	}
-	if (allowance < list.n)
-		allowance = list.n;
-	if (list.n <= CLASSIFY_LANES || depth == DEPTH)
+	builder->visits += list.n;
+	if (list.n <= CLASSIFY_LANES || depth == DEPTH || has_spent(builder) >= TOO_MUCH)
 		return build_leaf(builder, list, region);
 	if (find_alike(builder, list, region, &cut))
-		return build_cut(builder, list, region, &cut, allowance, depth);
+		return build_cut(builder, list, region, &cut, depth);
 	take_sample(builder, list, region);
-	if (!choose_cut(builder, region, &cut, &fork))
+	if (!choose_cut(builder, region, list.n, &cut, &fork))
 		return build_leaf(builder, list, region);
-	if (cut_is_worth(builder, &cut, list.n, allowance))
-		return build_cut(builder, list, region, &cut, allowance, depth);
+	resolves = cut_resolves(builder, &cut);
+	repeats = cut.total > builder->n_sample ? cut.total - builder->n_sample : 0;
+	repeats = repeats * list.n / builder->n_sample;
+	if (resolves && (repeats <= list.n / 4 || (repeats <= 3 * list.n / 4 + 64 && may_repeat)))
+		return build_cut(builder, list, region, &cut, depth);
 	if (fork_is_worth(builder, &fork))
-		return build_fork(builder, list, region, &fork, allowance, depth);
+		return build_fork(builder, list, region, &fork, depth);
+	if (resolves && may_repeat)
+		return build_cut(builder, list, region, &cut, depth);
 	return build_leaf(builder, list, region);
 }
 
@@ -544,11 +636,11 @@ static uint32_t build_root(struct builder *builder, const uint32_t *ids, uint32_
 	for (unsigned w = 0; w < CLASSIFY_WORDS; w++)
 		everything.words[w] = (struct classify_span){0, UINT32_MAX};
 	while (list.n < n) {
-		builder->pool[list.n] = ids[list.n];
+		builder->pool[list.n].box = ids[list.n];
 		if (box_covers(builder, classify_box(&builder->boxes, ids[list.n++]), &everything))
 			break;
 	}
-	return build(builder, list, &everything, (uint64_t)REPEATS * list.n + SPARE, 0);
+	return build(builder, list, &everything, 0);
 }
 
 /* The trees of a list: that of the boxes without a set, and one for each set. */

@@ -3,7 +3,7 @@
  *
  * The section may come from anybody. Each node is looked at once: its children
  * are nodes of a smaller line, or leaves that lie within the section, so there
- * is no circle; and its cost and nesting are at least what its children's make
+ * is no circle; and its cost and width are at least what its children's make
  * it, so the root's are true. What leaves hold may be anything: it is compared,
  * and never followed. Whether the rules are those that somebody wrote cannot
  * be seen here; the tests of the builder look at that.
@@ -24,7 +24,7 @@ static bool leaf_is_valid(const struct classify *classify, uint32_t line)
 
 	if (line < classify->nodes + classify->n_nodes || line >= classify->n_lines)
 		return false;
-	if (leaf->kind.what != CLASSIFY_IS_LEAF || leaf->kind.nest != 0)
+	if (leaf->kind.what != CLASSIFY_IS_LEAF || leaf->kind.width == 0)
 		return false;
 	if (leaf->n_groups == 0 || leaf->n_words > CLASSIFY_WORDS)
 		return false;
@@ -42,28 +42,31 @@ static const char *check_node(const struct classify *classify, uint32_t line)
 {
 	const struct classify_node *node = classify_line(classify, line);
 	bool fork = node->kind.what == CLASSIFY_IS_FORK;
-	unsigned fan = fork ? CLASSIFY_FORK : CLASSIFY_FAN;
-	uint32_t cost = 1, nest = fork;
+	uint32_t cost = 0, width = 0;
 
 	if (node->kind.what > CLASSIFY_IS_FORK)
 		return "a node's kind";
-	for (unsigned i = 0; i < fan && !(fork && node->child[i] == 0); i++) {
+	for (unsigned i = 0; i < CLASSIFY_FAN; i++) {
 		uint32_t child = node->child[i];
-		const struct classify_kind *kind = classify_line(classify, child);
+		const struct classify_kind *kind;
 
+		if (fork && i > 0 && child == 0)
+			break;
 		if (is_node(classify, child) ? child >= line : !leaf_is_valid(classify, child))
 			return "a node's child";
-		if (fork)
+		kind = classify_line(classify, child);
+		if (fork) {
 			cost += kind->cost;
-		else if (cost < 1u + kind->cost)
-			cost = 1u + kind->cost;
-		if (nest < (uint32_t)fork + kind->nest)
-			nest = (uint32_t)fork + kind->nest;
+			width += kind->width;
+		} else {
+			cost = kind->cost > cost ? kind->cost : cost;
+			width = kind->width > width ? kind->width : width;
+		}
 	}
-	if (node->kind.cost < cost)
+	if (node->kind.cost < cost + 1)
 		return "a node costs more than it says";
-	if (node->kind.nest < nest || node->kind.nest > CLASSIFY_NEST)
-		return "forks are nested too deep";
+	if (node->kind.width < width || node->kind.width > CLASSIFY_WIDTH)
+		return "a node leads to more leaves than it says";
 	return NULL;
 }
 

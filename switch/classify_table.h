@@ -26,9 +26,8 @@ enum {
 	CLASSIFY_MAGIC = 0x534c4331, /* "SLC1" */
 	CLASSIFY_LINE = 64,
 	CLASSIFY_LANES = 8,
-	CLASSIFY_FAN = 8,   /* children of a cut */
-	CLASSIFY_FORK = 7,  /* children of a fork */
-	CLASSIFY_NEST = 32, /* forks below each other: the depth of recursion */
+	CLASSIFY_FAN = 8,     /* children of a cut */
+	CLASSIFY_WIDTH = 128, /* leaves that one lookup may have to look into */
 	CLASSIFY_COST = UINT16_MAX,
 
 	/* classify_kind.what: below, a cut of that word */
@@ -63,22 +62,18 @@ struct classify_root {
 /* The first bytes of a node and of a leaf. */
 struct classify_kind {
 	uint16_t cost; /* lines that a lookup from here reads at most */
-	uint8_t nest;  /* forks below each other, from here */
+	uint8_t width; /* leaves that it may have to look into */
 	uint8_t what;
 };
 
 /*
  * A cut goes on in one of its children: in the first whose last value of the
- * word is not below the key's. A fork goes on in all of them, one after the
- * other, but for those whose first verdict comes too late.
+ * word is not below the key's. A fork goes on in all of them.
  */
 struct classify_node {
 	struct classify_kind kind;
-	union {
-		uint32_t last[CLASSIFY_FAN - 1]; /* ascending; UINT32_MAX where there are fewer */
-		uint32_t first[CLASSIFY_FORK];	 /* the smallest verdict of each child */
-	};
-	uint32_t child[CLASSIFY_FAN]; /* a cut has all of them; a fork ends with a 0 */
+	uint32_t last[CLASSIFY_FAN - 1]; /* cut: ascending; UINT32_MAX where there are fewer */
+	uint32_t child[CLASSIFY_FAN];	 /* a cut has all of them; a fork ends with a 0 */
 };
 
 struct classify_leaf {
@@ -115,6 +110,12 @@ static inline uint32_t classify_leaf_front(uint32_t n_groups)
 static inline uint32_t classify_leaf_lines(uint32_t n_groups, uint32_t n_words)
 {
 	return classify_leaf_front(n_groups) + n_groups * n_words;
+}
+
+static inline const struct classify_lanes *classify_leaf_lanes(const struct classify_leaf *leaf)
+{
+	return (const void *)((const char *)leaf +
+			      (size_t)classify_leaf_front(leaf->n_groups) * CLASSIFY_LINE);
 }
 
 static inline uint32_t classify_root_lines(uint32_t n_roots)

@@ -69,6 +69,8 @@ static const struct ctl_option port_fields[] = {
 	{"bpdu", "deny|allow", "fields.bpdu", SHAPE_TEXT, "may it send spanning tree frames? [deny]"},
 	{"rate", "WHAT=RATE", "fields.rate", SHAPE_MAP, "in (from its guest), out, pps, in-pps, out-pps, burst, over: in=1gbit"},
 	{"storm", "PPS", "fields.storm", SHAPE_TEXT, "most broadcast, multicast and unknown unicast: 1kpps"},
+	{"pcp", "keep|0-7", "fields.pcp", SHAPE_TEXT, "priority of its frames where they are tagged [keep]"},
+	{"dscp", "keep|0-63", "fields.dscp", SHAPE_TEXT, "differentiated services of its packets [keep]"},
 	{"promiscuous", "on|off", "fields.promiscuous", SHAPE_TEXT, "isolated network: talks to all"},
 	{"isolated", "on|off", "fields.isolated", SHAPE_TEXT, "isolated network: talks to promiscuous ports only"},
 	{"community", "NAME", "fields.community", SHAPE_TEXT, "isolated network: talks to its community, too"},

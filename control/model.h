@@ -164,6 +164,7 @@ struct model_port {
 	const struct model_rules *acl_out;	/* of frames for it, or NULL */
 
 	struct model_limits limits;
+	uint8_t pcp, dscp;			/* of its frames, + 1; 0: as they came */
 
 	/* in isolated networks */
 	enum policy_role role;

@@ -301,6 +301,10 @@ static json_t *export_port(struct export *export, const struct model_port *port)
 		set(export, object, "spoof-guard", json_false());
 	set_leaves(export, object, port);
 	set_filters(export, object, port);
+	if (port->pcp)
+		set(export, object, "pcp", json_integer(port->pcp - 1));
+	if (port->dscp)
+		set(export, object, "dscp", json_integer(port->dscp - 1));
 	set_rate(export, object, &port->limits);
 	set_storm(export, object, &port->limits);
 	set_role(export, object, port);

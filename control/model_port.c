@@ -326,6 +326,27 @@ static void read_bpdu(struct reading *reading, const struct node *node, void *dr
 	read_leave(reading, node, &((struct port_draft *)draft)->port.bpdu);
 }
 
+/* `keep`, or what all frames get: a number below @end, + 1. */
+static void read_mark(struct reading *reading, const struct node *node, uint32_t end, uint8_t *ret)
+{
+	uint32_t number;
+
+	if (json_is_string(node->value) && !strcmp(json_string_value(node->value), "keep"))
+		*ret = 0;
+	else if (reading_count(reading, node, 0, end - 1, &number))
+		*ret = (uint8_t)(number + 1);
+}
+
+static void read_pcp(struct reading *reading, const struct node *node, void *draft)
+{
+	read_mark(reading, node, 8, &((struct port_draft *)draft)->port.pcp);
+}
+
+static void read_dscp(struct reading *reading, const struct node *node, void *draft)
+{
+	read_mark(reading, node, 64, &((struct port_draft *)draft)->port.dscp);
+}
+
 static void set_role(struct reading *reading, const struct node *node, struct port_draft *draft,
 		     enum policy_role role)
 {
@@ -392,6 +413,8 @@ static const struct reading_key port_keys[] = {
 	{"dhcp-server", read_dhcp_server},
 	{"router-advertisements", read_router},
 	{"bpdu", read_bpdu},
+	{"pcp", read_pcp},
+	{"dscp", read_dscp},
 	{NULL, NULL},
 };
 

@@ -24,7 +24,7 @@ void deliver_destroy(struct deliver_scratch *scratch); /* NULL is fine */
 struct deliver_share {
 	uint64_t frames;	    /* bit i: frame i of the burst */
 	uint64_t tagged;	    /* of these: to leave with a tag */
-	uint16_t tags[LIMIT_BURST]; /* the VLAN to push, by frame, as far as tagged */
+	uint16_t tags[LIMIT_BURST]; /* the VLAN to push, and perhaps a priority, by frame, as far as tagged */
 };
 
 /* How it went. */

@@ -25,6 +25,7 @@
 #include "switch/deliver.h"
 #include "switch/flow.h"
 #include "switch/guard.h"
+#include "switch/mark.h"
 #include "switch/offload.h"
 #include "switch/rate.h"
 
@@ -211,6 +212,26 @@ static void gather(struct pipeline *pipeline, const struct policy_port *port)
 		}
 	}
 	pipeline->n_trains = n;
+}
+
+/* Before anything reads them. */
+static void mark_frames(struct pipeline *pipeline, const struct policy_port *port)
+{
+	for (unsigned i = 0; i < pipeline->burst.count; i++) {
+		if (pipeline->burst.frames[i].fault == DROP_NONE)
+			mark_frame(port, &pipeline->burst.frames[i]);
+	}
+}
+
+/* The priority that frames of @port leave with, wherever they leave with a tag. */
+static void mark_tags(struct pipeline *pipeline, const struct policy_port *port)
+{
+	for (unsigned n = 0; n < pipeline->n_outputs; n++) {
+		struct deliver_share *share = &pipeline->shares[pipeline->outputs[n]];
+
+		for (uint64_t left = share->tagged; left; left &= left - 1)
+			share->tags[__builtin_ctzll(left)] |= mark_tci(port);
+	}
 }
 
 /*
@@ -572,11 +593,15 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	pipeline->delivered = 0;
 	pipeline->replicated = 0;
 	flow_begin(pipeline->flows, policy);
+	if (mark_is_due(port))
+		mark_frames(pipeline, port);
 	gather(pipeline, port);
 	if (rate_is_limited(port))
 		police(pipeline, port->flags & POLICY_PORT_WAITS);
 	for (unsigned n = 0; n < pipeline->n_trains; n++)
 		dispatch(pipeline, &pipeline->trains[n]);
+	if (port->pcp)
+		mark_tags(pipeline, port);
 	deliver_all(pipeline, spread);
 	settle_burst(pipeline);
 }

@@ -135,6 +135,9 @@ struct policy_port {
 	uint16_t acl_out; /* for frames to it */
 	uint32_t sessions_max;	      /* that it may hold */
 	uint32_t tenant_sessions_max; /* that all ports of its tenant may */
+	uint8_t pcp;	   /* of its frames: the priority + 1, 0: as they came */
+	uint8_t dscp;	   /* likewise */
+	uint16_t reserved; /* 0 */
 };
 
 struct policy_prefix4 {
@@ -369,6 +372,8 @@ struct policy_port_spec {
 	uint32_t sessions_max;
 	uint32_t tenant_sessions_max;
 	const struct policy_limits *limits; /* NULL: none */
+	uint8_t pcp; /* as in struct policy_port */
+	uint8_t dscp;
 };
 
 struct policy_rules_spec {

@@ -497,6 +497,8 @@ static void lay_out_port(const struct policy_builder *builder, struct blob *blob
 	port->addresses4 = addresses4;
 	port->addresses6 = addresses6;
 	port->limits = limits;
+	port->pcp = spec->pcp;
+	port->dscp = spec->dscp;
 	port->tenant_limits = spec->tenant < LIMIT_TENANTS ? blob->tenant_limits[spec->tenant] : 0;
 	port->n_macs = (uint16_t)spec->n_macs;
 	port->n_addresses4 = (uint16_t)spec->n_addresses4;

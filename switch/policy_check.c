@@ -339,6 +339,8 @@ static const char *check_port(const struct policy *policy, const struct policy_p
 		return "a port's role";
 	if ((port->role == POLICY_COMMUNITY) != (port->community != 0))
 		return "a port's community";
+	if (port->pcp > 8 || port->dscp > 64 || port->reserved)
+		return "a port's marks";
 	if (!limits_are_bounded(policy, port->limits) ||
 	    !limits_are_bounded(policy, port->tenant_limits) ||
 	    (port->tenant_limits && !port->tenant))

@@ -10,7 +10,7 @@
  *	port NAME access NETWORK [OPTION...]
  *	port NAME trunk [native NETWORK] [NETWORK[=VLAN]... | all] [OPTION...]
  *		options: macs HOST,... addresses PREFIX,... unguarded uplink quota N
- *		promiscuous isolated community N may dhcp|router|bpdu room N down fails
+ *		promiscuous isolated community N may dhcp|router|bpdu room N down fails pcp N
  *		groups NAME,... acl-in NAME acl-out NAME sessions N
  *		accepts none|csum,tso4,tso6,ecn
  *		limit in-bits|out-bits|in-pps|out-pps|floods|broadcasts|multicasts|unknowns N

@@ -242,6 +242,8 @@ static bool say_option(struct script *script, struct script_port *port)
 		port->spec.macs_max = number;
 	else if (strcmp(word, "sessions") == 0)
 		port->spec.sessions_max = number;
+	else if (strcmp(word, "pcp") == 0)
+		port->spec.pcp = (uint8_t)(number + 1);
 	else if (strcmp(word, "room") == 0)
 		port->room = number;
 	else if (strcmp(word, "community") == 0) {
@@ -254,7 +256,7 @@ static bool say_option(struct script *script, struct script_port *port)
 
 static bool is_option(const char *word)
 {
-	static const char *const options[] = {"limit",	  "macs",      "addresses", "accepts", "unguarded",
+	static const char *const options[] = {"limit",	  "pcp",	  "macs",      "addresses", "accepts", "unguarded",
 					      "uplink",	  "quota",     "room",	  "promiscuous",
 					      "isolated", "community", "down",	  "fails",	  "may",
 					      "groups",	  "acl-in",    "acl-out",  "sessions"};

@@ -82,7 +82,8 @@ static const char example[] =
 	"      s: {tap: s, network: i, community: y}\n"
 	"      t: {tap: t, network: i, community: x}\n"
 	"      o: {tap: o, dhcp-server: allow, router-advertisements: allow, bpdu: allow,\n"
-	"          rate: {in: 1gbit, out-pps: 1kpps, burst: 20ms}, storm: {multicast: 10pps}}\n"
+	"          rate: {in: 1gbit, out-pps: 1kpps, burst: 20ms}, storm: {multicast: 10pps},\n"
+	"          pcp: keep, dscp: 0}\n"
 	"  b: {networks: {n: {vlan: 6}}}\n"
 	"uplinks: {u: {device: u, trunk: all, map: {a/n: 50}}}\n";
 
@@ -161,6 +162,8 @@ static void limits_have_prices(void **state)
 	assert_int_equal(limits->of[POLICY_OUT_PACKETS].price, 1000000ULL << 32);
 	assert_int_equal(limits->of[POLICY_MULTICASTS].price, 100000000ULL << 32);
 	assert_int_equal(limits->of[POLICY_MULTICASTS].burst, 1000000000);
+	assert_int_equal(o->pcp, 0);
+	assert_int_equal(o->dscp, 1);
 	assert_int_equal(tenants->of[POLICY_OUT_BITS].price, (1ULL << 32) / 10 + 1);
 	discard(&compiled);
 }

@@ -364,6 +364,8 @@ static void rates_have_units_and_bounds(void **state)
 	EXPECT(PORT("{tap: t, storm: {broadcast: 5, unicast: 5pps}}"),
 	       "5:38 missing-unit tenants.a.ports.p.storm.broadcast | 500pps",
 	       "5:41 unknown-key tenants.a.ports.p.storm.unicast");
+	EXPECT(PORT("{tap: t, pcp: 8, dscp: high}"), "5:24 out-of-range tenants.a.ports.p.pcp",
+	       "5:33 bad-value tenants.a.ports.p.dscp");
 	EXPECT(PORT("{tap: t, rate: {in: 1gbit, over: wait}}"),
 	       "5:43 conflict tenants.a.ports.p.rate.over | drop");
 	EXPECT("tenants: {a: {rate: {over: wait}}}", "1:22 unknown-key tenants.a.rate.over");

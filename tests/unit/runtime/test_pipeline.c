@@ -62,6 +62,7 @@ static void let_a_wait(void)
 
 	specs[0].limits = &limits;
 	specs[0].flags = POLICY_PORT_WAITS;
+	specs[0].dscp = 46 + 1;
 	free(policy);
 	policy = SKETCH_POLICY(networks, specs);
 }
@@ -484,6 +485,8 @@ static void who_waits_keeps_his_frames(void **state)
 		taken += run_at(A, now);
 	assert_int_equal(taken, 11); /* ten, and one at once */
 	assert_int_equal(ports[B].n_seen, 11);
+	assert_int_equal(ports[B].seen[0].bytes[15], 46 << 2);
+	assert_true(sketch_checksums_are_right(ports[B].seen[0].bytes, ports[B].seen[0].len));
 	assert_int_equal(sum_of(A)->delivered, 11);
 	assert_int_equal(sum_of(A)->dropped[DROP_RATE], 0);
 	for (clock_ms now = 1100; now < 2000; now++)

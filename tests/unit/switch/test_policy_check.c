@@ -125,6 +125,8 @@ static void ports(void **state)
 	BENT("a port's role", port(p, 1)->role = POLICY_COMMUNITY + 1);
 	BENT("a port's community", port(p, 1)->role = POLICY_COMMUNITY);
 	BENT("a port's community", port(p, 1)->community = 1);
+	BENT("a port's marks", port(p, 1)->pcp = 9);
+	BENT("a port's marks", port(p, 1)->dscp = 65);
 	BENT("a port's limits", port(p, 1)->limits += 4);
 	BENT("a port's limits", port(p, 1)->tenant_limits = (uint32_t)p->size - 8);
 	BENT("a port's limits", port(p, 2)->tenant_limits = port(p, 1)->limits);

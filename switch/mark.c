@@ -1,0 +1,66 @@
+/*
+ * mark - see mark.h. Touches only bytes that the snapshot holds; what is no whole
+ * IP header is left as it is.
+ */
+#include "switch/mark.h"
+
+enum {
+	ETHERTYPE_AT = FRAME_ETH - 2,
+	TCI_AT = FRAME_ETH,
+	TCI_VID_HIGH = 0x0f, /* of the first byte of a tag's TCI: what is not priority */
+	ECN = 0x03,	     /* of the byte that DSCP shares with it (RFC 3168, 5) */
+	IPV4_SIZE = 20,
+	IPV6_SIZE = 40,
+};
+
+static void store16(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* The header's checksum changes with the byte: RFC 1624, equation 3. */
+static void mark_ipv4(struct frame *frame, unsigned l3, uint8_t dscp)
+{
+	uint8_t *header = frame->head + l3;
+	uint32_t before = frame_load16(frame, l3), sum;
+
+	header[1] = (uint8_t)(dscp << 2 | (header[1] & ECN));
+	sum = (frame_load16(frame, l3 + 10) ^ 0xffffU) + (before ^ 0xffffU) +
+	      frame_load16(frame, l3);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	store16(header + 10, ~sum);
+}
+
+/* The traffic class lies across the first two bytes (RFC 8200, 3). */
+static void mark_ipv6(struct frame *frame, unsigned l3, uint8_t dscp)
+{
+	uint32_t word = frame_load16(frame, l3);
+
+	store16(frame->head + l3, (word & ~(uint32_t)0x0fc0) | (uint32_t)dscp << 6);
+}
+
+void mark_frame(const struct policy_port *port, struct frame *frame)
+{
+	unsigned l3 = FRAME_ETH;
+	uint16_t type;
+
+	if (frame->head_len < FRAME_ETH + FRAME_TAG)
+		return;
+	type = frame_load16(frame, ETHERTYPE_AT);
+	if (type == ETHERTYPE_VLAN) {
+		if (port->pcp)
+			frame->head[TCI_AT] &= TCI_VID_HIGH;
+		type = frame_load16(frame, ETHERTYPE_AT + FRAME_TAG);
+		l3 += FRAME_TAG;
+	}
+	if (!port->dscp)
+		return;
+	if (type == ETHERTYPE_IPV4 && frame->head_len >= l3 + IPV4_SIZE &&
+	    frame->head[l3] >> 4 == 4)
+		mark_ipv4(frame, l3, (uint8_t)(port->dscp - 1));
+	if (type == ETHERTYPE_IPV6 && frame->head_len >= l3 + IPV6_SIZE &&
+	    frame->head[l3] >> 4 == 6)
+		mark_ipv6(frame, l3, (uint8_t)(port->dscp - 1));
+}

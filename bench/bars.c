@@ -28,6 +28,7 @@ static const struct bar bars[] = {
 	{WORKLOAD_IMIX, &contender_testpmd, WORKLOAD_IMIX, 2, false},
 	{WORKLOAD_64, &contender_wire, WORKLOAD_64, 0.75, false},
 	{WORKLOAD_1518, &contender_wire, WORKLOAD_1518, 0.85, false},
+	{WORKLOAD_TSO, &contender_wire, WORKLOAD_TSO, 0.8, false},
 	{WORKLOAD_64, &contender_ovs, WORKLOAD_64, 1.8, true},
 	{WORKLOAD_64, &contender_testpmd, WORKLOAD_64, 1.8, true},
 };

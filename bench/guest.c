@@ -110,10 +110,12 @@ void guest_create(struct guest *guest, const struct guest_options *options)
 	uint64_t rx = stride(options->buffer), tx = stride(GUEST_HEADER + options->frame_max);
 	uint64_t size = options->ring_size * (rx + tx + 128) + HUGE_PAGE;
 	struct frontend_options frontend = {
-		.features = (options->mergeable ? VU_BIT(VIRTIO_NET_F_MRG_RXBUF) : 0) |
-			    (options->event_idx ? VU_BIT(VIRTIO_RING_F_EVENT_IDX) : 0) |
-			    (options->packed ? VU_BIT(VIRTIO_F_RING_PACKED) : 0) |
-			    (options->in_order ? VU_BIT(VIRTIO_F_IN_ORDER) : 0),
+		.features =
+			(options->mergeable ? VU_BIT(VIRTIO_NET_F_MRG_RXBUF) : 0) |
+			(options->event_idx ? VU_BIT(VIRTIO_RING_F_EVENT_IDX) : 0) |
+			(options->packed ? VU_BIT(VIRTIO_F_RING_PACKED) : 0) |
+			(options->tso ? FRONTEND_SEND_OFFLOADS | FRONTEND_RECEIVE_OFFLOADS : 0) |
+			(options->in_order ? VU_BIT(VIRTIO_F_IN_ORDER) : 0),
 		.protocol = VU_BIT(VU_PROTOCOL_MQ) | VU_BIT(VU_PROTOCOL_REPLY_ACK) |
 			    VU_BIT(VU_PROTOCOL_STATUS),
 		.manner = MANNER_VIRTIO_USER,
@@ -210,6 +212,18 @@ static int accept_one(int listener, unsigned limit_s)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Does the switch offer what the guest cannot do without? */
+static bool can_all(const struct guest *guest)
+{
+	const uint64_t tso = FRONTEND_SEND_OFFLOADS | FRONTEND_RECEIVE_OFFLOADS;
+	uint64_t wanted = (guest->options.packed ? VU_BIT(VIRTIO_F_RING_PACKED) : 0) |
+			  (guest->options.tso ? tso & ~VU_BIT(VIRTIO_NET_F_HOST_ECN) &
+							~VU_BIT(VIRTIO_NET_F_GUEST_ECN)
+					      : 0);
+
+	return (wanted & ~guest->frontend.features_offered) == 0;
+}
+
 int guest_connect(struct guest *guest, const char *path, int listener, unsigned limit_s)
 {
 	struct frontend *frontend = &guest->frontend;
@@ -220,8 +234,7 @@ int guest_connect(struct guest *guest, const char *path, int listener, unsigned 
 		return fd;
 	frontend->socket = fd;
 	error = frontend_handshake(frontend);
-	if (!error && guest->options.packed &&
-	    !(frontend->features_offered >> VIRTIO_F_RING_PACKED & 1))
+	if (!error && !can_all(guest))
 		error = -EPROTONOSUPPORT;
 	if (!error)
 		error = frontend_start(frontend);

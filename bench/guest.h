@@ -25,6 +25,7 @@ struct guest_options {
 	bool event_idx;
 	bool packed;   /* packed rings, or no session */
 	bool in_order; /* if the switch has it */
+	bool tso;      /* whole TCP segments of 64 KiB both ways, or no session */
 	bool huge;     /* huge pages of 2 MiB */
 };
 

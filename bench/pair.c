@@ -60,7 +60,10 @@ int pair_create(struct pair *pair, const struct pair_options *options, const cha
 	for (unsigned i = 0; i < 2 && !error; i++) {
 		error = guest_connect(&pair->guests[i], paths[i], listeners[i], options->limit_s);
 		if (error)
-			fprintf(stderr, "sluice-bench: %s: %s\n", paths[i], strerror(-error));
+			fprintf(stderr, "sluice-bench: %s: %s\n", paths[i],
+				error == -EPROTONOSUPPORT
+					? "the switch offers no such rings or offloads"
+					: strerror(-error));
 	}
 	for (unsigned i = 0; i < 2; i++)
 		if (listeners[i] >= 0) {

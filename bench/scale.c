@@ -16,7 +16,7 @@ enum {
 	IDLE_RING = 64,
 	IDLE_US = 1000000,
 	SETTLE_US = 300000,
-	WARM_PPS = 2000000, /* so fast, at least, a flow after another is met for the first time */
+	WARM_PPS = 500000, /* so fast, at least, a flow after another is met for the first time */
 };
 
 /* What runs for one sweep. */
@@ -140,6 +140,17 @@ static void tear_down(struct field *field)
 	free(field);
 }
 
+/* Load a pair with traffic of a shape (NULL: the plainest), until all flows were met. */
+static void load(const struct scale *scale, struct turn *turn,
+		 void (*shape)(struct stream_options *stream, unsigned size), unsigned size)
+{
+	struct stream_options stream = {.size = STREAM_SIZE_MIN, .flows = 1};
+
+	if (shape)
+		shape(&stream, size);
+	turn_load(turn, &stream, scale->options->warmup_s + (double)stream.flows / WARM_PPS);
+}
+
 int scale_run(struct scale *scale, unsigned number)
 {
 	struct scale_sweep *result = &scale->sweeps[number];
@@ -149,12 +160,9 @@ int scale_run(struct scale *scale, unsigned number)
 	check(field, "out of memory");
 	error = prepare(scale, number, field);
 	for (unsigned i = 0; i < field->n && !error && !place_is_interrupted(); i++) {
-		struct stream_options stream = {.size = STREAM_SIZE_MIN, .flows = 1};
-
-		if (sweeps[number].shape)
-			sweeps[number].shape(&stream, sweeps[number].sizes[i]);
-		turn_load(&field->turns[i], &stream,
-			  scale->options->warmup_s + (double)stream.flows / WARM_PPS);
+		if (sweeps[number].warm)
+			load(scale, &field->turns[i], sweeps[number].warm, sweeps[number].sizes[i]);
+		load(scale, &field->turns[i], sweeps[number].shape, sweeps[number].sizes[i]);
 	}
 	if (!error) {
 		turn_measure(field->turns, result->cells, field->n, scale->options,

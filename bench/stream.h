@@ -1,7 +1,7 @@
 /*
  * stream - numbered frames from one guest to another, made and checked.
  *
- * A frame is UDP over IPv4. Each buffer of the sender holds a prepared frame; to
+ * A frame is UDP over IPv4, or one TCP segment that is meant to be cut (TSO). Each buffer of the sender holds a prepared frame; to
  * send it again costs one write to its first cache line: the number, and where
  * flows vary, ports or addresses. That one write is there on purpose: a guest
  * writes what it sends, and a line that its owner just wrote costs a switch
@@ -27,7 +27,8 @@ enum {
 	STREAM_FCS = 4,
 	STREAM_SIZE_MIN = 64,
 	STREAM_SIZE_MAX = 9018,
-	STREAM_SIZES = 3, /* of IMIX */
+	STREAM_SIZE_TSO = 14 + 40 + 45 * 1448 + STREAM_FCS, /* the most whole segments in 64 KiB */
+	STREAM_SIZES = 3,				    /* of IMIX */
 	STREAM_BURST = 64,
 	STREAM_SAMPLE = 64, /* one frame in so many is compared byte by byte */
 	STREAM_FLOWS_MAX = 1 << 20,
@@ -46,6 +47,7 @@ struct stream_options {
 	uint32_t flows;
 	enum stream_vary vary;
 	bool verify;
+	bool tso; /* TCP, to be cut into segments by whoever must: size is STREAM_SIZE_TSO */
 };
 
 /* Monotonous. */

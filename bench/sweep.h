@@ -8,7 +8,7 @@
 
 #include "bench/stream.h"
 
-enum { SWEEP_POINTS = 5, SWEEPS = 7 };
+enum { SWEEP_POINTS = 5, SWEEPS = 8 };
 
 struct sweep {
 	const char *name; /* one word */
@@ -18,6 +18,7 @@ struct sweep {
 	double keeps; /* the part of the first's speed that the last is meant to keep; 0: no bar */
 	void (*write)(FILE *to, unsigned size);			     /* the document's tenants */
 	void (*shape)(struct stream_options *stream, unsigned size); /* NULL: 64 B, 1 flow */
+	void (*warm)(struct stream_options *stream, unsigned size);  /* what goes before; or NULL */
 	bool ports; /* the size is that of the ports, of which all but two have idle guests */
 };
 

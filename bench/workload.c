@@ -14,4 +14,8 @@ const struct workload workloads[WORKLOAD__COUNT] = {
 				  "1518 B, packed ring",
 				  {.size = 1518, .flows = 1},
 				  true},
+	[WORKLOAD_TSO] = {"tso",
+			  "TSO, 64 KiB",
+			  {.size = STREAM_SIZE_TSO, .flows = 1, .tso = true},
+			  false},
 };

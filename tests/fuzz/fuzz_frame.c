@@ -5,13 +5,15 @@
  * bytes of virtio-net header, the frame. What must hold: what passed the checks
  * can be completed for every destination, has nothing left that it does not
  * accept, and still passes the guard as it will arrive there. The last is the
- * switch's promise: what was checked is what is delivered.
+ * switch's promise: what was checked is what is delivered. And what the server
+ * guards refuse, guard_wants_look() wanted to look at.
  */
 #include <string.h>
 #include <sys/mman.h>
 
 #include "switch/decide.h"
 #include "switch/guard.h"
+#include "switch/mark.h"
 #include "switch/offload.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/sketch/packet_sketch.h"
@@ -42,6 +44,10 @@ static void prepare(void)
 		ports[i].addresses6 = six;
 		ports[i].n_addresses6 = 1;
 	}
+	for (unsigned i = 0; i < 3; i++)
+		ports[i].flags |= POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD;
+	ports[3].pcp = 6;
+	ports[3].dscp = 47;
 	ports[0].macs = macs;
 	ports[0].n_macs = 1;
 	policy = SKETCH_POLICY(networks, ports);
@@ -111,10 +117,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	memcpy(packet.bytes, input + HEADER, packet.len);
 	sketch_frame(&packet, &frame);
 	memcpy(&frame.hdr, input + 2, sizeof(frame.hdr));
+	mark_frame(&policy_ports(policy)[in.id], &frame);
+	memcpy(packet.bytes, frame.head, frame.head_len);
 
 	if (frame_parse(&frame, &l2) != DROP_NONE || offload_check(&frame, &l2) != DROP_NONE)
 		return 0;
 	decide(policy, fdb, NULL, &frame, in, NOW, &decision);
+	if (decision.drop == DROP_DHCP_SERVER || decision.drop == DROP_ROUTER ||
+	    decision.drop == DROP_HIDDEN_HEADER)
+		fuzz_demand(guard_wants_look(&policy_ports(policy)[in.id], &frame));
 	if (decision.learn)
 		(void)fdb_learn(fdb, policy, decision.network, l2.src, in, NOW);
 	/* All that passed the guard might be delivered, now or to another port. */

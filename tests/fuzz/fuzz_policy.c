@@ -24,6 +24,7 @@ static void prepare(void)
 	static struct policy_prefix4 four[] = {{0x0a000001, UINT32_MAX}};
 	static struct policy_prefix6 six[] = {{{0xfe80000000000000, 1}, {~0ULL, ~0ULL}}};
 	struct policy_network_spec networks[] = {sketch_network(1, 100), sketch_network(2, 200)};
+	static const struct policy_limits limits = {{{1 << 20, 1000000}}};
 	struct policy_port_spec ports[] = {sketch_access(1, 1), sketch_access(2, 1),
 					   sketch_trunk(3, 2, pairs, 2)};
 	size_t size = fdb_size(SLOTS);
@@ -37,7 +38,10 @@ static void prepare(void)
 	ports[0].n_addresses4 = 1;
 	ports[0].addresses6 = six;
 	ports[0].n_addresses6 = 1;
-	ports[0].flags = POLICY_PORT_SPOOF_GUARD;
+	ports[0].flags = POLICY_PORT_SPOOF_GUARD | POLICY_PORT_DHCP_GUARD;
+	ports[1].flags = POLICY_PORT_ROUTER_GUARD;
+	ports[1].limits = &limits;
+	ports[1].pcp = 5;
 	specimens[1] = sketch_policy(networks, 2, ports, 2);
 	specimens[2] = sketch_policy(networks, 2, ports, 3);
 	fuzz_demand(memory != MAP_FAILED && fdb_init(memory, size, SLOTS, &fdb) == 0);

@@ -12,6 +12,7 @@
 #include "control/api_change.h"
 #include "control/report.h"
 #include "control/trace.h"
+#include "control/why.h"
 
 enum { PARAMS_MAX = 4 };
 
@@ -66,6 +67,7 @@ static const struct method {
 	{"rule.list", FOR_ALL, report_rules, EDIT_PORT, {{"port", PARAM_TEXT}}},
 	{"stats", FOR_ALL, report_stats, EDIT_PORT, {{"port", PARAM_TEXT}}},
 	{"drops", FOR_ALL, report_drops, EDIT_PORT, {{"port", PARAM_TEXT}}},
+	{"why", FOR_ALL, why_port, EDIT_PORT, {{"port", PARAM_TEXT | PARAM_NEEDED}}},
 	{"usage", FOR_ALL, report_usage, EDIT_TENANT, {{"tenant", PARAM_TEXT}}},
 	{"worker.list", FOR_OPERATOR, report_workers, 0, {{0}}},
 	{"status", FOR_ALL, report_status, 0, {{0}}},

@@ -415,3 +415,36 @@ int ctl_run_watch(struct ctl *ctl, struct ctl_request *request)
 	}
 	return ctl->status;
 }
+
+/* ---- why ---- */
+
+int ctl_run_why(struct ctl *ctl, struct ctl_request *request)
+{
+	static const char *const lines[][2] = {
+		{"rule", "rule"}, {"explanation", "why"}, {"remedy", "passes with"}};
+	json_t *result = request_call(ctl, request);
+	const json_t *row;
+	size_t i;
+
+	if (!result)
+		return ctl->status;
+	if (ctl->format != CTL_TABLE) {
+		ctl_print_value(ctl, result);
+		json_decref(result);
+		return CTL_DONE;
+	}
+	json_array_foreach (result, i, row) {
+		const char *to = text_of(row, "to");
+
+		printf("%s%s, %lld s ago: %s%s%s\n", i ? "\n" : "", text_of(row, "reason"),
+		       (long long)json_integer_value(json_object_get(row, "last_s")),
+		       text_of(row, "port"), *to ? " > " : "", to);
+		printf("  %-12s %s\n", "frame", text_of(row, "frame"));
+		printf("  %-12s %s\n", "stage", text_of(row, "stage"));
+		for (size_t l = 0; l < sizeof(lines) / sizeof(lines[0]); l++)
+			if (*text_of(row, lines[l][0]))
+				printf("  %-12s %s\n", lines[l][1], text_of(row, lines[l][0]));
+	}
+	json_decref(result);
+	return CTL_DONE;
+}

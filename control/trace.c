@@ -237,6 +237,25 @@ static bool tell_admit(struct trace *trace)
 	return tell_rules(trace, FILTER_ACL_IN, DROP_ACL_IN, "acl", "the sender's rules");
 }
 
+/* What the frame is to the sessions, if it is anything to them. */
+static void tell_session(struct trace *trace)
+{
+	static const char *const words[] = {
+		[SESSION_ESTABLISHED] = "goes on with a session",
+		[SESSION_REPLY] = "answers in a session",
+		[SESSION_RELATED] = "an error about a packet of a session",
+		[SESSION_FRAGMENT] = "goes on with a packet that passed",
+	};
+	const struct filter *filter = &trace->decision.filter;
+	unsigned verdict = filter->found.verdict;
+
+	if (trace->decision.fate == FATE_DROP || !filter->tracked ||
+	    verdict >= sizeof(words) / sizeof(words[0]) || !words[verdict])
+		return;
+	step(trace, "session", true, "%s%s", words[verdict],
+	     filter->found.again ? ", which the rules still allow" : "");
+}
+
 /* The rules of both ports, of a frame for one of them. */
 static bool tell_filter(struct trace *trace)
 {
@@ -250,8 +269,11 @@ static bool tell_filter(struct trace *trace)
 		{FILTER_ACL_OUT, DROP_ACL_OUT, "acl", "the receiver's rules"},
 	};
 
-	if (trace->decision.stage == STAGE_FILTER && trace->decision.drop == DROP_ILLEGIBLE)
-		return stage_passed(trace, STAGE_FILTER, "filter", "%s", "");
+	tell_session(trace);
+	if (trace->decision.stage == STAGE_FILTER && trace->decision.fate == FATE_DROP &&
+	    trace->decision.drop != DROP_GROUP_OUT && trace->decision.drop != DROP_GROUP_IN &&
+	    trace->decision.drop != DROP_ACL_OUT)
+		return stage_passed(trace, STAGE_FILTER, "session", "%s", "");
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (!tell_rules(trace, steps[i].step, steps[i].refusal, steps[i].name,
 				steps[i].who))

@@ -31,7 +31,8 @@
 
 enum {
 	COUNTERS_MAGIC = 0x534c4331, /* "SLC1" */
-	COUNTERS_VERSION = 3,
+	COUNTERS_VERSION = 4,
+	COUNTERS_REFUSAL = 128, /* bytes of a struct refusal_place */
 };
 
 typedef _Atomic uint64_t counter;
@@ -87,6 +88,7 @@ struct counters {
 	struct worker_counters workers[LIMIT_WORKERS];
 	/* then struct port_counters[LIMIT_WORKERS + 1][LIMIT_PORTS] */
 	/* then struct rule_counters[LIMIT_WORKERS + 1][LIMIT_HITS] */
+	/* then struct refusal_place[LIMIT_WORKERS + 1][LIMIT_PORTS][DROP__COUNT] (refusal.h) */
 };
 
 /* Of one rule; of a group's, only the packets that it was asked about. */
@@ -117,13 +119,22 @@ static inline void counter_add(counter *c, uint64_t n)
 			      memory_order_relaxed);
 }
 
+/* Where the refusals begin: behind a multiple of a cache line. */
+static inline size_t counters_refusals(void)
+{
+	size_t end = sizeof(struct counters) +
+		     (size_t)(LIMIT_WORKERS + 1) *
+			     (LIMIT_PORTS * sizeof(struct port_counters) +
+			      LIMIT_HITS * sizeof(struct rule_counters));
+
+	return (end + 63) & ~(size_t)63;
+}
+
 /* Bytes of a counters memory. */
 static inline size_t counters_size(void)
 {
-	return sizeof(struct counters) +
-	       (size_t)(LIMIT_WORKERS + 1) *
-		       (LIMIT_PORTS * sizeof(struct port_counters) +
-			LIMIT_HITS * sizeof(struct rule_counters));
+	return counters_refusals() +
+	       (size_t)(LIMIT_WORKERS + 1) * LIMIT_PORTS * DROP__COUNT * COUNTERS_REFUSAL;
 }
 
 /* Count @hits frames of @bytes for the rule that has @place now, as @tag says. Owner only. */

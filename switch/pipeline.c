@@ -27,6 +27,7 @@
 #include "switch/guard.h"
 #include "switch/mark.h"
 #include "switch/offload.h"
+#include "switch/refusal.h"
 #include "switch/rate.h"
 
 enum { PIPELINE_NEWS = 8 };
@@ -408,10 +409,15 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 		session_end(pipeline->options.sessions, decision.end);
 	if (decision.commit)
 		drop = commit_session(pipeline, &decision, &session);
-	if (drop != DROP_NONE)
-		return drop;
+	if (drop != DROP_NONE) {
+		decision.fate = FATE_DROP;
+		decision.drop = drop;
+	}
 	switch (decision.fate) {
-	case FATE_DROP: return decision.drop;
+	case FATE_DROP:
+		refusal_note(pipeline->options.counters, pipeline->options.writer, pipeline->in,
+			     frame, &decision, pipeline->policy->generation, pipeline->now);
+		return decision.drop;
 	case FATE_UNICAST:
 		want(pipeline, bit, decision.output, decision.tag);
 		if (train->keyed)

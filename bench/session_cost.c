@@ -20,7 +20,7 @@
 
 #include "tests/sketch/session_sketch.h"
 
-enum { PORTS = 16, ROUNDS = 4, NOW = 1000000, STRIDE = 611953 /* a prime */ };
+enum { PORTS = 16, ROUNDS = 4, NOW = 1000000, STRIDE = 611953 /* a prime */, AHEAD = 16 };
 
 static uint32_t n_sessions = 1000000, n_hot = 1000;
 static struct sessions *sessions;
@@ -116,6 +116,8 @@ static void go_on(const char *work, uint32_t n, bool short_way)
 		struct session_packet packet = packet_of(which, i & 1, SESSION_TCP_ACK,
 							 i & 1 ? 5001 : 1001, i & 1 ? 1001 : 5001);
 
+		if (short_way)
+			session_prefetch(sessions, refs[(i + AHEAD) * STRIDE % n]);
 		if (short_way)
 			refused +=
 				!session_advance(sessions, refs[which], i & 1, &packet.tcp, 1, NOW);

@@ -225,17 +225,9 @@ static struct session_key key_of(const struct session_words *words)
 
 void session_slot_load_line(const struct session_slot *slot, struct session_line *ret_line)
 {
-	/* acquire, here and below: see session_slot_read() */
 	session_line_unpack(atomic_load_explicit(&slot->state, memory_order_acquire), ret_line);
-	for (int i = 0; i < 2; i++) {
-		struct session_side *side = &ret_line->side[i];
-
-		side->end = atomic_load_explicit(&slot->side[i].end, memory_order_acquire);
-		side->max_end = atomic_load_explicit(&slot->side[i].max_end, memory_order_acquire);
-		side->max_window =
-			atomic_load_explicit(&slot->side[i].max_window, memory_order_acquire);
-		side->ack = atomic_load_explicit(&slot->side[i].ack, memory_order_acquire);
-	}
+	session_slot_load_side(slot, 0, &ret_line->side[0]);
+	session_slot_load_side(slot, 1, &ret_line->side[1]);
 }
 
 static struct port_ref port_of(uint64_t packed)

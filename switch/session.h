@@ -210,6 +210,9 @@ enum session_outcome session_commit(struct sessions *sessions, const struct sess
 bool session_advance(struct sessions *sessions, struct session_ref session, bool reply,
 		     const struct session_tcp *tcp, uint64_t policy, clock_ms now);
 
+/* Some packets before session_advance(): fetch what it will write. Any @session will do. */
+void session_prefetch(const struct sessions *sessions, struct session_ref session);
+
 /* End @session, if it is still there: its rule was withdrawn. */
 void session_end(struct sessions *sessions, struct session_ref session);
 

@@ -14,17 +14,9 @@
 #include "switch/session_table.h"
 
 enum {
-	LOCK_TRIES = 4096,  /* of a worker; tens of microseconds */
-	ENTER_TRIES = 4096, /* the same */
-	EVICTIONS = 4,	    /* for one newcomer: a quota that shrank is reached step by step */
+	LOCK_TRIES = 4096, /* of a worker; tens of microseconds */
+	EVICTIONS = 4,	   /* for one newcomer: a quota that shrank is reached step by step */
 };
-
-/* Tell the processor that this is a loop around somebody else's store. */
-#ifdef __x86_64__
-#define relax() __builtin_ia32_pause()
-#else
-#define relax() atomic_signal_fence(memory_order_seq_cst)
-#endif
 
 bool session_books_try_lock(struct session_books *books)
 {
@@ -33,7 +25,7 @@ bool session_books_try_lock(struct session_books *books)
 		if (!atomic_load_explicit(&books->lock, memory_order_relaxed) &&
 		    !atomic_exchange_explicit(&books->lock, 1, memory_order_acquire))
 			return true;
-		relax();
+		session_relax();
 	}
 	return false;
 }
@@ -49,44 +41,10 @@ void session_books_unlock(struct session_books *books)
 	atomic_store_explicit(&books->lock, 0, memory_order_release);
 }
 
-int session_slot_enter(struct session_slot *slot, uint32_t generation, uint64_t *ret_word)
-{
-	for (unsigned i = 0; i < ENTER_TRIES; i++) {
-		uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-
-		if (session_word_generation(word) != generation)
-			return -ENOENT;
-		/* acquire: with the word comes the slot as the last writer left it */
-		if (!(word & 1) && atomic_compare_exchange_weak_explicit(
-					   &slot->word, &word, word | 1, memory_order_acquire,
-					   memory_order_relaxed)) {
-			*ret_word = word;
-			return 0;
-		}
-		relax();
-	}
-	return -EBUSY;
-}
-
-void session_slot_leave(struct session_slot *slot, uint64_t word, uint32_t generation)
-{
-	/* release: a reader that sees it even sees all of the session */
-	atomic_store_explicit(&slot->word, (uint64_t)generation << 32 | (uint32_t)(word + 2),
-			      memory_order_release);
-}
-
 void session_slot_store_line(struct session_slot *slot, const struct session_line *line)
 {
-	/* release, here and below: who sees one of these sees the odd word, and tries again */
-	for (int i = 0; i < 2; i++) {
-		const struct session_side *side = &line->side[i];
-
-		atomic_store_explicit(&slot->side[i].end, side->end, memory_order_release);
-		atomic_store_explicit(&slot->side[i].max_end, side->max_end, memory_order_release);
-		atomic_store_explicit(&slot->side[i].max_window, side->max_window,
-				      memory_order_release);
-		atomic_store_explicit(&slot->side[i].ack, side->ack, memory_order_release);
-	}
+	session_slot_store_side(slot, 0, &line->side[0]);
+	session_slot_store_side(slot, 1, &line->side[1]);
 	atomic_store_explicit(&slot->state, session_line_pack(line), memory_order_release);
 }
 
@@ -95,7 +53,7 @@ static uint64_t pack_port(struct port_ref port)
 	return port.id | (uint64_t)port.generation << 16;
 }
 
-/* The state is stored last: until then the slot is free. */
+/* The state is stored last: until then the slot is free. Releases as in session_slot_store_side(). */
 static void store_image(struct session_slot *slot, const struct session_image *image)
 {
 	for (int i = 0; i < 2; i++) {

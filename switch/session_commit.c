@@ -15,8 +15,6 @@
 
 enum {
 	COMMIT_TRIES = 4, /* the session changes hands between finding and entering it */
-	FLAGS_PLAIN = SESSION_TCP_PSH | SESSION_TCP_ACK | SESSION_TCP_URG |
-		      0xc0, /* ECE, CWR (RFC 3168) */
 };
 
 /* A packet that passes, with all that is needed to write it down. */
@@ -242,22 +240,21 @@ enum session_outcome session_commit(struct sessions *sessions, const struct sess
 	return outcome;
 }
 
-/* With the slot's word held: can the packet go the short way? If so @line has moved on. */
-static bool step_plain(const struct session_slot *slot, const struct session_tcp *tcp, bool reply,
-		       clock_ms now, struct session_line *line)
+/* With the slot's word held: can the packet go the short way? If so TCP has moved on. */
+static bool step_plain(struct session_slot *slot, const struct session_tcp *tcp, bool reply,
+		       clock_ms now)
 {
 	uint8_t protocol = (uint8_t)atomic_load_explicit(&slot->about, memory_order_relaxed);
 	uint32_t seen = atomic_load_explicit(&slot->seen, memory_order_relaxed);
+	uint32_t packed = atomic_load_explicit(&slot->state, memory_order_relaxed);
+	enum session_state state = packed & 0xff & ~(uint32_t)SESSION_LOOSE;
 
-	session_slot_load_line(slot, line);
-	if (session_is_silent(session_line_state(line), protocol, seen, now))
+	if (seen != session_ticks(now) && session_is_silent(state, protocol, seen, now))
 		return false;
 	if (protocol == IPPROTO_TCP)
-		return tcp && session_line_state(line) == SESSION_ESTABLISHED_TCP &&
-		       tcp->flags & SESSION_TCP_ACK && !(tcp->flags & ~FLAGS_PLAIN) &&
-		       session_tcp_step(line, tcp, reply, false) == SESSION_FAULT_NONE;
-	return line->state == SESSION_STREAM || (line->state == SESSION_OPENING && !reply) ||
-	       (line->state == SESSION_REPLIED &&
+		return tcp && session_tcp_advance(slot, tcp, reply);
+	return state == SESSION_STREAM || (state == SESSION_OPENING && !reply) ||
+	       (state == SESSION_REPLIED &&
 		(reply || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6));
 }
 
@@ -265,7 +262,6 @@ bool session_advance(struct sessions *sessions, struct session_ref session, bool
 		     const struct session_tcp *tcp, uint64_t policy, clock_ms now)
 {
 	struct session_slot *slot;
-	struct session_line line;
 	uint64_t word;
 	bool plain;
 
@@ -275,13 +271,19 @@ bool session_advance(struct sessions *sessions, struct session_ref session, bool
 	if (session_slot_enter(slot, session.generation, &word))
 		return false;
 	plain = atomic_load_explicit(&slot->policy, memory_order_relaxed) == (uint32_t)policy &&
-		step_plain(slot, tcp, reply, now, &line);
-	if (plain) {
-		session_slot_store_line(slot, &line);
+		step_plain(slot, tcp, reply, now);
+	if (plain)
 		count_packet(slot, now);
-	}
 	session_slot_leave(slot, word, session.generation);
 	return plain;
+}
+
+void session_prefetch(const struct sessions *sessions, struct session_ref session)
+{
+	if (session.slot < sessions->n_slots) {
+		__builtin_prefetch(&sessions->slots[session.slot].word, 1);
+		__builtin_prefetch(&sessions->slots[session.slot].about, 0);
+	}
 }
 
 /* Why a session may go: for session_end(), session_sweep(), session_flush(). */

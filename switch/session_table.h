@@ -27,6 +27,7 @@
 #ifndef SWITCH_SESSION_TABLE_H
 #define SWITCH_SESSION_TABLE_H
 
+#include <errno.h>
 #include <stdatomic.h>
 
 #include "switch/hash.h"
@@ -41,10 +42,11 @@ enum {
 	SESSION_SLOTS_MAX = LIMIT_SESSIONS + LIMIT_PORTS * LIMIT_SESSION_SHARE,
 	SESSION_BUCKETS_MAX = 2 * LIMIT_SESSIONS / SESSION_SLOTS_PER_BUCKET,
 	SESSION_GROUPS_MAX = SESSION_BUCKETS_MAX / SESSION_GROUP,
-	SESSION_PAGE = 4096,	/* bytes of the head, of a group, of a port's fragments */
-	SESSION_TICK_SHIFT = 7, /* a tick is 128 ms */
-	SESSION_SLOT_BITS = 21, /* of an index word; the others are of the hash */
-	SESSION_TRIES = 64,	/* to read a slot that a writer is at */
+	SESSION_PAGE = 4096,	    /* bytes of the head, of a group, of a port's fragments */
+	SESSION_TICK_SHIFT = 7,	    /* a tick is 128 ms */
+	SESSION_SLOT_BITS = 21,	    /* of an index word; the others are of the hash */
+	SESSION_TRIES = 64,	    /* to read a slot that a writer is at */
+	SESSION_ENTER_TRIES = 4096, /* to enter it; tens of microseconds */
 };
 _Static_assert(SESSION_SLOTS_MAX < 1 << SESSION_SLOT_BITS, "an index word can name each slot");
 _Static_assert(2 * LIMIT_SESSIONS >= SESSION_SLOTS_MAX, "a bucket has twice the room it needs");
@@ -241,6 +243,65 @@ static inline bool session_group_is_used(const struct sessions *sessions, uint32
 	       1;
 }
 
+/* Tell the processor that this is a loop around somebody else's store. */
+#ifdef __x86_64__
+#define session_relax() __builtin_ia32_pause()
+#else
+#define session_relax() atomic_signal_fence(memory_order_seq_cst)
+#endif
+
+/*
+ * Enter and leave a slot for writing. -ENOENT: another session is there, -EBUSY: so is
+ * another writer. Leaving with another generation makes all references stale.
+ */
+static inline int session_slot_enter(struct session_slot *slot, uint32_t generation,
+				     uint64_t *ret_word)
+{
+	for (unsigned i = 0; i < SESSION_ENTER_TRIES; i++) {
+		uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+
+		if (session_word_generation(word) != generation)
+			return -ENOENT;
+		/* acquire: with the word comes the slot as the last writer left it */
+		if (!(word & 1) && atomic_compare_exchange_weak_explicit(
+					   &slot->word, &word, word | 1, memory_order_acquire,
+					   memory_order_relaxed)) {
+			*ret_word = word;
+			return 0;
+		}
+		session_relax();
+	}
+	return -EBUSY;
+}
+
+static inline void session_slot_leave(struct session_slot *slot, uint64_t word, uint32_t generation)
+{
+	/* release: a reader that sees it even sees all of the session */
+	atomic_store_explicit(&slot->word, (uint64_t)generation << 32 | (uint32_t)(word + 2),
+			      memory_order_release);
+}
+
+/* acquire: see session_slot_read() */
+static inline void session_slot_load_side(const struct session_slot *slot, unsigned end,
+					  struct session_side *ret_side)
+{
+	ret_side->end = atomic_load_explicit(&slot->side[end].end, memory_order_acquire);
+	ret_side->max_end = atomic_load_explicit(&slot->side[end].max_end, memory_order_acquire);
+	ret_side->max_window =
+		atomic_load_explicit(&slot->side[end].max_window, memory_order_acquire);
+	ret_side->ack = atomic_load_explicit(&slot->side[end].ack, memory_order_acquire);
+}
+
+/* release: who sees one of these sees the odd word, and tries again */
+static inline void session_slot_store_side(struct session_slot *slot, unsigned end,
+					   const struct session_side *side)
+{
+	atomic_store_explicit(&slot->side[end].end, side->end, memory_order_release);
+	atomic_store_explicit(&slot->side[end].max_end, side->max_end, memory_order_release);
+	atomic_store_explicit(&slot->side[end].max_window, side->max_window, memory_order_release);
+	atomic_store_explicit(&slot->side[end].ack, side->ack, memory_order_release);
+}
+
 /* The same for both directions. */
 static inline uint64_t session_hash(const struct sessions *sessions,
 				    const struct session_words *words)
@@ -317,6 +378,13 @@ enum session_fault session_tcp_step(struct session_line *line, const struct sess
 				    bool reply, bool cut);
 void session_tcp_begin(const struct session_tcp *tcp, struct session_line *ret_line);
 
+/*
+ * The same with the slot's word held, for a segment without any flag that matters in
+ * an established connection. False, and nothing has changed, if it is none, or
+ * does not fit.
+ */
+bool session_tcp_advance(struct session_slot *slot, const struct session_tcp *tcp, bool reply);
+
 /* Is the sequence number that an ICMP error quotes one that this end has sent lately? */
 bool session_tcp_is_quoted(const struct session_line *line, uint32_t seq, bool reply);
 
@@ -326,12 +394,6 @@ void session_fragment_note(struct sessions *sessions, const struct session_packe
 bool session_fragment_find(const struct sessions *sessions, const struct session_packet *packet,
 			   uint64_t policy, clock_ms now);
 
-/*
- * Enter and leave a slot for writing. -ENOENT: another session is there, -EBUSY: so is
- * another writer. Leaving with another generation makes all references stale.
- */
-int session_slot_enter(struct session_slot *slot, uint32_t generation, uint64_t *ret_word);
-void session_slot_leave(struct session_slot *slot, uint64_t word, uint32_t generation);
 void session_slot_load_line(const struct session_slot *slot, struct session_line *ret_line);
 void session_slot_store_line(struct session_slot *slot, const struct session_line *line);
 

@@ -20,8 +20,9 @@
 #include "switch/session_table.h"
 
 enum {
-	ACK_SLACK = 66000,    /* IV: an acknowledgement may wait for a window of old times */
-	WINDOW_MAX = 1 << 30, /* RFC 7323, 2.3 */
+	ACK_SLACK = 66000, /* IV: an acknowledgement may wait for a window of old times */
+	FLAGS_ASIDE = SESSION_TCP_PSH | SESSION_TCP_URG | 0xc0, /* and ECE, CWR (RFC 3168) */
+	WINDOW_MAX = 1 << 30,					/* RFC 7323, 2.3 */
 	SEEN_ALL_SYN_ACK = SESSION_SEEN_SYN_ACK | SESSION_SEEN_SYN_ACK << SESSION_SEEN_SHIFT,
 	SEEN_ANY_FIN = SESSION_SEEN_FIN | SESSION_SEEN_FIN << SESSION_SEEN_SHIFT,
 	SEEN_ALL_FIN_ACK = SESSION_SEEN_FIN_ACK | SESSION_SEEN_FIN_ACK << SESSION_SEEN_SHIFT,
@@ -134,12 +135,11 @@ void session_tcp_begin(const struct session_tcp *tcp, struct session_line *ret_l
 		begin_in_the_middle(ret_line, &segment);
 }
 
-static bool is_in_window(const struct session_line *line, const struct segment *segment)
+/* Bounds I and II. */
+static inline bool is_in_window(bool loose, const struct session_side *from,
+				const struct session_side *to, const struct segment *segment)
 {
-	const struct session_side *from = &line->side[segment->from];
-	const struct session_side *to = &line->side[segment->to];
-
-	if (line->state & SESSION_LOOSE)
+	if (loose)
 		return true;
 	/* a refused connection: one end has no numbers yet */
 	if (!from->max_window || !to->max_window)
@@ -148,13 +148,13 @@ static bool is_in_window(const struct session_line *line, const struct segment *
 	       !before(segment->end, from->end - to->max_window);
 }
 
-static bool is_good_ack(const struct session_line *line, const struct segment *segment)
+/* Bounds III and IV. */
+static inline bool is_good_ack(bool loose, const struct session_side *from,
+			       const struct session_side *to, const struct segment *segment)
 {
-	const struct session_side *from = &line->side[segment->from];
-	const struct session_side *to = &line->side[segment->to];
 	uint32_t slack = from->max_window > ACK_SLACK ? from->max_window : ACK_SLACK;
 
-	if (line->state & SESSION_LOOSE || !segment->ack)
+	if (loose || !segment->ack)
 		return true;
 	return !after(segment->tcp->ack, to->end) && !before(segment->tcp->ack, to->end - slack);
 }
@@ -181,7 +181,7 @@ static enum session_fault step_reset(struct session_line *line, const struct seg
 		return SESSION_FAULT_NONE;
 	if (seq == to->ack || seq == from->end)
 		set_state(line, SESSION_CLOSED);
-	else if (!is_in_window(line, segment))
+	else if (!is_in_window(line->state & SESSION_LOOSE, from, to, segment))
 		return SESSION_FAULT_RESET;
 	return SESSION_FAULT_NONE;
 }
@@ -216,13 +216,12 @@ static enum session_fault step_opening(struct session_line *line, const struct s
 }
 
 /* What a segment within the bounds tells of both ends. */
-static void advance(struct session_line *line, const struct segment *segment)
+static inline void move_on(struct session_side *from, struct session_side *to,
+			   const struct segment *segment, unsigned scale)
 {
-	struct session_side *from = &line->side[segment->from], *to = &line->side[segment->to];
 	const struct session_tcp *tcp = segment->tcp;
 	/* the mask is for memory that another process writes, against all promises */
-	unsigned scale = segment->syn ? 0 : line->scale[segment->from] & 0xf;
-	uint32_t window = (uint32_t)tcp->window << scale;
+	uint32_t window = (uint32_t)tcp->window << (segment->syn ? 0 : scale & 0xf);
 
 	if (window > from->max_window)
 		from->max_window = window;
@@ -268,7 +267,8 @@ enum session_fault session_tcp_step(struct session_line *line, const struct sess
 				    bool reply, bool cut)
 {
 	struct segment segment = segment_of(tcp, reply);
-	bool acks_syn;
+	struct session_side *from = &line->side[segment.from], *to = &line->side[segment.to];
+	bool loose = line->state & SESSION_LOOSE, acks_syn;
 
 	if (tcp->flags & SESSION_TCP_RST)
 		return step_reset(line, &segment);
@@ -277,19 +277,39 @@ enum session_fault session_tcp_step(struct session_line *line, const struct sess
 	/* RFC 5961, 4.2: whatever its number, it is for the other end to challenge. */
 	if (segment.syn && !segment.ack)
 		return SESSION_FAULT_NONE;
-	if (!is_in_window(line, &segment) || !is_good_ack(line, &segment))
+	if (!is_in_window(loose, from, to, &segment) || !is_good_ack(loose, from, to, &segment))
 		return SESSION_FAULT_WINDOW;
 	/* Nothing comes behind a FIN. */
-	if (was_seen(line, segment.from, SESSION_SEEN_FIN) &&
-	    after(segment.end, line->side[segment.from].end) && !(line->state & SESSION_LOOSE))
+	if (was_seen(line, segment.from, SESSION_SEEN_FIN) && after(segment.end, from->end) &&
+	    !loose)
 		return SESSION_FAULT_WINDOW;
 	acks_syn = segment.ack && was_seen(line, segment.to, SESSION_SEEN_SYN) &&
-		   !before(tcp->ack, line->side[segment.from].ack);
+		   !before(tcp->ack, from->ack);
 	if (cut)
 		line->state |= SESSION_LOOSE;
-	advance(line, &segment);
+	move_on(from, to, &segment, line->scale[segment.from]);
 	see_flags(line, &segment, acks_syn);
 	return SESSION_FAULT_NONE;
+}
+
+bool session_tcp_advance(struct session_slot *slot, const struct session_tcp *tcp, bool reply)
+{
+	uint32_t state = atomic_load_explicit(&slot->state, memory_order_relaxed);
+	struct segment segment = {.tcp = tcp, .end = tcp->seq + tcp->len, .ack = true};
+	bool loose = state & SESSION_LOOSE;
+	struct session_side from, to;
+
+	if ((state & 0xff & ~(uint32_t)SESSION_LOOSE) != SESSION_ESTABLISHED_TCP ||
+	    (tcp->flags & ~FLAGS_ASIDE) != SESSION_TCP_ACK)
+		return false;
+	session_slot_load_side(slot, reply, &from);
+	session_slot_load_side(slot, !reply, &to);
+	if (!is_in_window(loose, &from, &to, &segment) || !is_good_ack(loose, &from, &to, &segment))
+		return false;
+	move_on(&from, &to, &segment, state >> (reply ? 24 : 16));
+	session_slot_store_side(slot, reply, &from);
+	session_slot_store_side(slot, !reply, &to);
+	return true;
 }
 
 bool session_tcp_is_quoted(const struct session_line *line, uint32_t seq, bool reply)

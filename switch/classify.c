@@ -7,6 +7,15 @@
  */
 #include "switch/classify_table.h"
 
+/* The lanes of the first group; often no other is looked at. */
+static void leaf_prefetch(const struct classify_leaf *leaf)
+{
+	const struct classify_lanes *lanes = classify_leaf_lanes(leaf);
+
+	for (unsigned w = 0; w < leaf->n_words; w++)
+		__builtin_prefetch(&lanes[w]);
+}
+
 /* The smallest verdict of the boxes of a leaf that contain @key. */
 static int32_t leaf_find(const struct classify_leaf *leaf, const struct classify_key *key)
 {
@@ -61,6 +70,7 @@ static int32_t tree_find(const struct classify *classify, uint32_t line,
 			const struct classify_node *node = classify_line(classify, branches[i]);
 
 			if (node->kind.what == CLASSIFY_IS_LEAF) {
+				leaf_prefetch((const struct classify_leaf *)node);
 				leaves[n_leaves++] = branches[i];
 				branches[i--] = branches[--n_branches];
 				continue;

@@ -32,7 +32,7 @@ static const struct bar bars[] = {
 	{WORKLOAD_64, &contender_ovs, WORKLOAD_64, 1.8, true},
 	{WORKLOAD_64, &contender_testpmd, WORKLOAD_64, 1.8, true},
 };
-enum { BARS = sizeof(bars) / sizeof(bars[0]) };
+enum { BARS = sizeof(bars) / sizeof(bars[0]), WINDOWS_MIN = 3 };
 
 /* The ratio that was measured; 0: it was not. */
 static double measure(const struct compare *compare, const struct bar *bar,
@@ -49,15 +49,16 @@ static double measure(const struct compare *compare, const struct bar *bar,
 	than = &compare->cells[bar->than][theirs];
 	us = window_summarise(cell->windows, cell->n, placement);
 	them = window_summarise(than->windows, than->n, placement);
-	return us.windows && them.windows ? us.mpps / them.mpps : 0;
+	return us.windows >= WINDOWS_MIN && them.windows >= WINDOWS_MIN ? us.mpps / them.mpps : 0;
 }
 
 static void title_of(const struct bar *bar, char *ret_title, size_t room)
 {
 	bool self = bar->peer == &contender_sluice;
 
-	snprintf(ret_title, room, "%s: %g x %s", workloads[bar->workload].title, bar->ratio,
-		 self ? workloads[bar->than].title : bar->peer->title);
+	/* Of one switch, under two workloads that did not take turns: the machine may have changed. */
+	snprintf(ret_title, room, "%s: %g x %s%s", workloads[bar->workload].title, bar->ratio,
+		 self ? workloads[bar->than].title : bar->peer->title, self ? " (earlier)" : "");
 }
 
 /* Each bar at each placement where it holds and was measured. */
@@ -66,10 +67,14 @@ static void each(const struct compare *compare,
 			     double measured),
 		 void *user)
 {
+	/* Windows during which the processors moved count only where nothing else is known. */
+	bool blind = turn_most_seen(&compare->cells[0][0], WORKLOAD__COUNT * COMPARE_KINDS) ==
+		     PLACEMENT_UNKNOWN;
 	char title[80];
 
 	for (unsigned b = 0; b < BARS; b++)
-		for (enum placement placement = 0; placement < PLACEMENT__COUNT; placement++) {
+		for (enum placement placement = blind ? PLACEMENT_UNKNOWN : PLACEMENT_CORE;
+		     placement < PLACEMENT__COUNT; placement++) {
 			double ratio = measure(compare, &bars[b], placement);
 
 			if (ratio <= 0 || (placement == PLACEMENT_FAR) != bars[b].far)

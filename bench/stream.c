@@ -59,8 +59,12 @@ static inline void put_flow(uint8_t *frame, const struct stream_options *options
 		put32(frame + MAC_FLOW, flow);
 		put32(frame + 6 + MAC_FLOW, flow);
 	} else {
-		/* Source and destination port: 16 and 4 bits of the flow, both clear of 0. */
-		put32(frame + places.ports, (flow & 0xffff) << 16 | (4000 + (flow >> 16)));
+		/*
+		 * Source and destination port: 15 and 5 bits of the flow, among those that no
+		 * switch has reasons to refuse (a server's of DHCP, for instance).
+		 */
+		put32(frame + places.ports,
+		      (0x8000 | (flow & 0x7fff)) << 16 | (4000 + (flow >> 15)));
 	}
 }
 

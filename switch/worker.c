@@ -54,7 +54,7 @@ enum {
 	LOOK_MIN_NS = 10000,	    /* between two looks for kicks, however short the latency */
 	NAP_MIN_NS = 16000,	    /* a shorter one costs more than it saves */
 	WINDOW_NS = 250000,	    /* over which the load is measured */
-	NAP_LOAD_PERCENT = 20,	    /* the most that there may be to do for naps */
+	NAP_LOAD_PERCENT = 35,	    /* the most that there may be to do for naps */
 };
 
 /* A queue that the worker serves. */

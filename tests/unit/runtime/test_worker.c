@@ -24,6 +24,12 @@ enum {
 	MANY_QUEUES = 256,
 	MANY_ROUNDS = 100,
 	KICKS = 50,
+	FULL_RATE = 1000, /* frames */
+#ifdef SLUICE_SANITIZED
+	FULL_RATE_NS = 100000000, /* it is not the speed of these builds that is asked for */
+#else
+	FULL_RATE_NS = 1000000,
+#endif
 	MOVES = 300,
 	IDLE_MS = 300,
 };
@@ -383,6 +389,37 @@ static void idle_workers_sleep(void **state)
 	}
 }
 
+/*
+ * From sleep to full rate: the time from a kick until a thousand frames are through.
+ * The best of many, as the machine may wake threads when it likes.
+ */
+static void it_is_at_full_rate_at_once(void **state)
+{
+	struct spring *spring = spring_create(SPRING, eventfd(0, EFD_NONBLOCK));
+	uint64_t best = UINT64_MAX;
+
+	worker_set_add(&workers, &spring->queue);
+	for (unsigned i = 0; i < KICKS; i++) {
+		uint64_t began;
+
+		/* once when it was added, and after each thousand */
+		assert_true(clock_await(CLOCK_PATIENCE_MS, atomic_load(&spring->asleep) > i));
+		began = clock_now_ns();
+		well_up(spring, FULL_RATE);
+		while (atomic_load(&spring->waiting) &&
+		       clock_now_ns() - began < CLOCK_PATIENCE_MS * 1000000ULL)
+			;
+		if (clock_now_ns() - began < best)
+			best = clock_now_ns() - began;
+		expect_taken(spring, FULL_RATE * (i + 1));
+	}
+	assert_true(best < FULL_RATE_NS);
+	worker_set_remove(&workers, &spring->queue);
+	rcu_synchronize();
+	close(spring->queue.kick);
+	free(spring);
+}
+
 static unsigned sum_of_looks(struct spring **springs, unsigned n)
 {
 	unsigned sum = 0;
@@ -558,6 +595,7 @@ int main(void)
 		UNIT(a_changed_kick_is_heard),	    UNIT(queues_are_shared_out),
 		UNIT(ports_come_and_go_under_load), UNIT(a_policy_is_never_seen_after_its_time),
 		UNIT(idle_workers_sleep),	    UNIT(it_counts_what_it_does),
+		UNIT(it_is_at_full_rate_at_once),
 		UNIT(quiet_queues_are_left_alone_and_heard),
 		UNIT(a_queue_moves_between_bursts),
 		UNIT(a_busy_worker_gives_a_queue_away),

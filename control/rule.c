@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "control/name.h"
 #include "control/quantity.h"
@@ -400,6 +401,22 @@ static int parse_acl_part(struct scan *scan, struct rule_acl *rule, unsigned *se
 	}
 }
 
+/* No frame is of another ethertype than what the rest of the rule asks for. */
+static int check_ethertype(struct scan *scan, const struct rule_acl *rule)
+{
+	const struct rule_end *end = rule->from.any ? &rule->to : &rule->from;
+
+	if (rule->ethertype == RULE_ANY)
+		return 0;
+	if (!end->any && rule->ethertype != (end->prefix.family == AF_INET ? 0x0800 : 0x86dd))
+		return refuse(scan, "leave it out: the addresses say it",
+			      "the ethertype is not that of the addresses");
+	if (rule->protocol != RULE_ANY && rule->ethertype != 0x0800 && rule->ethertype != 0x86dd)
+		return refuse(scan, "write any instead of the protocol",
+			      "a protocol belongs to ethertypes ip and ipv6");
+	return 0;
+}
+
 static int parse_acl(struct scan *scan, struct rule_acl *rule)
 {
 	unsigned seen = 0;
@@ -419,7 +436,7 @@ static int parse_acl(struct scan *scan, struct rule_acl *rule)
 			error = refuse(scan, "both are IPv4, or both are IPv6",
 				       "from and to are of different families");
 	}
-	return error;
+	return error ? error : check_ethertype(scan, rule);
 }
 
 int rule_parse_acl(const char *text, struct rule_acl *ret, struct rule_fault *ret_fault)

@@ -12,7 +12,8 @@
  *   PREFIX any, an address or a prefix; both ends of one family
  *   T      ip ipv6 arp, or a number in hex (0x88cc)
  *
- * The parts of an ACL rule behind PROTO may come in any order, once each.
+ * The parts of an ACL rule behind PROTO may come in any order, once each. What no
+ * frame can be (`tcp ethertype arp`) is refused.
  *
  * Ranges of a list of ports need not be in order; they are put in order, and
  * joined where they meet.

@@ -164,6 +164,8 @@ static void acl_faults_are_at_their_word(void **state)
 		{"accept any ethertype 2048", 21, "EtherType"},
 		{"accept any ethertype 0x", 21, "EtherType"},
 		{"accept any ethertype 0x-800", 21, "EtherType"},
+		{"accept any to fd00::1 ethertype ip", 34, "addresses say it"},
+		{"accept tcp ethertype arp", 24, "any instead"},
 		{"accept any src-mac 02", 19, "MAC"},
 		{"accept any dst-mac", 18, "MAC"},
 	};

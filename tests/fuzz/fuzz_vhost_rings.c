@@ -6,7 +6,8 @@
  * The first byte of the input chooses the features, the rest is a list of steps:
  *
  *	0..127	N BYTES...	write N (up to 63) bytes at 256 * this byte + the next
- *	128..	the workers' turn, after an advance of one avail index by this byte & 31
+ *	128..	the workers' turn, after the next chains of one ring were made available,
+ *		this byte & 31 of them
  */
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -24,7 +25,32 @@ enum {
 	RING = 0x400,
 	AVAIL = 0x100,
 	USED = 0x200,
+
+	PACKED_AVAIL = 1 << VRING_PACKED_DESC_F_AVAIL,
+	PACKED_USED = 1 << VRING_PACKED_DESC_F_USED,
 };
+
+/* Rings are packed, and where the guest is in each. */
+static bool packed;
+static unsigned available[2];
+
+/* The next @n chains: an index, or the flags of as many places, of which the rest stays. */
+static void make_available(struct fuzz_session *session, unsigned index, unsigned n)
+{
+	uint8_t *ring = session->memory + index * RING;
+	struct vring_packed_desc *slots = (struct vring_packed_desc *)(void *)ring;
+
+	if (!packed) {
+		((struct vring_avail *)(void *)(ring + AVAIL))->idx += (uint16_t)n;
+		return;
+	}
+	for (; n > 0; n--, available[index]++) {
+		struct vring_packed_desc *slot = &slots[available[index] % RING_SIZE];
+
+		slot->flags &= (uint16_t) ~(PACKED_AVAIL | PACKED_USED);
+		slot->flags |= available[index] / RING_SIZE % 2 ? PACKED_USED : PACKED_AVAIL;
+	}
+}
 
 /* Each descriptor is a buffer of its own, each chain one descriptor, before the input comes. */
 static void fill_ring(struct fuzz_session *session, unsigned index)
@@ -33,6 +59,7 @@ static void fill_ring(struct fuzz_session *session, unsigned index)
 	struct vring_desc *descs = (struct vring_desc *)(void *)ring;
 	struct vring_avail *avail = (struct vring_avail *)(void *)(ring + AVAIL);
 
+	available[index] = 0;
 	for (uint16_t i = 0; i < RING_SIZE; i++) {
 		descs[i] = (struct vring_desc){
 			.addr = 0x4000 + (index * RING_SIZE + i) * 0x800u,
@@ -41,7 +68,13 @@ static void fill_ring(struct fuzz_session *session, unsigned index)
 			.next = (uint16_t)((i + 1) % RING_SIZE),
 		};
 		avail->ring[i] = i;
+		if (packed) { /* the last two words change places: a name, and the flags */
+			descs[i].next = descs[i].flags;
+			descs[i].flags = i;
+		}
 	}
+	if (packed) /* no events asked for */
+		memset(avail, 0, sizeof(uint32_t));
 }
 
 static void start_ring(struct fuzz_session *session, unsigned index)
@@ -73,12 +106,16 @@ static void start(struct fuzz_session *session, uint8_t choice)
 	uint64_t features =
 		vhost_features_offered() &
 		~(VU_BIT(VU_F_LOG_ALL) | VU_BIT(VIRTIO_NET_F_MRG_RXBUF) |
-		  VU_BIT(VIRTIO_RING_F_EVENT_IDX) | VU_BIT(VIRTIO_RING_F_INDIRECT_DESC));
+		  VU_BIT(VIRTIO_RING_F_EVENT_IDX) | VU_BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+		  VU_BIT(VIRTIO_F_RING_PACKED) | VU_BIT(VIRTIO_F_IN_ORDER));
 	int fds[2] = {session->memory_fd, session->memory_fd};
 
 	features |= choice & 1 ? VU_BIT(VIRTIO_NET_F_MRG_RXBUF) : 0;
 	features |= choice & 2 ? VU_BIT(VIRTIO_RING_F_EVENT_IDX) : 0;
 	features |= choice & 4 ? VU_BIT(VIRTIO_RING_F_INDIRECT_DESC) : 0;
+	features |= choice & 8 ? VU_BIT(VIRTIO_F_RING_PACKED) : 0;
+	features |= choice & 16 ? VU_BIT(VIRTIO_F_IN_ORDER) : 0;
+	packed = choice & 8;
 	fuzz_session_say(session, VU_SET_FEATURES, &features, sizeof(features), NULL, 0);
 	fuzz_session_say(session, VU_SET_MEM_TABLE, &table, 8 + 2 * sizeof(struct vu_region), fds,
 			 2);
@@ -94,9 +131,7 @@ static size_t step(struct fuzz_session *session, const uint8_t *input, size_t si
 	size_t place, length;
 
 	if (input[0] >= 128) {
-		uint8_t *ring = session->memory + (input[0] >> 5 & 1) * RING;
-
-		((struct vring_avail *)(void *)(ring + AVAIL))->idx += input[0] & 31;
+		make_available(session, input[0] >> 5 & 1, input[0] & 31);
 		fuzz_session_work(session);
 		return 1;
 	}

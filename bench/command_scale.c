@@ -32,12 +32,12 @@ static void print_sweep(const struct scale *scale, unsigned number)
 	const struct sweep *sweep = &sweeps[number];
 	enum placement placement = turn_most_seen(result->cells, SWEEP_POINTS);
 
-	printf("\n%-34s %8s %8s %8s %11s%s\n", sweep->title, "windows", "Mpps", "of first",
+	printf("\n%-38s %8s %8s %8s %11s%s\n", sweep->title, "windows", "Mpps", "of first",
 	       "memory KiB", sweep->ports ? "  idle, % of a processor" : "");
 	for (unsigned i = 0; i < sweep_points(sweep); i++) {
 		const struct turn_cell *cell = &result->cells[i];
 
-		printf("  %-8u %-23s %8u %8.3f %7.0f %% %11llu", sweep->sizes[i],
+		printf("  %-8u %-27s %8u %8.3f %7.0f %% %11llu", sweep->sizes[i],
 		       placement_name(placement),
 		       window_summarise(cell->windows, cell->n, placement).windows,
 		       scale_mpps(scale, number, i, placement),

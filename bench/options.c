@@ -47,7 +47,7 @@ const char options_usage[] =
 	"                        1518-packed, tso (all)\n"
 	"  scale\n"
 	"    --sweeps LIST       of ports, macs, macs-all, flows, networks, tenants, rules,\n"
-	"                        rules-new (all)\n"
+	"                        rules-new, sessions (all)\n"
 	"  the report\n"
 	"    -o table|json       (table); --json is short for -o json\n"
 	"    --record FILE       the report in JSON, too\n"

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+enum { MANY_SESSIONS = 100000 };
+
 static const char macs_a[] = ", macs: [\"02:0a:00:00:00:00\"]";
 static const char macs_b[] = ", macs: [\"02:0b:00:00:00:00\"]";
 
@@ -76,6 +78,21 @@ static void write_many_rules(FILE *to, unsigned size)
 	write_ports(to, ", macs: [\"02:0a:00:00:00:00\"], acl: {in: many}", macs_b);
 }
 
+/* Without groups, or with groups that remember every flow. */
+static void write_many_sessions(FILE *to, unsigned size)
+{
+	write_bench(to, "vlan: 10");
+	if (size == 0) {
+		write_ports(to, macs_a, macs_b);
+		return;
+	}
+	fputs("    groups:\n      g:\n        - allow in udp 4000-4999 from any\n"
+	      "        - allow out udp 4000-4999\n",
+	      to);
+	write_ports(to, ", macs: [\"02:0a:00:00:00:00\"], groups: [g]",
+		    ", macs: [\"02:0b:00:00:00:00\"], groups: [g]");
+}
+
 static void shape_macs(struct stream_options *stream, unsigned size)
 {
 	stream->flows = size;
@@ -90,6 +107,11 @@ static void shape_flows(struct stream_options *stream, unsigned size)
 static void shape_some_flows(struct stream_options *stream, unsigned size)
 {
 	stream->flows = 1000;
+}
+
+static void shape_sessions(struct stream_options *stream, unsigned size)
+{
+	stream->flows = size ? size : MANY_SESSIONS;
 }
 
 /* So many that a cache of flows knows none when it comes again. */
@@ -142,6 +164,12 @@ const struct sweep sweeps[SWEEPS] = {
 	 .sizes = {0, 100, 10000, 100000},
 	 .write = write_many_rules,
 	 .shape = shape_new_flows},
+	{.name = "sessions",
+	 .title = "sessions (0: no groups, 100000 flows)",
+	 .sizes = {0, 1000, 10000, MANY_SESSIONS},
+	 .keeps = 0.85,
+	 .write = write_many_sessions,
+	 .shape = shape_sessions},
 };
 
 unsigned sweep_points(const struct sweep *sweep)

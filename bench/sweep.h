@@ -8,7 +8,7 @@
 
 #include "bench/stream.h"
 
-enum { SWEEP_POINTS = 5, SWEEPS = 8 };
+enum { SWEEP_POINTS = 5, SWEEPS = 9 };
 
 struct sweep {
 	const char *name; /* one word */

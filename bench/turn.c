@@ -3,12 +3,14 @@
  */
 #include "bench/turn.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "tests/lib/check.h"
 
 enum {
 	CONNECT_S = 15,
+	CONNECT_TRIES = 3,
 	SETTLE_TRIES = 40,
 	SETTLE_GOOD = 5,
 };
@@ -37,10 +39,14 @@ static bool connect_guests(struct turn *turn, const struct pair_options *options
 {
 	const struct contender *contender = &turn->contender;
 	struct pair_options mine = *options;
+	int error = -ECONNRESET;
 
 	mine.guest.server = contender->kind->dials;
 	mine.limit_s = CONNECT_S;
-	if (pair_create(&turn->pair, &mine, contender->paths[0], contender->paths[1]))
+	/* Some connect while they are still being set up, and hang up again. */
+	for (unsigned try = 0; try < CONNECT_TRIES && error == -ECONNRESET; try++)
+		error = pair_create(&turn->pair, &mine, contender->paths[0], contender->paths[1]);
+	if (error)
 		return false;
 	if (settle(&turn->pair))
 		return true;

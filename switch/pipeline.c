@@ -308,6 +308,7 @@ static struct session_grant grant_session(const struct pipeline *pipeline,
 	if (!hit->list)
 		hit = &decision->hits[FILTER_GROUP_OUT];
 	return (struct session_grant){
+		.session = decision->filter.found.session,
 		.policy = pipeline->policy->generation,
 		.owner = owner,
 		.tenant = ports[owner.id].tenant,

@@ -65,6 +65,13 @@ int dataplane_flush_fdb(struct dataplane *dataplane, uint16_t network, struct po
 	return ask(ret_why);
 }
 
+int dataplane_flush_sessions(struct dataplane *dataplane, uint16_t network, struct port_ref port,
+			     uint32_t *ret_count, char ret_why[static DATAPLANE_WHY])
+{
+	*ret_count = 0;
+	return ask(ret_why);
+}
+
 const struct policy *dataplane_adopted_policy(const struct dataplane *dataplane)
 {
 	return NULL;
@@ -78,6 +85,11 @@ const struct counters *dataplane_counters(const struct dataplane *dataplane)
 const struct fdb *dataplane_fdb(const struct dataplane *dataplane)
 {
 	return fdb;
+}
+
+const struct sessions *dataplane_sessions(const struct dataplane *dataplane)
+{
+	return NULL;
 }
 
 struct dataplane_report dataplane_report(const struct dataplane *dataplane)

@@ -1,8 +1,8 @@
 /*
  * compare_plot - a picture of a comparison: a group of bars for each workload, a bar for each switch.
  *
- * The bars are medians at the placement of which there are most windows; a line
- * on each reaches up to the best of them.
+ * The bars of a group are medians at the placement of which it has most windows, and
+ * which stands under it; a line on each reaches up to the best of them.
  */
 #include <string.h>
 
@@ -12,9 +12,11 @@
 static const char *const colors[COMPARE_KINDS] = {"#1b6ca8", "#c05621", "#718096", "#cbd5e0"};
 
 /* A line of the table: the workload's title, and of each contender the median and the best. */
-static void write_row(const struct compare *compare, unsigned w, enum placement placement, FILE *to)
+static void write_row(const struct compare *compare, unsigned w, FILE *to)
 {
-	fprintf(to, "\"%s\"", workloads[w].title);
+	enum placement placement = turn_most_seen(compare->cells[w], compare->n_turns);
+
+	fprintf(to, "\"%s\\n(%s)\"", workloads[w].title, placement_name(placement));
 	for (unsigned i = 0; i < compare->n_turns; i++) {
 		const struct turn_cell *cell = &compare->cells[w][i];
 		struct window_summary s = window_summarise(cell->windows, cell->n, placement);
@@ -29,8 +31,6 @@ static void write_row(const struct compare *compare, unsigned w, enum placement 
 
 int compare_plot(const struct compare *compare, const char *path)
 {
-	enum placement placement =
-		turn_most_seen(&compare->cells[0][0], WORKLOAD__COUNT * COMPARE_KINDS);
 	FILE *to = plot_open(path, compare->place.folder, 1100, 480);
 
 	if (!to)
@@ -38,11 +38,10 @@ int compare_plot(const struct compare *compare, const char *path)
 	fputs("$table << END\n", to);
 	for (unsigned w = 0; w < WORKLOAD__COUNT; w++)
 		if (compare->cells[w][0].windows)
-			write_row(compare, w, placement, to);
+			write_row(compare, w, to);
 	fputs("END\n", to);
-	fprintf(to, "set title 'One core, guest to guest (processors: %s); line: best window'\n",
-		placement_name(placement));
-	fputs("set style data histogram\n"
+	fputs("set title 'Guest to guest over one core (distance of the processors); line: best window'\n"
+	      "set style data histogram\n"
 	      "set style histogram errorbars gap 1.5 lw 1\n"
 	      "set style fill solid 0.9 noborder\n"
 	      "set boxwidth 0.9\n"

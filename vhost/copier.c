@@ -6,6 +6,7 @@
 #include "vhost/stream.h"
 
 enum {
+	FIRST_LINES = 1 << 18,	 /* before the first trial: what does not last is not worth one */
 	SETTLED_LINES = 1 << 22, /* between two trials: about 100 ms at full rate */
 	PHASE_FRAMES = 2048,	 /* at least, that a trial's phase lasts */
 	WEIGHT = 4,		 /* a new cost counts one part of this many */
@@ -19,7 +20,7 @@ void copier_create(struct copier *copier, enum vhost_copy wish)
 {
 	*copier = (struct copier){
 		.wish = STREAM_EXISTS ? wish : VHOST_COPY_PLAIN,
-		.left = PHASE_FRAMES,
+		.left = FIRST_LINES,
 	};
 	if (copier->wish == VHOST_COPY_STREAM)
 		copier->way = COPIER_STREAM;

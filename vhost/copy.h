@@ -74,7 +74,8 @@ static inline void copy_to_64(uint8_t *to, const uint8_t *from, size_t len)
 	copy_store(to + len - 16, z);
 }
 
-static inline void copy_to_128(uint8_t *to, const uint8_t *from, size_t len)
+static inline __attribute__((always_inline)) void copy_to_128(uint8_t *to, const uint8_t *from,
+							      size_t len)
 {
 	copy_vector a = copy_load(from), b = copy_load(from + 16);
 	copy_vector c = copy_load(from + 32), d = copy_load(from + 48);

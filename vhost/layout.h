@@ -34,29 +34,38 @@ LAYOUT_INLINE uint32_t head_len(const struct head *head)
 	return (uint32_t)head->rest;
 }
 
-/* The line at @host will be written (@flags DESC_WRITE) or read: have it brought here. */
-LAYOUT_INLINE void head_prefetch(const uint8_t *host, unsigned flags)
+/* What heads are wanted for. */
+enum head_use {
+	HEAD_READ,
+	HEAD_WRITE,
+	HEAD_STREAM, /* to write whole lines past the caches */
+};
+
+/* Have the first line of a buffer brought near, as it will be used. */
+LAYOUT_INLINE void head_prefetch(const uint8_t *host, enum head_use use)
 {
-#if defined(__x86_64__)
-	/* The compiler takes the plain one for both, unless it may use newer instructions. */
-	if (flags & DESC_WRITE)
-		__asm__ volatile("prefetchw %0" ::"m"(*host));
-	else
-		__builtin_prefetch(host);
-#else
-	if (flags & DESC_WRITE)
-		__builtin_prefetch(host, 1);
-	else
+	/* A line that is written as a whole, and not through the cache, is better not here. */
+	if (use == HEAD_STREAM && (uintptr_t)host % QUEUE_LINE == 0)
+		return;
+	if (use == HEAD_READ) {
 		__builtin_prefetch(host, 0);
+		return;
+	}
+#if defined(__x86_64__)
+	/* The compiler takes the one for reading, unless it may use newer instructions. */
+	__asm__ volatile("prefetchw %0" ::"m"(*host));
+#else
+	__builtin_prefetch(host, 1);
 #endif
 }
 
 /* What becomes of the two words of a first descriptor. */
 LAYOUT_INLINE void head_locate(struct vhost_queue *queue, const struct ring *ring,
-			       struct memory_window *window, unsigned flags, struct head *head,
+			       struct memory_window *window, enum head_use use, struct head *head,
 			       bool packed)
 {
 	const unsigned shift = packed ? 48 : 32; /* of the flags */
+	const unsigned flags = use == HEAD_READ ? 0 : DESC_WRITE;
 	const uint64_t mask = (uint64_t)(DESC_NEXT | DESC_WRITE | DESC_INDIRECT) << shift;
 
 	head->host = NULL;
@@ -74,11 +83,11 @@ LAYOUT_INLINE void head_locate(struct vhost_queue *queue, const struct ring *rin
 		if (!head->host)
 			return;
 	}
-	head_prefetch(head->host, flags);
+	head_prefetch(head->host, use);
 }
 
 LAYOUT_INLINE unsigned split_heads(struct vhost_queue *queue, const struct ring *ring, unsigned max,
-				   unsigned flags, struct head *heads)
+				   enum head_use use, struct head *heads)
 {
 	struct memory_window window = memory_window(ring->memory, queue->hint);
 	const struct guest_desc *descs = ring->desc;
@@ -100,7 +109,7 @@ LAYOUT_INLINE unsigned split_heads(struct vhost_queue *queue, const struct ring 
 	for (unsigned i = 0; i < n; i++) {
 		heads[i].addr = guest_load64(&descs[heads[i].id].addr);
 		heads[i].rest = guest_load64(&descs[heads[i].id].rest);
-		head_locate(queue, ring, &window, flags, &heads[i], false);
+		head_locate(queue, ring, &window, use, &heads[i], false);
 	}
 	return n;
 }
@@ -110,7 +119,7 @@ LAYOUT_INLINE unsigned split_heads(struct vhost_queue *queue, const struct ring 
  * read all of it.
  */
 LAYOUT_INLINE unsigned packed_heads(struct vhost_queue *queue, const struct ring *ring,
-				    unsigned max, unsigned flags, struct head *heads)
+				    unsigned max, enum head_use use, struct head *heads)
 {
 	struct memory_window window = memory_window(ring->memory, queue->hint);
 	uint16_t at = queue->next_avail;
@@ -124,7 +133,7 @@ LAYOUT_INLINE unsigned packed_heads(struct vhost_queue *queue, const struct ring
 		heads[n].addr = guest_load64(&ring->slots[packed_place(at)].addr);
 		heads[n].rest = rest;
 		heads[n].id = (uint16_t)(rest >> 32);
-		head_locate(queue, ring, &window, flags, &heads[n], true);
+		head_locate(queue, ring, &window, use, &heads[n], true);
 		if (__builtin_expect((rest >> 48 & DESC_NEXT) != 0, 0))
 			return n + 1;
 		at = packed_step(ring->size, at, 1);
@@ -134,16 +143,17 @@ LAYOUT_INLINE unsigned packed_heads(struct vhost_queue *queue, const struct ring
 
 /*
  * Read the first descriptors of up to @max chains that wait, and have their buffers
- * (for @flags) brought near. How many; each is looked at again if it is not taken.
+ * brought near for @use. How many; each is looked at again if it is not taken.
  * A broken queue has none.
  */
 LAYOUT_INLINE unsigned layout_heads(struct vhost_queue *queue, const struct ring *ring,
-				    unsigned max, unsigned flags, struct head *heads, bool packed)
+				    unsigned max, enum head_use use, struct head *heads,
+				    bool packed)
 {
 	if (queue_is_broken(queue))
 		return 0;
-	return packed ? packed_heads(queue, ring, max, flags, heads)
-		      : split_heads(queue, ring, max, flags, heads);
+	return packed ? packed_heads(queue, ring, max, use, heads)
+		      : split_heads(queue, ring, max, use, heads);
 }
 
 /* The position @by chains of one place each behind @at. */
@@ -210,6 +220,26 @@ LAYOUT_INLINE void used_end(struct vhost_queue *queue, const struct used_run *ru
 	queue->next_used = run->at;
 	if (packed)
 		queue->first_used = run->first;
+}
+
+/*
+ * Have brought near what the next burst will look at first. Descriptors are mostly used in order: the
+ * first of each line brings its neighbours.
+ */
+LAYOUT_INLINE void layout_prefetch(const struct vhost_queue *queue, const struct ring *ring,
+				   unsigned burst, bool packed)
+{
+	const unsigned per_line = QUEUE_LINE / sizeof(struct guest_desc);
+	unsigned place = packed_place(queue->next_avail);
+	unsigned n =
+		packed ? ring->size - place : (uint16_t)(queue->avail_seen - queue->next_avail);
+
+	for (unsigned i = 0; i < n && i < burst; i += per_line) {
+		unsigned at =
+			packed ? place + i : split_head(ring, (uint16_t)(queue->next_avail + i));
+
+		__builtin_prefetch((const char *)ring->desc + at * sizeof(struct guest_desc));
+	}
 }
 
 /* Give the guest all used elements of the burst. True: then call it. */

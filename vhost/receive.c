@@ -272,7 +272,7 @@ static __attribute__((noinline)) int put_room(struct vhost_queue *queue, const s
 }
 
 /* Write header and frame to @host, where there is room. */
-static inline void write_frame(uint8_t *host, const struct vhost_put *put)
+LAYOUT_INLINE void write_frame(uint8_t *host, const struct vhost_put *put)
 {
 	uint32_t head_len = put->head_len < put->len ? put->head_len : put->len;
 	uint32_t left = put->len - head_len;
@@ -361,20 +361,16 @@ LAYOUT_INLINE unsigned put_heads(struct vhost_queue *queue, const struct ring *r
 
 /* Returns about how many lines were written. */
 LAYOUT_INLINE uint64_t put(struct vhost_queue *queue, const struct ring *ring,
-			   struct vhost_put *puts, unsigned n, bool packed)
+			   struct vhost_put *puts, unsigned n, bool packed, bool streams)
 {
 	struct head heads[VHOST_PUT_MAX];
 	uint64_t bytes = 0;
 
-	/* What fills up a line would have to be logged, too. */
-	const bool streams = queue->copier.way == COPIER_STREAM && !ring->log;
-
 	while (n > 0) {
 		unsigned max = n < VHOST_PUT_MAX ? n : VHOST_PUT_MAX;
-		unsigned got = layout_heads(queue, ring, max, DESC_WRITE, heads, packed);
-		unsigned done =
-			streams ? put_heads(queue, ring, heads, got, puts, &bytes, packed, true)
-				: put_heads(queue, ring, heads, got, puts, &bytes, packed, false);
+		unsigned got = layout_heads(queue, ring, max, streams ? HEAD_STREAM : HEAD_WRITE,
+					    heads, packed);
+		unsigned done = put_heads(queue, ring, heads, got, puts, &bytes, packed, streams);
 
 		puts += done;
 		n -= done;
@@ -387,7 +383,33 @@ LAYOUT_INLINE uint64_t put(struct vhost_queue *queue, const struct ring *ring,
 			break;
 		}
 	}
+	layout_prefetch(queue, ring, VHOST_PUT_MAX, packed);
 	return bytes / QUEUE_LINE;
+}
+
+/* One function for each layout and way: together they would not get registers enough. */
+#define PUT(name, packed, streams)                                                                 \
+	static __attribute__((noinline)) uint64_t name(struct vhost_queue *queue,                  \
+						       const struct ring *ring,                    \
+						       struct vhost_put *puts, unsigned n)         \
+	{                                                                                          \
+		return put(queue, ring, puts, n, packed, streams);                                 \
+	}
+PUT(put_split, false, false)
+PUT(put_split_streaming, false, true)
+PUT(put_packed, true, false)
+PUT(put_packed_streaming, true, true)
+#undef PUT
+
+static uint64_t put_as(struct vhost_queue *queue, const struct ring *ring, struct vhost_put *puts,
+		       unsigned n)
+{
+	/* What fills up a line would have to be logged, too. */
+	const bool streams = queue->copier.way == COPIER_STREAM && !ring->log;
+
+	if (ring->packed)
+		return (streams ? put_packed_streaming : put_packed)(queue, ring, puts, n);
+	return (streams ? put_split_streaming : put_split)(queue, ring, puts, n);
 }
 
 bool vhost_queue_begin(struct vhost_queue *queue)
@@ -408,8 +430,7 @@ void vhost_queue_put(struct vhost_queue *queue, struct vhost_put *puts, unsigned
 		return;
 	}
 	uint64_t start = copier_is_timed(copier) ? now_ns() : 0;
-	uint64_t lines =
-		ring->packed ? put(queue, ring, puts, n, true) : put(queue, ring, puts, n, false);
+	uint64_t lines = put_as(queue, ring, puts, n);
 	/* Before any used element is published. */
 	if (copier->way == COPIER_STREAM)
 		stream_finish();

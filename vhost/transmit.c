@@ -71,13 +71,13 @@ static void frame_fill(struct vhost_frame *frame, struct iovec *pieces, unsigned
 }
 
 /* Does the head's buffer hold all of a frame, of a length that can be? */
-static inline bool is_single(const struct head *head)
+LAYOUT_INLINE bool is_single(const struct head *head)
 {
 	return head->host && head_len(head) - QUEUE_HEADER <= VHOST_FRAME_MAX;
 }
 
 /* The usual frame: one buffer, in one piece. */
-static inline void frame_fill_single(const struct head *head, struct room *room)
+LAYOUT_INLINE void frame_fill_single(const struct head *head, struct room *room)
 {
 	struct vhost_frame *frame = room->frames++;
 	const uint8_t *host = head->host;
@@ -174,26 +174,6 @@ LAYOUT_INLINE bool take_heads(struct vhost_queue *queue, const struct ring *ring
 	return all;
 }
 
-/*
- * What the next burst will look at first. Descriptors are mostly used in order: the
- * first of each line brings its neighbours.
- */
-LAYOUT_INLINE void prefetch_next(const struct vhost_queue *queue, const struct ring *ring,
-				 bool packed)
-{
-	const unsigned per_line = QUEUE_LINE / sizeof(struct guest_desc);
-	unsigned place = packed_place(queue->next_avail);
-	unsigned n =
-		packed ? ring->size - place : (uint16_t)(queue->avail_seen - queue->next_avail);
-
-	for (unsigned i = 0; i < n && i < TRANSMIT_BURST; i += per_line) {
-		unsigned at =
-			packed ? place + i : split_head(ring, (uint16_t)(queue->next_avail + i));
-
-		__builtin_prefetch((const char *)ring->desc + at * sizeof(struct guest_desc));
-	}
-}
-
 LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, struct room *room,
 			bool packed)
 {
@@ -206,7 +186,7 @@ LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, stru
 
 	do {
 		unsigned max = room->n_frames < TRANSMIT_BURST ? room->n_frames : TRANSMIT_BURST;
-		unsigned n = layout_heads(queue, ring, max, 0, heads, packed);
+		unsigned n = layout_heads(queue, ring, max, HEAD_READ, heads, packed);
 
 		/* Packed: behind a chain of several places there may be more. */
 		more = packed && n > 0 && (head_desc(&heads[n - 1], packed).flags & DESC_NEXT);
@@ -218,7 +198,7 @@ LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, stru
 			batch.run.at = queue->next_avail;
 	}
 	used_end(queue, &batch.run, packed);
-	prefetch_next(queue, ring, packed);
+	layout_prefetch(queue, ring, TRANSMIT_BURST, packed);
 	guest_forget();
 }
 

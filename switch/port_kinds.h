@@ -30,6 +30,7 @@ struct port_request {
 	unsigned n_fds;
 	uint32_t queue_pairs; /* vhost-user: at most */
 	uint32_t mtu;	      /* vhost-user: the largest that the front-end may set */
+	bool plain_copy;      /* vhost-user: no other way of copying is tried */
 };
 
 /* A vhost-user session on a connected socket; frames flow when the guest's driver runs. */

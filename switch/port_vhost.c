@@ -307,6 +307,7 @@ int port_vhost_create(const struct port_house *house, const struct port_request 
 	struct vhost_options options = {
 		.queue_pairs = request->queue_pairs,
 		.mtu_max = request->mtu,
+		.copy = request->plain_copy ? VHOST_COPY_PLAIN : VHOST_COPY_MEASURED,
 	};
 	struct vhost_port *port;
 	int error = -EINVAL;

@@ -49,7 +49,9 @@ def main():
             print("# better than what is written down: run this again with --write")
         case["instructions"] = round(cost)
     if "--write" in rest:
-        table_path.write_text(json.dumps(table, indent="\t") + "\n")
+        cases = ",\n".join(f"\t\t{json.dumps(case)}" for case in table["cases"])
+        table_path.write_text(f'{{\n\t"what": {json.dumps(table["what"])},\n'
+                              f'\t"cases": [\n{cases}\n\t]\n}}\n')
     return 1 if failed and "--write" not in rest else 0
 
 

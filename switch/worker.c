@@ -12,7 +12,8 @@
  * the arming and kicks. Kick fds are watched edge-triggered, so a kick is kept in
  * the epoll set until the worker asks, whether it sleeps or is busy elsewhere:
  * the queue is then active again. Nobody has to read them; a kick that comes for
- * nothing costs one look. What the control thread has to say works the same way:
+ * nothing costs one look. Who fills up its own eventfd is heard once a second
+ * (worker_look()). What the control thread has to say works the same way:
  * it stores first (a place, the order to stop), then writes to the wake fd, which
  * is level-triggered and read before the worker loads what was stored.
  * tests/unit/runtime/test_sleep.c tries all interleavings.
@@ -583,6 +584,12 @@ void worker_rekick(struct worker *worker, struct port_queue *queue, int kick)
 	watch_kick(worker, number, queue);
 	/* a kick may have gone to the old fd unseen */
 	tell_news(worker);
+}
+
+void worker_look(struct worker *worker)
+{
+	if (worker->n_queues)
+		tell_news(worker);
 }
 
 uint64_t worker_measure(struct worker *worker)

@@ -73,6 +73,13 @@ void worker_remove(struct worker *worker, struct port_queue *queue);
 void worker_rekick(struct worker *worker, struct port_queue *queue, int kick);
 
 /*
+ * Let the worker look at all its queues once, quiet ones too. To be called now and
+ * then for the sake of those that have spoilt their kicks: an eventfd that its owner
+ * has filled up has no more edges.
+ */
+void worker_look(struct worker *worker);
+
+/*
  * What its queues cost since the last call: their cycles in all. Until the next
  * call worker_share() tells of each, at @cursor (0 at first, moved on): NULL when
  * there are no more.

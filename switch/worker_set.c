@@ -191,8 +191,10 @@ void worker_set_balance(struct worker_set *set)
 	uint64_t now = worker_cycles_now(), passed = now - set->balanced_at;
 	bool first = !set->balanced_at;
 
-	for (unsigned i = 0; i < set->n; i++)
+	for (unsigned i = 0; i < set->n; i++) {
 		set->load[i] = worker_measure(set->workers[i]);
+		worker_look(set->workers[i]);
+	}
 	set->balanced_at = now;
 	tell_recent(set);
 	if (!first && set->n > 1)

@@ -55,7 +55,10 @@ void worker_set_place(struct worker_set *set, uint16_t id, uint32_t allowed);
 /* The workers that serve queues of port @id, as a mask. */
 uint32_t worker_set_serving(const struct worker_set *set, uint16_t id);
 
-/* Measure, balance, and say in the counters what was recent. To be called about once a second. */
+/*
+ * Measure, balance, say in the counters what was recent, and let all quiet queues be
+ * looked at. To be called about once a second.
+ */
 void worker_set_balance(struct worker_set *set);
 
 #endif

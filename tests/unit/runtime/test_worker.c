@@ -271,6 +271,25 @@ static void a_changed_kick_is_heard(void **state)
 	free(spring);
 }
 
+/* An eventfd that is full has no more edges: such a queue is looked at when the set is balanced. */
+static void a_spoilt_kick_is_heard_by_the_clock(void **state)
+{
+	struct spring *spring = spring_create(SPRING, eventfd(0, EFD_NONBLOCK));
+	const uint64_t most = UINT64_MAX - 1, one = 1;
+
+	worker_set_add(&workers, &spring->queue);
+	assert_int_equal(write(spring->queue.kick, &most, sizeof(most)), sizeof(most));
+	assert_true(clock_await(CLOCK_PATIENCE_MS, atomic_load(&spring->asleep) > 1));
+	atomic_fetch_add(&spring->waiting, 1);
+	assert_int_equal(write(spring->queue.kick, &one, sizeof(one)), -1);
+	worker_set_balance(&workers);
+	expect_taken(spring, 1);
+	worker_set_remove(&workers, &spring->queue);
+	rcu_synchronize();
+	close(spring->queue.kick);
+	free(spring);
+}
+
 static void queues_are_shared_out(void **state)
 {
 	struct spring *springs[6];
@@ -593,6 +612,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT(a_kick_wakes_a_sleeper),	    UNIT(who_cannot_kick_is_looked_at_by_the_clock),
 		UNIT(a_changed_kick_is_heard),	    UNIT(queues_are_shared_out),
+		UNIT(a_spoilt_kick_is_heard_by_the_clock),
 		UNIT(ports_come_and_go_under_load), UNIT(a_policy_is_never_seen_after_its_time),
 		UNIT(idle_workers_sleep),	    UNIT(it_counts_what_it_does),
 		UNIT(it_is_at_full_rate_at_once),

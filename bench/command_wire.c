@@ -103,10 +103,10 @@ LAYOUT_INLINE void carry(struct vhost_queue *from, const struct ring *in, struct
 {
 	struct head frames[BURST], buffers[BURST];
 	struct used_run taken, filled;
-	unsigned n = layout_heads(from, in, BURST, 0, frames, packed);
+	unsigned n = layout_heads(from, in, BURST, HEAD_READ, frames, packed);
 
 	if (n > 0)
-		n = layout_heads(to, out, n, DESC_WRITE, buffers, packed);
+		n = layout_heads(to, out, n, HEAD_WRITE, buffers, packed);
 	if (n == 0)
 		return;
 	taken = used_begin(from, in, packed);

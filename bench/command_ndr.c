@@ -138,6 +138,22 @@ static bool run(struct search *search)
 	return good;
 }
 
+static void print_bar(const char *title, bool met)
+{
+	printf("bar: %-44s %s\n", title, met ? "met" : "missed");
+}
+
+/* What Sluice is meant to reach; the latency as far as the machine lets any process. */
+static void print_bars(const struct findings *findings)
+{
+	const struct histogram *half = &findings->latency[1];
+
+	print_bar("no loss at 90 % of the maximum",
+		  findings->held_pps[0] >= 0.9 * findings->most_pps);
+	print_bar("p50 under 10 us at half the rate", histogram_percentile(half, 50) < 10000);
+	print_bar("p99 under 50 us at half the rate", histogram_percentile(half, 99) < 50000);
+}
+
 static void print(const struct findings *findings)
 {
 	printf("%-22s %8.3f Mpps   processors: %s\n", "maximum", findings->most_pps / 1e6,
@@ -157,6 +173,7 @@ static void print(const struct findings *findings)
 	printf("longest burst          %8llu frames without loss%s\n",
 	       (unsigned long long)findings->burst,
 	       findings->burst == 1 << 20 ? ", the longest that is tried" : "");
+	print_bars(findings);
 }
 
 static json_t *report(const struct findings *findings)

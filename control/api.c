@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "control/api_change.h"
+#include "control/json_read.h"
 #include "control/report.h"
 #include "control/trace.h"
 #include "control/why.h"
@@ -273,6 +274,11 @@ static json_t *error_make(const struct api_call *call)
 	return error;
 }
 
+/* Without the id, which would need memory: whoever asked must look what runs now. */
+static const char no_memory[] =
+	"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"there is no memory for "
+	"the answer\",\"data\":{\"reason\":\"no-answer\"}}}";
+
 /* The answer to a request with @id, which is taken; @result, too. */
 static char *answer_make(json_t *id, json_t *result, const struct api_call *call)
 {
@@ -287,7 +293,7 @@ static char *answer_make(json_t *id, json_t *result, const struct api_call *call
 	if (answer)
 		text = json_dumps(answer, JSON_COMPACT);
 	json_decref(answer);
-	return text;
+	return text ? text : strdup(no_memory);
 }
 
 char *api_answer(struct daemon *daemon, struct rpc_client *client, const struct rpc_peer *peer,
@@ -299,7 +305,7 @@ char *api_answer(struct daemon *daemon, struct rpc_client *client, const struct 
 		.caller = caller_make(daemon->rights, peer),
 	};
 	json_error_t error;
-	json_t *request = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
+	json_t *request = json_read(line, length, JSON_REJECT_DUPLICATES, &error);
 	json_t *id = json_object_get(request, "id");
 	json_t *result = NULL;
 	char *text = NULL;

@@ -32,17 +32,19 @@ static json_t *change_commit(struct api_call *call, const struct document *docum
 {
 	struct running_change change = {.document = document, .dry_run = dry_run};
 	char why[RUNNING_WHY];
-	json_t *changes = NULL;
+	json_t *changes = NULL, *result;
 	int error = daemon_commit(call->daemon, &change, &call->problems, &changes, why);
 
 	if (error) {
 		problems_sort(&call->problems);
 		return api_fail_problems(call, error, why);
 	}
-	return api_result(call, json_pack("{s:I, s:b, s:o, s:o}", "generation",
-					  (json_int_t)call->daemon->running.state.generation,
-					  "dry_run", dry_run, "changes", changes, "failed",
-					  failed_ports(call->daemon)));
+	result = json_pack("{s:I, s:b, s:o, s:o}", "generation",
+			   (json_int_t)call->daemon->running.state.generation, "dry_run", dry_run,
+			   "changes", changes, "failed", failed_ports(call->daemon));
+	return result ? result
+		      : api_fail(call, API_FAILED, "no-answer",
+				 "it is done, but there is no memory for the answer");
 }
 
 /* The texts of `files` as one document. */

@@ -289,12 +289,10 @@ static int serve(const struct daemon_options *options)
 	int error = loop_create(&sluiced.loop);
 
 	if (error)
-		return error;
+		goto say_error;
 	error = signals_watch(&sluiced);
-	if (error) {
-		fprintf(stderr, "sluiced: signals: %s\n", strerror(-error));
+	if (error)
 		goto destroy_loop;
-	}
 	error = daemon_create(options, sluiced.loop, &sluiced.daemon);
 	if (error)
 		goto forget_signals;
@@ -307,6 +305,10 @@ forget_signals:
 	signals_forget(&sluiced);
 destroy_loop:
 	loop_destroy(sluiced.loop);
+say_error:
+	/* what exactly, a line before may have said */
+	if (error)
+		fprintf(stderr, "sluiced: ends: %s\n", strerror(-error));
 	return error;
 }
 

@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/json_read.h"
+
 enum {
 	STORE_BYTES_MAX = 256 << 20,  /* more was never written */
 	DIGEST_TEXT = 17,	      /* bytes of a digest in hex, NUL included */
@@ -270,6 +272,7 @@ static int parse_state(const char *text, size_t size, struct store_state *ret)
 	const size_t word = sizeof(store_head) - 1;
 	const char *line = text + HEAD_TEXT;
 	char digest[DIGEST_TEXT];
+	json_error_t error;
 	json_t *value;
 	bool good;
 
@@ -280,7 +283,9 @@ static int parse_state(const char *text, size_t size, struct store_state *ret)
 	digest_text(line, size, digest);
 	if (memcmp(text + word, digest, DIGEST_TEXT - 1))
 		return -EBADMSG;
-	value = json_loadb(line, size, 0, NULL);
+	value = json_read(line, size, 0, &error);
+	if (!value && json_error_code(&error) == json_error_out_of_memory)
+		return -ENOMEM;
 	good = unpack_state(value, ret);
 	json_decref(value);
 	return good ? 0 : -EBADMSG;

@@ -310,7 +310,6 @@ static struct session_grant grant_session(const struct pipeline *pipeline,
 	return (struct session_grant){
 		.session = decision->filter.found.session,
 		.policy = pipeline->policy->generation,
-		.session = decision->filter.found.session,
 		.owner = owner,
 		.tenant = ports[owner.id].tenant,
 		.port_max = ports[owner.id].sessions_max,

@@ -9,10 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/userfaultfd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/lib/check.h"
@@ -421,6 +424,36 @@ static void t22_punched_holes(struct scene *scene)
 	pair_close(&pair);
 }
 
+/*
+ * Pages that the front-end has promised to bring itself (userfaultfd) and never
+ * does: that holds for its own address space, not for ours, which gets zeros.
+ */
+static void t22_pages_of_a_userfaultfd(struct scene *scene)
+{
+	const uint64_t gpa = 12 << 20; /* untouched so far */
+	const struct guest_piece piece = {.gpa = gpa, .len = 100};
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffdio_register range = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	struct uffd_msg fault;
+	struct pair pair;
+	int fd;
+
+	pair_open(&pair, scene, NULL);
+	fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+	check(fd >= 0 && ioctl(fd, UFFDIO_API, &api) == 0, "userfaultfd: %s", strerror(errno));
+	range.range.start = (uintptr_t)guest_memory_at(pair.fe.memory, gpa, 1 << 20);
+	range.range.len = 1 << 20;
+	check(ioctl(fd, UFFDIO_REGISTER, &range) == 0, "UFFDIO_REGISTER: %s", strerror(errno));
+	check(guest_ring_add(frontend_tx(&pair.fe, 0), &piece, 1) >= 0, "no room");
+	frontend_flush(&pair.fe, 0);
+	pair_await_return(&pair.fe, "a frame on a page that is not there");
+	check(read(fd, &fault, sizeof(fault)) < 0 && errno == EAGAIN, "the front-end was asked");
+	victims_await(&scene->victims, 100);
+	close(fd);
+	pair_pass(&pair, 2);
+	pair_close(&pair);
+}
+
 /* ---- T32 ---- */
 
 /* Two ports in one memory: a sender's buffer may be the receiver's. Nobody else may notice. */
@@ -471,6 +504,7 @@ int main(int argc, char **argv)
 		{.name = "t21_impossible_regions", t21_impossible_regions},
 		{.name = "t22_truncated_memory", t22_truncated_memory},
 		{.name = "t22_punched_holes", t22_punched_holes},
+		{.name = "t22_pages_of_a_userfaultfd", t22_pages_of_a_userfaultfd},
 		{.name = "t32_shared_memory", t32_shared_memory},
 	};
 

@@ -6,10 +6,11 @@
 #include "vhost/stream.h"
 
 enum {
-	FIRST_LINES = 1 << 18,	 /* before the first trial: what does not last is not worth one */
-	SETTLED_LINES = 1 << 22, /* between two trials: about 100 ms at full rate */
-	PHASE_FRAMES = 2048,	 /* at least, that a trial's phase lasts */
-	WEIGHT = 4,		 /* a new cost counts one part of this many */
+	/* Frames before the first trial (what does not last is not worth one), and between two. */
+	FIRST_FRAMES = 1 << 17,
+	SETTLED_FRAMES = 1 << 19, /* 30 to 100 ms at full rate */
+	PHASE_FRAMES = 2048,	  /* at least, that a trial's phase lasts */
+	WEIGHT = 4,		  /* a new cost counts one part of this many */
 
 	/* Of 8 parts: what plain stores may cost before they are given up, and to be taken again. */
 	DEAR = 12,
@@ -20,7 +21,7 @@ void copier_create(struct copier *copier, enum vhost_copy wish)
 {
 	*copier = (struct copier){
 		.wish = STREAM_EXISTS ? wish : VHOST_COPY_PLAIN,
-		.left = FIRST_LINES,
+		.left = FIRST_FRAMES,
 	};
 	if (copier->wish == VHOST_COPY_STREAM)
 		copier->way = COPIER_STREAM;
@@ -64,7 +65,7 @@ void copier_burst(struct copier *copier, unsigned size, unsigned frames, uint64_
 
 	if (copier->wish != VHOST_COPY_MEASURED)
 		return;
-	copier->left -= copier->phase == COPIER_SETTLED ? (int64_t)lines : frames;
+	copier->left -= frames;
 	copier->lines += lines;
 	copier->ns += ns;
 	if (copier->left > 0)
@@ -80,7 +81,7 @@ void copier_burst(struct copier *copier, unsigned size, unsigned frames, uint64_
 	case COPIER_OTHER_TIMED:
 		learn(copier);
 		copier->way = settle(copier);
-		begin(copier, COPIER_SETTLED, SETTLED_LINES);
+		begin(copier, COPIER_SETTLED, SETTLED_FRAMES);
 		break;
 	}
 }

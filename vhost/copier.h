@@ -35,7 +35,7 @@ struct copier {
 		COPIER_OTHER, /* the other one, until the ring is as it leaves it */
 		COPIER_OTHER_TIMED,
 	} phase;
-	int64_t left;		    /* of the phase: lines while settled, frames otherwise */
+	int64_t left;		    /* frames of the phase */
 	uint64_t ns, lines;	    /* of the phase */
 	uint64_t cost[COPIER_WAYS]; /* picoseconds a line; 0: never measured */
 };

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "tests/unit/switch/unit.h"
+#include "switch/filter.h"
 #include "tests/sketch/policy_sketch.h"
 
 static const struct policy_trunk_entry trunk[] = {{1, 100}, {2, 200}};
@@ -266,6 +267,126 @@ static void what_passes_can_be_used(void **state)
 	free(sound);
 }
 
+/* Two ports with a group, an ACL each way, and an address set. */
+static struct policy *make_filtered(void)
+{
+	static const struct classify_range range = {22, 80};
+	static const uint16_t groups[] = {1};
+	struct address_set_member member = {
+		.set = POLICY_SETS + 1, .family = 4, .prefix = {.address = {0x0a000000}, .length = 8}};
+	struct classify_rule rules[] = {CLASSIFY_RULE_ANY, CLASSIFY_RULE_ANY};
+	struct policy_rules_spec acl = {.number = 1, .kind = POLICY_ACL, .tenant = 1, .name = "t/l"};
+	struct policy_network_spec network = sketch_network(1, 100);
+	struct policy_port_spec specs[] = {sketch_access(1, 1), sketch_access(2, 1)};
+	struct policy_rules_spec in = acl, out = acl;
+	struct policy_builder *builder;
+	struct policy *policy;
+
+	rules[0].protocol = 6;
+	rules[0].dst_ports = (struct classify_ports){&range, 1};
+	rules[0].set = POLICY_SETS + 1;
+	acl.rules = in.rules = out.rules = rules;
+	acl.n_rules = in.n_rules = 2;
+	in.number = 2;
+	in.kind = POLICY_GROUP_IN;
+	out.number = 3;
+	out.kind = POLICY_GROUP_OUT;
+	network.name = "t/n";
+	network.tenant = 1;
+	assert_int_equal(policy_builder_create(1, 99, &builder), 0);
+	assert_int_equal(policy_builder_tenant(builder, 1, "t"), 0);
+	assert_int_equal(policy_builder_tenant(builder, 2, "u"), 0);
+	assert_int_equal(policy_builder_network(builder, &network), 0);
+	assert_int_equal(policy_builder_rules(builder, &acl), 0);
+	assert_int_equal(policy_builder_rules(builder, &in), 0);
+	assert_int_equal(policy_builder_rules(builder, &out), 0);
+	assert_int_equal(policy_builder_group(builder, 1, 2, 3), 0);
+	assert_int_equal(policy_builder_sets(builder, 1, &member, 1), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		specs[i].name = "t/p";
+		specs[i].tenant = 1;
+		specs[i].groups = groups;
+		specs[i].n_groups = 1;
+		specs[i].acl_in = specs[i].acl_out = 1;
+		assert_int_equal(policy_builder_port(builder, &specs[i]), 0);
+	}
+	assert_int_equal(policy_builder_finish(builder, &policy), 0);
+	policy_builder_destroy(builder);
+	return policy;
+}
+
+static struct policy_rules *list(struct policy *policy, uint16_t number)
+{
+	return (struct policy_rules *)policy_rules(policy, number);
+}
+
+#define BENT_FILTERS(why, ...)                                                                     \
+	do {                                                                                       \
+		struct policy *p = make_filtered();                                                \
+		const char *said = "nothing";                                                      \
+		__VA_ARGS__;                                                                       \
+		assert_int_equal(policy_check(p, p->size, &said), -EPROTO);                        \
+		assert_string_equal(said, why);                                                    \
+		free(p);                                                                           \
+	} while (0)
+
+static void lists_of_rules(void **state)
+{
+	BENT_FILTERS("a list's number or kind", list(p, 1)->kind = 9);
+	BENT_FILTERS("a list's name", list(p, 1)->name = 4);
+	BENT_FILTERS("a list's tenant", list(p, 1)->tenant = 0);
+	BENT_FILTERS("a list's counters", list(p, 1)->hits = LIMIT_HITS - 1);
+	BENT_FILTERS("a list's rules lie outside of the policy",
+		     list(p, 1)->classify_size = UINT32_MAX);
+	BENT_FILTERS("a list's rules lie outside of the policy", list(p, 3)->n_rules = 1);
+	BENT_FILTERS("a list has not as many rules as it says", list(p, 1)->n_rules = 3);
+	BENT_FILTERS("a group's lists are none, or not of one tenant",
+		     ((struct policy_group *)policy_group(p, 1))->out = 1);
+	BENT_FILTERS("a group's lists are none, or not of one tenant", list(p, 3)->tenant = 2);
+	BENT_FILTERS("a port's group is a foreign tenant's",
+		     list(p, 2)->tenant = list(p, 3)->tenant = 2);
+	BENT_FILTERS("a port's ACL does not exist or is a foreign tenant's", list(p, 1)->tenant = 2);
+	BENT_FILTERS("a port's ACL does not exist or is a foreign tenant's", port(p, 1)->acl_in = 2);
+	BENT_FILTERS("a port's group does not exist", *table(p, port(p, 1)->groups) = 7);
+	BENT_FILTERS("a network is filtered or not, against its flags",
+		     network(p, 1)->flags = 0);
+}
+
+/* Whatever of the rules is bent, what passes can be asked. */
+static void bent_rules_can_be_asked(void **state)
+{
+	struct policy *sound = make_filtered();
+	uint64_t noise = 88172645463325252ULL;
+	unsigned passed = 0;
+
+	for (unsigned round = 0; round < 100000; round++) {
+		struct policy *bent = aligned_alloc(64, (sound->size + 63) & ~63UL);
+		struct filter filter = {.kind = FILTER_OTHER};
+		struct filter_hit hits[FILTER__STEPS];
+		const char *why;
+
+		memcpy(bent, sound, sound->size);
+		for (unsigned i = 0; i <= round % 2; i++) {
+			noise ^= noise << 13;
+			noise ^= noise >> 7;
+			noise ^= noise << 17;
+			((uint8_t *)bent)[(noise >> 32) % sound->size] = (uint8_t)(noise >> 8);
+		}
+		filter.key.protocol = 6;
+		filter.key.ethertype = ETHERTYPE_IPV4;
+		filter.key.src[0] = 0x0a000001;
+		filter.key.dst_port = (uint32_t)(noise >> 20) & 0x7f;
+		if (policy_check(bent, sound->size, &why) == 0) {
+			(void)filter_admits(bent, &filter, 1, hits);
+			(void)filter_permits(bent, &filter, 1, 2, hits);
+			passed++;
+		}
+		free(bent);
+	}
+	assert_true(passed > 100);
+	free(sound);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +399,8 @@ int main(void)
 		cmocka_unit_test(statics),
 		cmocka_unit_test(readers),
 		cmocka_unit_test(what_passes_can_be_used),
+		cmocka_unit_test(lists_of_rules),
+		cmocka_unit_test(bent_rules_can_be_asked),
 	};
 
 	return cmocka_run_group_tests_name("policy_check", tests, NULL, NULL);

@@ -61,27 +61,34 @@ static void title_of(const struct bar *bar, char *ret_title, size_t room)
 		 self ? workloads[bar->than].title : bar->peer->title, self ? " (earlier)" : "");
 }
 
-/* Each bar at each placement where it holds and was measured. */
-static void each(const struct compare *compare,
-		 void (*say)(void *user, const char *title, enum placement placement, double wanted,
-			     double measured),
-		 void *user)
+/* Each bar at each placement where it holds and was measured. Returns how many were at none. */
+static unsigned each(const struct compare *compare,
+		     void (*say)(void *user, const char *title, enum placement placement,
+				 double wanted, double measured),
+		     void *user)
 {
 	/* Windows during which the processors moved count only where nothing else is known. */
 	bool blind = turn_most_seen(&compare->cells[0][0], WORKLOAD__COUNT * COMPARE_KINDS) ==
 		     PLACEMENT_UNKNOWN;
+	unsigned missing = 0;
 	char title[80];
 
-	for (unsigned b = 0; b < BARS; b++)
+	for (unsigned b = 0; b < BARS; b++) {
+		bool measured = false;
+
+		title_of(&bars[b], title, sizeof(title));
 		for (enum placement placement = blind ? PLACEMENT_UNKNOWN : PLACEMENT_CORE;
 		     placement < PLACEMENT__COUNT; placement++) {
 			double ratio = measure(compare, &bars[b], placement);
 
 			if (ratio <= 0 || (placement == PLACEMENT_FAR) != bars[b].far)
 				continue;
-			title_of(&bars[b], title, sizeof(title));
 			say(user, title, placement, bars[b].ratio, ratio);
+			measured = true;
 		}
+		missing += !measured;
+	}
+	return missing;
 }
 
 static void print_one(void *user, const char *title, enum placement placement, double wanted,
@@ -96,8 +103,14 @@ static void print_one(void *user, const char *title, enum placement placement, d
 
 void bars_print(const struct compare *compare, FILE *to)
 {
+	unsigned missing;
+
 	fprintf(to, "\n%-46s %-9s measured\n", "bars", "placement");
-	each(compare, print_one, to);
+	missing = each(compare, print_one, to);
+	if (missing)
+		fprintf(to,
+			"  %u more not measured: each needs %u windows of both at one placement\n",
+			missing, (unsigned)WINDOWS_MIN);
 }
 
 static void report_one(void *user, const char *title, enum placement placement, double wanted,

@@ -110,7 +110,7 @@ static inline bool flow_same_key(const struct flow_key *a, const struct flow_key
 			       sizeof(a->words) - sizeof(uint64_t) * FLOW_L2_WORDS) == 0;
 }
 
-static inline void flow_prefetch(const struct flow_table *table, uint64_t hash);
+static inline void flow_prefetch(const struct flow_table *table, uint64_t hash, bool deep);
 
 /* What was decided about frames of @key that are @wire_len bytes long; or NULL. */
 static inline const struct flow *flow_find(const struct flow_table *table,
@@ -198,9 +198,13 @@ static inline struct flow *flow_place(const struct flow_table *table, uint64_t h
 	return &table->flows[((uint32_t)hash ^ way) & (FLOW_ENTRIES - 1)];
 }
 
-static inline void flow_prefetch(const struct flow_table *table, uint64_t hash)
+static inline void flow_prefetch(const struct flow_table *table, uint64_t hash, bool deep)
 {
-	__builtin_prefetch(flow_place(table, hash, 0));
+	const struct flow *flow = flow_place(table, hash, 0);
+
+	__builtin_prefetch(flow);
+	if (__builtin_expect(deep, 0))
+		__builtin_prefetch(flow->rest);
 }
 
 static inline bool flow_has_key(const struct flow *flow, const struct flow_key *key, bool deep)

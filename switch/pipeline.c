@@ -209,7 +209,7 @@ static void gather(struct pipeline *pipeline, const struct policy_port *port)
 		n++;
 		if (train->keyed) {
 			train->hash = flow_hash(pipeline->flows, &train->key, pipeline->deep);
-			flow_prefetch(pipeline->flows, train->hash);
+			flow_prefetch(pipeline->flows, train->hash, pipeline->deep);
 		}
 	}
 	pipeline->n_trains = n;
@@ -436,6 +436,22 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 	return DROP_NONE;
 }
 
+/* Have the sessions that trains will go on with brought near. */
+static void fetch_sessions(struct pipeline *pipeline)
+{
+	for (unsigned n = 0; n < pipeline->n_trains; n++) {
+		const struct train *train = &pipeline->trains[n];
+		const struct flow *flow;
+
+		if (!train->keyed)
+			continue;
+		flow = flow_find(pipeline->flows, &train->key, true, train->hash, train->wire_len,
+				 pipeline->now);
+		if (flow && !session_ref_is_none(flow->session))
+			session_prefetch(pipeline->options.sessions, flow->session);
+	}
+}
+
 /* Send @train where frames of its key go; as long as nobody knows, decide about one of them. */
 static void dispatch(struct pipeline *pipeline, const struct train *train)
 {
@@ -605,6 +621,8 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	gather(pipeline, port);
 	if (rate_is_limited(port))
 		police(pipeline, port->flags & POLICY_PORT_WAITS);
+	if (pipeline->deep)
+		fetch_sessions(pipeline);
 	for (unsigned n = 0; n < pipeline->n_trains; n++)
 		dispatch(pipeline, &pipeline->trains[n]);
 	if (port->pcp)

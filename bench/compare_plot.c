@@ -9,6 +9,8 @@
 #include "bench/compare_report.h"
 #include "bench/plot.h"
 
+enum { MARGIN = 260, GROUP = 140 }; /* points of width */
+
 static const char *const colors[COMPARE_KINDS] = {"#1b6ca8", "#c05621", "#718096", "#cbd5e0"};
 
 /* A line of the table: the workload's title, and of each contender the median and the best. */
@@ -31,7 +33,12 @@ static void write_row(const struct compare *compare, unsigned w, FILE *to)
 
 int compare_plot(const struct compare *compare, const char *path)
 {
-	FILE *to = plot_open(path, compare->place.folder, 1100, 480);
+	unsigned groups = 0;
+	FILE *to;
+
+	for (unsigned w = 0; w < WORKLOAD__COUNT; w++)
+		groups += compare->cells[w][0].windows != NULL;
+	to = plot_open(path, compare->place.folder, MARGIN + GROUP * groups, 480);
 
 	if (!to)
 		return plot_close(to, path, compare->place.folder);

@@ -9,7 +9,7 @@
 #include "bench/compare_report.h"
 #include "bench/plot.h"
 
-enum { MARGIN = 260, GROUP = 140 }; /* points of width */
+enum { MARGIN = 260, GROUP = 155 }; /* points of width */
 
 static const char *const colors[COMPARE_KINDS] = {"#1b6ca8", "#c05621", "#718096", "#cbd5e0"};
 
@@ -47,14 +47,14 @@ int compare_plot(const struct compare *compare, const char *path)
 		if (compare->cells[w][0].windows)
 			write_row(compare, w, to);
 	fputs("END\n", to);
-	fputs("set title 'Guest to guest over one core (distance of the processors); line: best window'\n"
+	fputs("set title 'Guest to guest over one core; line: best window'\n"
 	      "set style data histogram\n"
 	      "set style histogram errorbars gap 1.5 lw 1\n"
 	      "set style fill solid 0.9 noborder\n"
 	      "set boxwidth 0.9\n"
 	      "set errorbars linecolor '#4a5568'\n"
 	      "set ylabel 'million frames a second'\n"
-	      "set yrange [0:*]\nset grid ytics\nset key top right\nplot ",
+	      "set yrange [0:*]\nset bmargin 4\nset grid ytics\nset key top right\nplot ",
 	      to);
 	for (unsigned i = 0; i < compare->n_turns; i++)
 		fprintf(to, "$table using %u:%u:%u%s title '%s' linecolor '%s', ", 2 * i + 2,

@@ -13,6 +13,7 @@ enum {
 	IPV6_SIZE = 40, /* RFC 8200, 3 */
 	UDP_SIZE = 8,
 	TCP_SIZE = 20,	       /* RFC 9293, 3.1, without options */
+	SMALL = 1 << 14, /* entries on pages of the usual size */
 	IPV4_FRAGMENT = 0x3fff, /* more fragments, and the offset */
 };
 
@@ -26,10 +27,14 @@ int flow_create(struct flow_table **ret_table)
 
 	if (!table)
 		return -ENOMEM;
+	table->mask = FLOW_ENTRIES_MIN - 1;
 	table->flows = mmap(NULL, sizeof(struct flow) * FLOW_ENTRIES, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (table->flows == MAP_FAILED)
 		goto free_table;
+	/* Only a table that has grown beyond these gets there: its pages are full ones. */
+	(void)madvise(table->flows + SMALL, sizeof(struct flow) * (FLOW_ENTRIES - SMALL),
+		      MADV_HUGEPAGE);
 	error = -EIO;
 	if (getrandom(table->seed, sizeof(table->seed), 0) != sizeof(table->seed))
 		goto unmap;
@@ -51,17 +56,26 @@ void flow_destroy(struct flow_table *table)
 	free(table);
 }
 
-void flow_forget(struct flow_table *table, const struct policy *policy)
+/* Begin an epoch: all entries are free. */
+static void forget(struct flow_table *table)
 {
-	table->policy = policy;
-	table->policy_generation = policy->generation;
-	table->policy_seed = policy->hash_seed;
+	table->n_flows = 0;
 	memset(table->owned, 0, sizeof(table->owned));
 	/* After 2^32 policies an entry of the first might be believed again: start anew. */
 	if (++table->epoch == 0) {
 		memset(table->flows, 0, sizeof(struct flow) * FLOW_ENTRIES);
 		table->epoch = 1;
 	}
+}
+
+void flow_forget(struct flow_table *table, const struct policy *policy)
+{
+	table->policy = policy;
+	table->policy_generation = policy->generation;
+	table->policy_seed = policy->hash_seed;
+	if (table->n_flows < table->mask / 8 && table->mask >= FLOW_ENTRIES_MIN)
+		table->mask /= 2;
+	forget(table);
 }
 
 /* The ports, from @l4 on, of a packet that is @left bytes long from there. */
@@ -240,6 +254,12 @@ void flow_remember(struct flow_table *table, const struct fdb *fdb, const struct
 	note_filters(&flow, decision, session);
 	if (place->epoch == table->epoch)
 		table->owned[port_of(place)]--;
+	else
+		table->n_flows++;
 	table->owned[decision->in]++;
 	*place = flow;
+	if (table->n_flows > table->mask / 2 && table->mask < FLOW_ENTRIES - 1) {
+		table->mask = table->mask * 2 + 1;
+		forget(table);
+	}
 }

@@ -19,6 +19,10 @@
  * cache gives way to who does not. The hash is keyed. A miss costs one decision
  * and one line written.
  *
+ * Size. A few flows spread over a large table would touch a page each, and pages
+ * cost more than lines. So the table begins small; when half of it is in use it
+ * forgets everything and goes on with twice as many places.
+ *
  * Threads, memory. One worker's; all of it is reserved by flow_create(), and the
  * kernel gives it page by page as it is used.
  */
@@ -34,7 +38,8 @@
 #include "switch/hash.h"
 
 enum {
-	FLOW_ENTRIES = 1 << 18,
+	FLOW_ENTRIES_MIN = 1 << 11,
+	FLOW_ENTRIES = 1 << 18, /* most that there can be */
 	FLOW_WAYS = 2, /* places of a key */
 	FLOW_LIFE_MS = 1000,
 
@@ -71,7 +76,9 @@ _Static_assert(offsetof(struct flow, rest) == 64, "two lines");
 _Static_assert(sizeof(struct flow) == 128, "two lines");
 
 struct flow_table {
-	struct flow *flows; /* FLOW_ENTRIES */
+	struct flow *flows; /* room for FLOW_ENTRIES */
+	uint32_t mask;	    /* places in use - 1: a power of two - 1 */
+	uint32_t n_flows;   /* in this epoch */
 	uint32_t epoch;
 	uint64_t seed[2];
 	/* the policy of the epoch: an address alone may come back */
@@ -195,7 +202,7 @@ static inline uint64_t flow_hash(const struct flow_table *table, const struct fl
 
 static inline struct flow *flow_place(const struct flow_table *table, uint64_t hash, unsigned way)
 {
-	return &table->flows[((uint32_t)hash ^ way) & (FLOW_ENTRIES - 1)];
+	return &table->flows[((uint32_t)hash ^ way) & table->mask];
 }
 
 static inline void flow_prefetch(const struct flow_table *table, uint64_t hash, bool deep)

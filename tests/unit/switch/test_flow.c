@@ -261,6 +261,9 @@ static bool is_remembered(uint16_t in, uint32_t i)
 /* One port fills the cache; the other's few entries stay, and new ones of it find room. */
 static void who_fills_the_cache_gives_way(void **state)
 {
+	for (uint32_t i = 0; i < FLOW_ENTRIES; i++)
+		remember(FLOODER, i);
+	assert_int_equal(table->mask, FLOW_ENTRIES - 1);
 	for (uint32_t i = 0; i < 100; i++)
 		assert_true(remember(QUIET, i));
 	for (uint32_t i = 0; i < 4 * FLOW_ENTRIES; i++)
@@ -269,6 +272,20 @@ static void who_fills_the_cache_gives_way(void **state)
 		assert_true(is_remembered(QUIET, i));
 		assert_true(remember(QUIET, 100 + i));
 	}
+}
+
+/* It grows by what it holds, not by what it is asked, and shrinks with a new policy. */
+static void it_is_as_large_as_it_must_be(void **state)
+{
+	for (uint32_t i = 0; i < 10 * FLOW_ENTRIES_MIN; i++)
+		remember(QUIET, i % (FLOW_ENTRIES_MIN / 4));
+	assert_int_equal(table->mask, FLOW_ENTRIES_MIN - 1);
+	for (uint32_t i = 0; i < 4 * FLOW_ENTRIES_MIN; i++)
+		remember(QUIET, i);
+	assert_true(table->mask >= 4 * FLOW_ENTRIES_MIN - 1);
+	for (unsigned i = 0; i < 20; i++)
+		flow_forget(table, policy);
+	assert_int_equal(table->mask, FLOW_ENTRIES_MIN - 1);
 }
 
 int main(void)
@@ -289,6 +306,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(deep_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_fills_the_cache_gives_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(it_is_as_large_as_it_must_be, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

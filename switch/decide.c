@@ -172,7 +172,7 @@ static struct session_ref session_to_end(const struct filter *filter, enum drop 
 	struct port_ref other = reply ? filter->packet.in : filter->packet.out;
 
 	if (!filter->tracked || !found->again ||
-	    (drop != DROP_GROUP_OUT && drop != DROP_GROUP_IN) ||
+	    (drop != DROP_GROUP_OUT && drop != DROP_GROUP_IN && drop != DROP_SESSION_ENDED) ||
 	    (!reply && found->verdict != SESSION_ESTABLISHED) ||
 	    !port_ref_equal(opener, found->in) || !port_ref_equal(other, found->out))
 		return SESSION_NONE;

@@ -50,6 +50,7 @@
 	X(SESSION_WINDOW,	"session-window",	"TCP outside of what the other end may be sent") \
 	X(SESSION_RESET,	"session-reset",	"a TCP reset that the other end would not believe (RFC 5961)") \
 	X(SESSION_FRAGMENT,	"session-fragment",	"a later fragment whose first was not seen to pass, or overlaps it") \
+	X(SESSION_ENDED,	"session-ended",	"an answer in a connection that the rules do not allow any more, or not with this port") \
 	X(SESSION_FULL,		"session-full",		"no room for another connection: the port or its tenant has its quota; see `quota: {sessions: N}`") \
 	X(SESSION_BUSY,		"session-busy",		"the connection changed while the frame was decided about; it may be sent again") \
 	X(ACL_OUT,		"acl-out",		"no rule of the receiver's `acl: out` accepts it, or one drops it") \

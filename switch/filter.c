@@ -265,6 +265,7 @@ static enum drop groups_permit(const struct policy *policy, const struct filter 
 	const struct policy_port *ports = policy_ports(policy);
 	const struct session_found *found = &filter->found;
 	struct port_ref opener = found->in, other = found->out;
+	struct filter_hit hits[FILTER__STEPS]; /* of another packet than this one */
 
 	if (!filter->tracked)
 		return ask_groups(policy, &filter->key, &ports[in], &ports[out], ret_hits);
@@ -275,14 +276,17 @@ static enum drop groups_permit(const struct policy *policy, const struct filter 
 	case SESSION_ESTABLISHED:
 		return found->again ? ask_opener(policy, filter, in, out, ret_hits) : DROP_NONE;
 	case SESSION_REPLY:
-		return found->again ? ask_opener(policy, filter, out, in, ret_hits) : DROP_NONE;
+		if (!found->again || ask_opener(policy, filter, out, in, hits) == DROP_NONE)
+			return DROP_NONE;
+		return DROP_SESSION_ENDED;
 	case SESSION_RELATED:
 		/* whoever on the way sends it, it is about what these two ports began */
 		if (!found->again)
 			return DROP_NONE;
 		if (!policy_port(policy, opener) || !policy_port(policy, other))
-			return DROP_SESSION_STRANGER;
-		return ask_opener(policy, filter, opener.id, other.id, ret_hits);
+			return DROP_SESSION_ENDED;
+		return ask_opener(policy, filter, opener.id, other.id, hits) ? DROP_SESSION_ENDED
+									     : DROP_NONE;
 	case SESSION_FRAGMENT: return DROP_NONE;
 	case SESSION_INVALID: break;
 	}

@@ -85,6 +85,9 @@ void vring_update(struct vhost_device *device);
  */
 void vring_set_fd(struct vhost_device *device, int *slot, int fd);
 
+/* Where rings that rest stood means nothing any more: they say it themselves when they start. */
+void vring_forget(struct vhost_device *device);
+
 /* Stop a ring, or all: nobody touches it any more, its kick and call fds are closed. */
 void vring_stop(struct vhost_device *device, struct vhost_queue *queue);
 void vring_stop_all(struct vhost_device *device);

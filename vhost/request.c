@@ -65,6 +65,9 @@ static int set_features(struct vhost_device *device, struct message *in, struct 
 		return device_fail(device, -EBUSY, "0x%llx changed while rings run",
 				   (unsigned long long)changed);
 	device->features = features;
+	/* Where a ring of one layout stands is no place of the other. */
+	if (changed & DEVICE_BIT(VIRTIO_F_RING_PACKED))
+		vring_forget(device);
 	vring_update(device);
 	return 0;
 }

@@ -192,7 +192,10 @@ LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, stru
 		more = packed && n > 0 && (head_desc(&heads[n - 1], packed).flags & DESC_NEXT);
 		more &= take_heads(queue, ring, heads, n, room, &batch, packed);
 	} while (more);
-	if (batch.in_order && batch.slots > 0) {
+	if (batch.in_order && batch.slots > ring->size) {
+		/* Places offered twice, the first time not given back yet: there is no such step. */
+		queue_break(queue, ring);
+	} else if (batch.in_order && batch.slots > 0) {
 		used_add(&batch.run, batch.last, 0, batch.slots, packed);
 		if (!packed)
 			batch.run.at = queue->next_avail;

@@ -263,6 +263,13 @@ void vring_update(struct vhost_device *device)
 			turn_finish(device, device->queues[i], &turns[i]);
 }
 
+void vring_forget(struct vhost_device *device)
+{
+	for (unsigned i = 0; i < DEVICE_QUEUES_MAX; i++)
+		if (device->queues[i])
+			device->queues[i]->ask.resumed = false;
+}
+
 static void close_fd(int *slot)
 {
 	if (*slot >= 0)

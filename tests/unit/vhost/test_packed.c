@@ -357,6 +357,70 @@ static void indirect_tables_are_lists(void **state)
 	front_close(&front);
 }
 
+/*
+ * A guest that makes places available again in the middle of a burst, before it got
+ * them back: more than a ring of two can hold. Here the snapshots do it: each lies in
+ * the ring, and what is copied there is the next lap.
+ */
+static void a_lap_too_many_breaks(void **state)
+{
+	struct vhost_frame frames[4] = {0};
+	struct iovec pool[1024];
+	struct front front;
+
+	front_open(&front);
+	front_up(&front, PACKED | IN_ORDER, 2);
+	struct front_ring *tx = &front.rings[1];
+	for (unsigned lap = 4; lap-- > 0;) {
+		uint16_t available = lap % 2 ? PACKED_USED : PACKED_AVAIL;
+		uint64_t gpa = front_gpa(&front, front_buffer(&front, lap));
+		struct vring_packed_desc chain[2] = {
+			{gpa, 16, 0, available | VRING_DESC_F_NEXT},
+			{gpa + 16, 16, 0, available},
+		};
+
+		memcpy(lap ? front_buffer(&front, lap - 1) : (void *)tx->slots, chain,
+		       sizeof(chain));
+		frames[lap].hdr = (struct virtio_net_hdr_v1 *)(void *)tx->slots;
+	}
+	assert_true(vhost_queue_take(tx->queue, frames, 3, 128, pool, 1024) > 1);
+	vhost_queue_give_back(tx->queue);
+	assert_true(vhost_queue_is_broken(tx->queue));
+	assert_int_equal(vhost_queue_take(tx->queue, frames, 3, 128, pool, 1024), 0);
+	front_close(&front);
+}
+
+/* Another layout for rings that rest: they begin anew, and not where the old ones stood. */
+static void another_layout_begins_anew(void **state)
+{
+	struct vhost_frame frame;
+	struct front_snapshot snapshot;
+	struct iovec pool[256];
+	struct front front;
+
+	front_open(&front);
+	front_up(&front, 0, 8);
+	struct front_ring *tx = &front.rings[1];
+	front_desc(tx, 0, front_gpa(&front, front_buffer(&front, 0)), 60, 0, 0);
+	for (unsigned i = 0; i < 40; i++) {
+		front_make_available(tx, 0);
+		assert_int_equal(front_take(&front, 16), 1);
+	}
+	/* where a packed ring at place 40 would look: behind its end */
+	memcpy(&((struct vring_packed_desc *)(void *)tx->desc)[40],
+	       &(struct vring_packed_desc){front_gpa(&front, front_buffer(&front, 0)), 60, 0,
+					   PACKED_USED},
+	       sizeof(struct vring_packed_desc));
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(front_say_state(&front, 18, i, 0), 0);
+	assert_int_equal(front_say_number(&front, 2, front.features | PACKED), 0);
+	assert_int_equal(front_say_state(&front, 18, 1, 1), 0);
+	assert_non_null(tx->queue);
+	frame.hdr = &snapshot.hdr;
+	assert_int_equal(vhost_queue_take(tx->queue, &frame, 1, 128, pool, 256), 0);
+	front_close(&front);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +433,8 @@ int main(void)
 		cmocka_unit_test(t9_one_bad_of_four),
 		cmocka_unit_test(ids_are_not_looked_at),
 		cmocka_unit_test(indirect_tables_are_lists),
+		cmocka_unit_test(a_lap_too_many_breaks),
+		cmocka_unit_test(another_layout_begins_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "control/api_change.h"
-#include "control/json_read.h"
+#include "control/json_text.h"
 #include "control/report.h"
 #include "control/trace.h"
 #include "control/why.h"
@@ -291,7 +291,7 @@ static char *answer_make(json_t *id, json_t *result, const struct api_call *call
 		answer = json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", id, "error",
 				   error_make(call));
 	if (answer)
-		text = json_dumps(answer, JSON_COMPACT);
+		text = json_text_write(answer, JSON_COMPACT);
 	json_decref(answer);
 	return text ? text : strdup(no_memory);
 }
@@ -305,7 +305,7 @@ char *api_answer(struct daemon *daemon, struct rpc_client *client, const struct 
 		.caller = caller_make(daemon->rights, peer),
 	};
 	json_error_t error;
-	json_t *request = json_read(line, length, JSON_REJECT_DUPLICATES, &error);
+	json_t *request = json_text_read(line, length, JSON_REJECT_DUPLICATES, &error);
 	json_t *id = json_object_get(request, "id");
 	json_t *result = NULL;
 	char *text = NULL;
@@ -335,7 +335,7 @@ void api_publish(struct daemon *daemon, const char *about, json_t *params)
 {
 	json_t *event =
 		json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", "event", "params", params);
-	char *text = event ? json_dumps(event, JSON_COMPACT) : NULL;
+	char *text = event ? json_text_write(event, JSON_COMPACT) : NULL;
 	struct rpc_client *client = NULL;
 
 	while (text && daemon->rpc && (client = rpc_server_next_subscriber(daemon->rpc, client))) {

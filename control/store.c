@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/json_read.h"
+#include "control/json_text.h"
 
 enum {
 	STORE_BYTES_MAX = 256 << 20,  /* more was never written */
@@ -155,7 +155,7 @@ static int format_state(const struct store_state *state, char **ret_text, size_t
 		"{sI, so, sO}", "generation", (json_int_t)state->generation, "config",
 		state->has_config ? json_sprintf("%016" PRIx64, state->config_digest) : json_null(),
 		"document", state->document);
-	char *line = value ? json_dumps(value, JSON_COMPACT) : NULL;
+	char *line = value ? json_text_write(value, JSON_COMPACT) : NULL;
 	char digest[DIGEST_TEXT], *text = NULL;
 	int size = -1;
 
@@ -283,7 +283,7 @@ static int parse_state(const char *text, size_t size, struct store_state *ret)
 	digest_text(line, size, digest);
 	if (memcmp(text + word, digest, DIGEST_TEXT - 1))
 		return -EBADMSG;
-	value = json_read(line, size, 0, &error);
+	value = json_text_read(line, size, 0, &error);
 	if (!value && json_error_code(&error) == json_error_out_of_memory)
 		return -ENOMEM;
 	good = unpack_state(value, ret);

@@ -100,6 +100,29 @@ static json_t *place_make(json_t *params, const char *path, char ret_key[static 
 	}
 }
 
+/* May @field be taken away? If an option of the command sets it, or a part of it. */
+static int field_check(const struct parser *parser, const char *field)
+{
+	static const char before[] = "fields.";
+	struct suggest suggest = {.word = field};
+	size_t length = strlen(field);
+
+	for (unsigned i = 0; i < CTL_OPTION_GROUPS_MAX; i++)
+		for (const struct ctl_option *o = parser->command->options[i]; o && o->name; o++) {
+			const char *path = o->path + strlen(before);
+
+			if (strncmp(o->path, before, strlen(before)) != 0)
+				continue;
+			if (strcspn(path, ".") == length && !strncmp(path, field, length))
+				return 0;
+			if (!strchr(path, '.'))
+				suggest_offer(&suggest, path);
+		}
+	return ctl_fail(parser->ctl, CTL_USAGE, "%s knows no field `%s`%s%s%s", parser->words,
+			field, suggest.best ? ": did you mean `" : "",
+			suggest.best ? suggest.best : "", suggest.best ? "`?" : "");
+}
+
 /* Put one item of @option's value in its place. */
 static bool item_set(const struct ctl_option *option, json_t *parent, const char *key, char *item)
 {
@@ -152,10 +175,13 @@ static int option_apply(struct parser *parser, const struct ctl_option *option, 
 		return ctl_fail(parser->ctl, CTL_USAGE, "the value of --%s is too long",
 				option->name);
 	memcpy(text, value, strlen(value) + 1);
-	for (item = strtok_r(text, ",", &rest); item; item = strtok_r(NULL, ",", &rest))
+	for (item = strtok_r(text, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
+		if (option->shape == SHAPE_UNSET && field_check(parser, item))
+			return CTL_USAGE;
 		if (!item_set(option, parent, key, item))
 			return ctl_fail(parser->ctl, CTL_USAGE, "--%s takes %s, not `%s`",
 					option->name, option->value, item);
+	}
 	return 0;
 }
 

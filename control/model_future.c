@@ -7,12 +7,12 @@
  */
 #include "control/model_parts.h"
 
-void model_refuse_not_yet(struct reading *reading, const struct node *node, const char *what)
+void model_refuse_not_yet(struct reading *reading, const struct node *node, const char *word,
+			  const char *what)
 {
 	reading_problem_key(reading, node, PROBLEM_NOT_YET, "%s are not built yet", what);
 	problems_hint(reading->problems,
-		      "remove \"%s\"; nothing may stand here that is not enforced",
-		      node->key ? node->key : what);
+		      "remove \"%s\"; nothing may stand here that is not enforced", word);
 }
 
 /* A name of a tenant's object. */
@@ -27,13 +27,13 @@ static void read_reference(struct reading *reading, const struct node *node, voi
 void model_read_qinq(struct reading *reading, const struct node *node, void *draft)
 {
 	read_reference(reading, node, draft);
-	model_refuse_not_yet(reading, node, "qinq ports");
+	model_refuse_not_yet(reading, node, node->key, "qinq ports");
 }
 
 void model_read_pcap(struct reading *reading, const struct node *node, void *draft)
 {
 	reading_text(reading, node);
-	model_refuse_not_yet(reading, node, "pcap ports");
+	model_refuse_not_yet(reading, node, node->key, "pcap ports");
 }
 
 static void read_mirror_from(struct reading *reading, const struct node *node, void *mirror)
@@ -82,6 +82,6 @@ void model_read_mirrors(struct reading *reading, const struct node *node)
 			return;
 		reading_key_is_name(reading, mirror);
 		reading_mapping(reading, mirror, mirror_keys, NULL);
-		model_refuse_not_yet(reading, mirror, "mirrors");
+		model_refuse_not_yet(reading, mirror, mirror->key, "mirrors");
 	}
 }

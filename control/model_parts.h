@@ -61,7 +61,8 @@ void model_read_tenant_rate(struct reading *reading, const struct node *node, vo
 void model_read_storm(struct reading *reading, const struct node *node, void *draft);
 
 /* model_future.c: read what is not built yet, and refuse it. For the tables of keys. */
-void model_refuse_not_yet(struct reading *reading, const struct node *node, const char *what);
+void model_refuse_not_yet(struct reading *reading, const struct node *node, const char *word,
+			  const char *what);
 void model_read_mirrors(struct reading *reading, const struct node *node);
 void model_read_qinq(struct reading *reading, const struct node *node, void *draft);
 void model_read_pcap(struct reading *reading, const struct node *node, void *draft);

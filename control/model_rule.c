@@ -130,6 +130,10 @@ static bool read_mapping(struct reading *reading, const struct node *node, struc
 		if (!is_rule_word(words, key)) {
 			reading_problem_key(reading, member, PROBLEM_UNKNOWN_KEY,
 					    "unknown key \"%s\"", key);
+			problems_hint(reading->problems, "%s",
+				      draft->is_acl ? "as in {accept: tcp, to: any, to-port: 80}"
+						    : "as in {allow: in, proto: tcp, ports: 80, "
+						      "from: any}");
 			return false;
 		}
 	}

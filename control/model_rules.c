@@ -242,7 +242,7 @@ static void read_rules(struct reading *reading, const struct node *node, enum ow
 			continue;
 		list->n_rules++;
 		if (kind == OWNED_ACL && rule->acl->log)
-			model_refuse_not_yet(reading, element, "logs of rules");
+			model_refuse_not_yet(reading, element, "log", "logs of rules");
 		if (kind == OWNED_GROUP)
 			resolve_peer(reading, element, tenant, rule);
 	}

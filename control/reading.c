@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -144,6 +145,23 @@ struct suggest reading_suggest(const struct reading *reading, const char *word)
 	return (struct suggest){.word = reading->problems->count < PROBLEMS_MAX ? word : ""};
 }
 
+/* What would be right in place of an unknown key: one that is near, or all there are. */
+static void hint_keys(struct reading *reading, const struct suggest *suggest,
+		      const struct reading_key *keys)
+{
+	char list[PROBLEM_TEXT] = "";
+	size_t used = 0;
+
+	if (suggest->best) {
+		problems_hint(reading->problems, "did you mean \"%s\"?", suggest->best);
+		return;
+	}
+	for (; keys->name && used < sizeof(list); keys++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
+					 used ? ", " : "", keys->name);
+	problems_hint(reading->problems, "what may stand here: %s", list);
+}
+
 void reading_mapping(struct reading *reading, const struct node *node,
 		     const struct reading_key *keys, void *object)
 {
@@ -169,8 +187,7 @@ void reading_mapping(struct reading *reading, const struct node *node,
 		}
 		reading_problem_key(reading, member, PROBLEM_UNKNOWN_KEY, "unknown key \"%s\"",
 				    name);
-		if (suggest.best)
-			problems_hint(reading->problems, "did you mean \"%s\"?", suggest.best);
+		hint_keys(reading, &suggest, keys);
 	}
 }
 

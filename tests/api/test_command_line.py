@@ -230,6 +230,9 @@ class CommandLine:
         expect((len(show["macs"]), show["addresses"]), (2, ["10.7.0.1", "fd00::1"]), "bindings")
         self.ctl("port", "set", "acme/x1", "--unset", "macs,addresses")
         expect(self.switch.json("port", "show", "acme/x1")["macs"], [], "unset")
+        done = self.ctl("port", "set", "acme/x1", "--unset", "adresses", check=False)
+        assert done.returncode == USAGE and "`addresses`" in done.stderr, done.stderr
+        self.ctl("port", "set", "acme/x1", "--unset", "acl,groups")  # it has none
         self.ctl("port", "delete", "acme/x1")
 
     def attach(self):

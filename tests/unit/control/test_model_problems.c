@@ -24,7 +24,7 @@ static void unknown_keys(void **state)
 	EXPECT(NETWORK("{vlna: 5}"), "4:11 unknown-key tenants.a.networks.n.vlna | \"vlan\"");
 	EXPECT(NETWORK("{wlan: 5, completely: 1}"),
 	       "4:11 unknown-key tenants.a.networks.n.wlan | \"vlan\"",
-	       "4:20 unknown-key tenants.a.networks.n.completely");
+	       "4:20 unknown-key tenants.a.networks.n.completely | vlan, isolated, mtu");
 	EXPECT(PORT("{tap: t, networks: n}"),
 	       "5:19 unknown-key tenants.a.ports.p.networks | \"network\"");
 	EXPECT(PORT("{tap: t, map: {}}"), "5:19 unknown-key tenants.a.ports.p.map | \"tap\"");
@@ -393,7 +393,7 @@ static void rules_are_told_at_their_column(void **state)
 	       "        - {drop: tcp, to: any, to-port: 23, log: true}\n"
 	       "        - {drop: tcp, to: any, to-port: 23, log: maybe}\n"
 	       "        - {accept: any, ethertype: 0x5ff}\n",
-	       "5:11 not-yet tenants.a.acls.l[0]", "6:11 not-yet tenants.a.acls.l[1]",
+	       "5:11 not-yet tenants.a.acls.l[0] | remove \"log\"", "6:11 not-yet tenants.a.acls.l[1]",
 	       "7:50 bad-value tenants.a.acls.l[2].log",
 	       "8:36 bad-value tenants.a.acls.l[3].ethertype");
 }

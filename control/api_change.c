@@ -198,8 +198,11 @@ json_t *change_delete(struct api_call *call)
 
 	/* What still refers to the object is not "not found": it is in the way. */
 	if (!result && call->code == API_NOT_FOUND && call->problems.count &&
-	    call->problems.list[0].reason == PROBLEM_NO_SUCH_NAME)
+	    call->problems.list[0].reason == PROBLEM_NO_SUCH_NAME) {
 		call->code = API_CONFLICT;
+		problems_hint_all(&call->problems, PROBLEM_NO_SUCH_NAME,
+				  "it is still named here; change this first");
+	}
 	return result;
 }
 

@@ -165,8 +165,8 @@ static const struct ctl_column session_columns[] = {
 /* ---- commands ---- */
 
 /* The five verbs of a kind of object that is a list. */
-#define LIST_OBJECT(noun, what, item, columns, add_example)                                        \
-	{noun " list", noun ".list", {0}, {0}, columns, NULL, "all " noun "s", noun " list"},      \
+#define LIST_OBJECT(noun, what, several, item, columns, add_example)                               \
+	{noun " list", noun ".list", {0}, {0}, columns, NULL, "all " several, noun " list"},       \
 	{noun " show", noun ".show", {"NAME"}, {0}, NULL, NULL, "everything about " what, NULL}, \
 	{noun " add", noun ".add", {"NAME", item}, {dry_run}, NULL, ctl_run_change,                \
 	 "add " what, add_example},                                                             \
@@ -199,11 +199,11 @@ const struct ctl_command ctl_commands[] = {
 	       "tenant add acme --quota ports=64 --user alice", "tenant set acme --quota ports=128"),
 	OBJECT("network", "a network", network_fields, network_columns,
 	       "network add acme/web --vlan 100", "network set acme/web --mtu 9000"),
-	LIST_OBJECT("address-set", "an address set", "[PREFIX ...]", set_columns,
+	LIST_OBJECT("address-set", "an address set", "address sets", "[PREFIX ...]", set_columns,
 		    "address-set add acme/office 192.0.2.0/24 2001:db8::/32"),
-	LIST_OBJECT("group", "a security group", "[RULE ...]", rules_columns,
+	LIST_OBJECT("group", "a security group", "security groups", "[RULE ...]", rules_columns,
 		    "group add acme/web 'allow in tcp 80,443' 'allow in tcp 22 from 192.0.2.0/24'"),
-	LIST_OBJECT("acl", "an ACL", "[RULE ...]", rules_columns,
+	LIST_OBJECT("acl", "an ACL", "ACLs", "[RULE ...]", rules_columns,
 		    "acl add acme/no-telnet 'drop tcp to any port 23' 'accept any'"),
 	OBJECT("port", "a port", port_fields, port_columns,
 	       "port add acme/vm1 --network web --vhost-user vm1.sock --mac 52:54:00:00:00:01\n"

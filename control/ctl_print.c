@@ -169,6 +169,32 @@ void ctl_print_table(const struct ctl *ctl, const json_t *list, const struct ctl
 	}
 }
 
+/* Is it a list of rules? They have spaces, and commas of their own. */
+static bool is_lines(const json_t *value)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (value, i, item)
+		if (json_is_string(item) && strchr(json_string_value(item), ' '))
+			return true;
+	return false;
+}
+
+/* One below the other in @column, the first behind @gap. */
+static void lines_print(const json_t *lines, int gap, int column)
+{
+	const json_t *line;
+	char cell[CELL];
+	size_t i;
+
+	json_array_foreach (lines, i, line) {
+		*cell = '\0';
+		cell_value(cell, line);
+		printf("%*s%s\n", i ? column : gap, "", cell);
+	}
+}
+
 static void members_print(const struct ctl *ctl, const json_t *object, int indent)
 {
 	struct ctl_column plain = {.style = STYLE_TEXT}, state = {.style = STYLE_STATE};
@@ -185,6 +211,10 @@ static void members_print(const struct ctl *ctl, const json_t *object, int inden
 		if (json_is_object(value) && json_object_size(value)) {
 			putchar('\n');
 			members_print(ctl, value, indent + 2);
+			continue;
+		}
+		if (is_lines(value)) {
+			lines_print(value, wide - width(key) + 2, indent + wide + 2);
 			continue;
 		}
 		*cell = '\0';

@@ -105,7 +105,7 @@ static void add_field(json_t *fields, const char *key, json_t *old, json_t *new,
 		*failed = true;
 }
 
-/* The fields that differ; a list of rules is one field. */
+/* The fields that differ; a list of rules or addresses is one field. */
 static json_t *changed_fields(enum edit_kind kind, const struct pair *pair, bool *failed)
 {
 	json_t *fields = json_object();
@@ -113,7 +113,8 @@ static json_t *changed_fields(enum edit_kind kind, const struct pair *pair, bool
 	json_t *value;
 
 	if (!json_is_object(pair->old) || !json_is_object(pair->new)) {
-		add_field(fields, "rules", (json_t *)pair->old, (json_t *)pair->new, failed);
+		add_field(fields, kind == EDIT_SET ? "addresses" : "rules", (json_t *)pair->old,
+			  (json_t *)pair->new, failed);
 		return fields;
 	}
 	json_object_foreach ((json_t *)pair->old, key, value)

@@ -140,6 +140,18 @@ void problems_hint(struct problems *problems, const char *hint, ...)
 	va_end(args);
 }
 
+void problems_hint_all(struct problems *problems, enum problem_reason reason, const char *hint)
+{
+	for (unsigned i = 0; i < problems->count; i++) {
+		struct problem *problem = &problems->list[i];
+
+		if (problem->reason != reason)
+			continue;
+		free(problem->hint);
+		problem->hint = strdup(hint);
+	}
+}
+
 static int compare_problems(const void *left, const void *right)
 {
 	const struct problem *a = left, *b = right;

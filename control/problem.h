@@ -96,6 +96,9 @@ void problems_add(struct problems *problems, enum problem_reason reason, const s
 void problems_hint(struct problems *problems, const char *hint, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Say what would be right with all problems of one reason, in place of what was said. */
+void problems_hint_all(struct problems *problems, enum problem_reason reason, const char *hint);
+
 /* Order by file, line and column; those without a place come last, as found. */
 void problems_sort(struct problems *problems);
 

@@ -157,8 +157,8 @@ static void hint_keys(struct reading *reading, const struct suggest *suggest,
 		return;
 	}
 	for (; keys->name && used < sizeof(list); keys++)
-		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
-					 used ? ", " : "", keys->name);
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "",
+					 keys->name);
 	problems_hint(reading->problems, "what may stand here: %s", list);
 }
 

@@ -78,13 +78,30 @@ static const char *port_text(const struct told *told, char text[static 8])
 	return text;
 }
 
+enum { ENDPOINT_TEXT = ADDRESS_PREFIX_TEXT + 8 };
+
+/* "10.0.0.1:80", "[fd00::1]:80", or the address alone: as `trace` takes it. */
+static void endpoint_text(const struct told *told, const uint32_t words[4], uint32_t port,
+			  char text[static ENDPOINT_TEXT])
+{
+	bool six = told->l2.ethertype != ETHERTYPE_IPV4;
+	char address[ADDRESS_PREFIX_TEXT];
+
+	address_text(told, words, address);
+	if (port == CLASSIFY_NO_PORT)
+		snprintf(text, ENDPOINT_TEXT, "%s", address);
+	else
+		snprintf(text, ENDPOINT_TEXT, "%s%s%s:%u", six ? "[" : "", address, six ? "]" : "",
+			 port & 0xffffU);
+}
+
 /* What the frame was: "tcp 10.0.0.1:4000 > 10.0.0.2:23, 52:54:... > 52:54:..., 74 bytes" */
 static void frame_words(const struct told *told, char words[static WORDS])
 {
 	const struct classify_key *key = &told->filter.key;
-	char src[ADDRESS_PREFIX_TEXT], dst[ADDRESS_PREFIX_TEXT], from[8] = "", to[8], number[8];
 	char macs[2 * ADDRESS_MAC_TEXT + 4], sender[ADDRESS_MAC_TEXT], receiver[ADDRESS_MAC_TEXT];
-	char tag[24] = "";
+	char src[ENDPOINT_TEXT], dst[ENDPOINT_TEXT], number[8], type[16] = "", tag[24] = "";
+	bool icmp = key->protocol == IPPROTO_ICMP || key->protocol == IPPROTO_ICMPV6;
 
 	if (!told->has_l2) {
 		snprintf(words, WORDS, "%u bytes without a header that can be read",
@@ -101,12 +118,12 @@ static void frame_words(const struct told *told, char words[static WORDS])
 			 told->l2.ethertype, macs, tag, told->refusal->len);
 		return;
 	}
-	if (key->src_port != CLASSIFY_NO_PORT)
-		snprintf(from, sizeof(from), " %u", key->src_port);
-	snprintf(words, WORDS, "%s %s%s > %s%s, %s%s, %u bytes",
-		 protocol_text(key->protocol, number), address_text(told, key->src, src), from,
-		 address_text(told, key->dst, dst), port_text(told, to), macs, tag,
-		 told->refusal->len);
+	if (icmp && key->dst_port != CLASSIFY_NO_PORT)
+		snprintf(type, sizeof(type), ", type %u", key->dst_port >> 8 & 0xffU);
+	endpoint_text(told, key->src, icmp ? CLASSIFY_NO_PORT : key->src_port, src);
+	endpoint_text(told, key->dst, icmp ? CLASSIFY_NO_PORT : key->dst_port, dst);
+	snprintf(words, WORDS, "%s %s > %s%s, %s%s, %u bytes", protocol_text(key->protocol, number),
+		 src, dst, type, macs, tag, told->refusal->len);
 }
 
 /* The rule that would let it pass, and where it belongs; "" if no rule would. */
@@ -125,7 +142,7 @@ static void remedy_words(const struct told *told, enum drop reason, const char *
 		snprintf(words, WORDS, "%s",
 			 reason == DROP_GROUP_IN ? "allow in any, in a group of the receiver"
 			 : out			 ? "allow out any, in a group of the sender"
-						 : "accept any with its ethertype, before that rule");
+			       : "accept any with its ethertype, before that rule");
 		return;
 	}
 	port_text(told, port);
@@ -144,14 +161,17 @@ static void remedy_words(const struct told *told, enum drop reason, const char *
 		 key->src_port != CLASSIFY_NO_PORT ? port : "");
 }
 
-static const char *stage_word(uint8_t stage)
+/* As `trace` calls the stage. */
+static const char *stage_word(uint8_t stage, enum drop reason)
 {
 	static const char *const words[] = {
 		[STAGE_PARSE] = "parse",   [STAGE_PLACE] = "place",   [STAGE_GUARD] = "guard",
 		[STAGE_ADMIT] = "acl",	   [STAGE_LOOKUP] = "lookup", [STAGE_PERMIT] = "permit",
-		[STAGE_FILTER] = "filter", [STAGE_DONE] = "session",
+		[STAGE_FILTER] = "groups", [STAGE_DONE] = "session",
 	};
 
+	if (stage == STAGE_FILTER && reason != DROP_GROUP_IN && reason != DROP_GROUP_OUT)
+		return reason == DROP_ACL_OUT ? "acl" : "session";
 	return stage < sizeof(words) / sizeof(words[0]) ? words[stage] : "unknown";
 }
 
@@ -212,15 +232,16 @@ static void add_row(json_t *rows, const struct api_call *call, const struct mode
 	rule_words(running, refusal, reason, sender, receiver, rule);
 	remedy_words(&told, reason, shown_name(call, sender), shown_name(call, receiver), remedy);
 	json_array_append_new(
-		rows, json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "port",
-				shown_name(call, sender), "to",
-				receiver ? json_string(shown_name(call, receiver)) : json_null(),
-				"frame", frame, "stage", stage_word(refusal->stage), "reason",
-				drop_word(reason), "explanation", drop_text(reason), "rule",
-				text_or_null(rule), "remedy", text_or_null(remedy), "last_s",
-				json_integer(now > refusal->when
-						     ? (json_int_t)((now - refusal->when) / 1000)
-						     : 0)));
+		rows,
+		json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "port",
+			  shown_name(call, sender), "to",
+			  receiver ? json_string(shown_name(call, receiver)) : json_null(), "frame",
+			  frame, "stage", stage_word(refusal->stage, reason), "reason",
+			  drop_word(reason), "explanation", drop_text(reason), "rule",
+			  text_or_null(rule), "remedy", text_or_null(remedy), "last_s",
+			  json_integer(now > refusal->when
+					       ? (json_int_t)((now - refusal->when) / 1000)
+					       : 0)));
 }
 
 /* Frames of other ports for @ref, which its own rules refused. */

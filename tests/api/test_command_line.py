@@ -235,6 +235,20 @@ class CommandLine:
         self.ctl("port", "set", "acme/x1", "--unset", "acl,groups")  # it has none
         self.ctl("port", "delete", "acme/x1")
 
+    def lists(self):
+        """Lists of rules: one below the other, what changed in them, and what still names them."""
+        self.ctl("address-set", "add", "acme/s", "10.0.0.0/8")
+        change = self.ctl("address-set", "set", "acme/s", "10.0.0.1").stdout
+        expect("addresses" in change, True, "what changed in a set")
+        self.ctl("group", "add", "acme/g", "allow in tcp 80,443 from set:s", "allow out any")
+        show = self.ctl("group", "show", "acme/g").stdout
+        expect([line.split("  ")[-1].strip() for line in show.splitlines()[-2:]],
+               ["allow in tcp 80,443 from set:s", "allow out any"], "a rule a line")
+        done = self.ctl("address-set", "delete", "acme/s", check=False)
+        assert done.returncode == 5 and "still named here" in done.stderr, done.stderr
+        self.ctl("group", "delete", "acme/g")
+        self.ctl("address-set", "delete", "acme/s")
+
     def attach(self):
         qemu = self.ctl("attach", "acme/vm1", "--qemu").stdout
         for piece in ("share=on", f"path={self.switch.run_dir}/vm1.sock,reconnect=1",
@@ -310,6 +324,7 @@ def body(report):
         report.run("completion", test.completion)
         report.run("which daemon", test.daemons)
         report.run("names, lists and --unset", test.names)
+        report.run("lists of rules", test.lists)
         report.run("attach", test.attach)
         report.run("trace", test.trace)
         report.run("watch", test.watch)

@@ -297,7 +297,7 @@ unsigned uring_take_file(struct uring *ring, unsigned slot, int fd, struct uring
 	bool registered = atomic_load_explicit(&ring->registered, memory_order_acquire);
 	unsigned n = ring->depth[slot];
 
-	if (ring->nowait) {
+	if (ring->nowait && !ring->broken) {
 		for (unsigned i = 0; i < n; i++) {
 			struct io_uring_sqe *sqe = prepare(ring);
 
@@ -324,6 +324,8 @@ unsigned uring_take_socket(struct uring *ring, unsigned slot, struct uring_taken
 {
 	unsigned n = ring->depth[slot];
 
+	if (ring->broken)
+		return gather(ring, slot, n, ret_taken, ret_error);
 	for (unsigned i = 0; i < n; i++) {
 		struct io_uring_sqe *sqe = prepare(ring);
 
@@ -372,6 +374,9 @@ void uring_put(struct uring *ring, unsigned place, const struct iovec *head, uns
 		write_out(ring);
 		n = 0;
 	}
+	/* what the kernel did not take stays in the way, and must never go out later */
+	if (ring->broken)
+		return;
 	sqe = prepare(ring);
 	pieces = ring->pieces + ring->n_pieces;
 	memcpy(pieces, head, n_head * sizeof(*head));
@@ -392,7 +397,8 @@ void uring_put(struct uring *ring, unsigned place, const struct iovec *head, uns
 
 uint64_t uring_end(struct uring *ring)
 {
-	write_out(ring);
+	if (!ring->broken)
+		write_out(ring);
 	return ring->broken ? UINT64_MAX : ring->failed;
 }
 

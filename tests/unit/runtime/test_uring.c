@@ -304,6 +304,29 @@ static void the_ring_is_closed_to_all_else(void **state)
 	assert_int_equal(errno, EACCES);
 }
 
+/* The kernel takes nothing any more: files read as failed, nothing is written, for ever. */
+static void a_ring_that_broke_stays_quiet(void **state)
+{
+	const struct iovec head = {"frame", 5};
+	int ends[2], nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	unsigned slot;
+
+	open_pipe(ends);
+	slot = add(ends[0]);
+	assert_int_equal(dup2(nothing, ring_fd), ring_fd);
+	/* more than the ring has room for */
+	for (unsigned i = 0; i < 4 * LIMIT_BURST; i++) {
+		assert_int_equal(uring_take_file(ring, slot, ends[0], taken, &error), 0);
+		assert_int_equal(error, -EIO);
+		assert_int_equal(uring_take_socket(ring, slot, taken, &error), 0);
+		assert_int_equal(error, -EIO);
+		uring_begin(ring, slot, i % 2);
+		uring_put(ring, 0, &head, 1, NULL, 0);
+		assert_true(uring_end(ring) == UINT64_MAX);
+	}
+	close(ends[0]), close(ends[1]), close(nothing);
+}
+
 #define UNIT(name) cmocka_unit_test_setup_teardown(name, create, destroy)
 
 int main(void)
@@ -321,6 +344,7 @@ int main(void)
 		UNIT(a_removed_file_is_closed),
 		UNIT(there_are_as_many_slots_as_it_says),
 		UNIT(the_ring_is_closed_to_all_else),
+		UNIT(a_ring_that_broke_stays_quiet),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

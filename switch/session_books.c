@@ -112,7 +112,8 @@ void session_books_rank(struct sessions *sessions, uint32_t slot, bool weak)
 {
 	struct session_link *link = &sessions->books->links[slot + 1];
 
-	if (link->weak == weak)
+	/* what has no owner is in no list: another process wrote it, against all promises */
+	if (link->weak == weak || !link->owner)
 		return;
 	if (weak)
 		list_enter(sessions->books, slot + 1);
@@ -180,6 +181,8 @@ int session_books_free(struct sessions *sessions, uint32_t slot)
 	atomic_store_explicit(&at->state, SESSION_FREE, memory_order_release);
 	/* 0 is no generation */
 	session_slot_leave(at, word, generation + 1 ? generation + 1 : 1);
+	if (!sessions->books->links[slot + 1].owner)
+		return 0; /* as session_books_rank() */
 	index_remove(sessions, sessions->books->links[slot + 1].bucket, slot);
 	books_leave(sessions, slot + 1);
 	return 0;

@@ -119,6 +119,28 @@ static void an_answer_stays_one(void **state)
 	assert_true(session_ref_is_none(session));
 }
 
+/* A predecessor that is not dead yet brings back what was ended: no slot is free twice. */
+static void what_comes_back_is_ended_once_more(void **state)
+{
+	struct session_ref session, first, second;
+	struct session_counts counts;
+	uint32_t state_then;
+
+	assert_int_equal(begin(ATTACKER, 1, 10, &session), SESSION_CREATED);
+	state_then = sessions->slots[session.slot].state;
+	session_end(sessions, session);
+	sessions->slots[session.slot].state = state_then;
+	session.generation++;
+	assert_true(is_there(session));
+	session_end(sessions, session);
+	assert_false(is_there(session));
+	session_count(sessions, &counts);
+	assert_int_equal(counts.held, 0);
+	assert_int_equal(begin(ATTACKER, 2, 10, &first), SESSION_CREATED);
+	assert_int_equal(begin(ATTACKER, 3, 10, &second), SESSION_CREATED);
+	assert_int_not_equal(first.slot, second.slot);
+}
+
 static void a_view_reads(void **state)
 {
 	size_t size = session_size(SESSIONS, SHARE);
@@ -163,6 +185,7 @@ int main(void)
 		TEST(a_full_table_has_shares),
 		TEST(a_stream_stays),
 		TEST(an_answer_stays_one),
+		TEST(what_comes_back_is_ended_once_more),
 		TEST(a_view_reads),
 		TEST(what_is_no_table_is_refused),
 	};

@@ -401,10 +401,10 @@ static void run_round(uint64_t seed, const struct fdb *fdb)
 {
 	struct problems problems = {0};
 	struct document *document;
-	struct ids *nobody, *ids;
+	struct ids *nobody = NULL, *ids = NULL;
 	char why[COMPILE_WHY];
 	struct policy *policy;
-	struct model *model;
+	struct model *model = NULL;
 
 	noise = seed * 0x9e3779b97f4a7c15ULL + 1;
 	say_document();

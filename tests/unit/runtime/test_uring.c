@@ -307,7 +307,8 @@ static void the_ring_is_closed_to_all_else(void **state)
 /* The kernel takes nothing any more: files read as failed, nothing is written, for ever. */
 static void a_ring_that_broke_stays_quiet(void **state)
 {
-	const struct iovec head = {"frame", 5};
+	static char text[] = "frame";
+	const struct iovec head = {text, 5};
 	int ends[2], nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 	unsigned slot;
 

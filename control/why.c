@@ -201,14 +201,11 @@ static void rule_words(const struct running *running, const struct refusal *refu
 			 grouped ? explain_groups(grouped, groups) : "its groups");
 }
 
-static const struct model_port *port_of(const struct running *running, uint16_t id)
+static const struct model_port *port_of(const struct running *running, struct port_ref ref)
 {
-	const struct policy_port *port =
-		id && id < running->policy->n_ports ? &policy_ports(running->policy)[id] : NULL;
+	const struct policy_port *port = policy_port(running->policy, ref);
 
-	return port && port->generation
-		       ? model_port(running->model, policy_at(running->policy, port->name))
-		       : NULL;
+	return port ? model_port(running->model, policy_at(running->policy, port->name)) : NULL;
 }
 
 static const char *shown_name(const struct api_call *call, const struct model_port *port)
@@ -258,7 +255,7 @@ static void add_foreign(json_t *rows, const struct api_call *call, const struct 
 		for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 			if (refusal_read(counters, ids_port(running->ids, sender->name), reasons[i],
 					 &refusal) &&
-			    refusal.output == ref.id)
+			    port_ref_equal(refusal.output, ref))
 				add_row(rows, call, sender, reasons[i], &refusal);
 	}
 }

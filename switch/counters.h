@@ -31,7 +31,7 @@
 
 enum {
 	COUNTERS_MAGIC = 0x534c4331, /* "SLC1" */
-	COUNTERS_VERSION = 4,
+	COUNTERS_VERSION = 5,
 	COUNTERS_REFUSAL = 128, /* bytes of a struct refusal_place */
 };
 

@@ -387,6 +387,12 @@ static uint64_t pass_filters(struct pipeline *pipeline, const struct flow *flow,
 	return frames;
 }
 
+/* Port @id, which may be 0: none. */
+static struct port_ref port_named(const struct policy *policy, uint16_t id)
+{
+	return id ? (struct port_ref){id, policy_ports(policy)[id].generation} : PORT_NONE;
+}
+
 /* Decide about frame @i of @train and note its outputs. Returns why it has none, or DROP_NONE. */
 static enum drop route(struct pipeline *pipeline, const struct train *train, unsigned i)
 {
@@ -417,7 +423,8 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 	switch (decision.fate) {
 	case FATE_DROP:
 		refusal_note(pipeline->options.counters, pipeline->options.writer, pipeline->in,
-			     frame, &decision, pipeline->policy->generation, pipeline->now);
+			     port_named(pipeline->policy, decision.output), frame, &decision,
+			     pipeline->policy->generation, pipeline->now);
 		return decision.drop;
 	case FATE_UNICAST:
 		want(pipeline, bit, decision.output, decision.tag);
@@ -558,7 +565,7 @@ static void deliver_all(struct pipeline *pipeline, uint32_t spread)
 	for (unsigned n = 0; n < pipeline->n_outputs; n++) {
 		uint16_t id = pipeline->outputs[n];
 		struct deliver_share *share = &pipeline->shares[id];
-		struct port_ref ref = {id, policy_ports(pipeline->policy)[id].generation};
+		struct port_ref ref = port_named(pipeline->policy, id);
 		struct port *port = destination(pipeline, ref);
 
 		if (port && rate_is_limited(&policy_ports(pipeline->policy)[id]))

@@ -51,8 +51,8 @@ static void write_place(struct refusal_place *place, struct port_ref port,
 }
 
 void refusal_note(struct counters *counters, unsigned writer, struct port_ref in,
-		  const struct frame *frame, const struct decision *decision, uint64_t policy,
-		  clock_ms now)
+		  struct port_ref out, const struct frame *frame, const struct decision *decision,
+		  uint64_t policy, clock_ms now)
 {
 	struct refusal_place *place = place_of(counters, writer, in.id, decision->drop);
 	const struct filter_hit *hit = refusing(decision);
@@ -62,7 +62,7 @@ void refusal_note(struct counters *counters, unsigned writer, struct port_ref in
 		.len = frame->len,
 		.rule = hit ? hit->rule : 0,
 		.list = hit ? hit->list : 0,
-		.output = decision->output,
+		.output = out,
 		.stage = (uint8_t)decision->stage,
 		.head_len = frame->head_len < REFUSAL_HEAD ? (uint8_t)frame->head_len : REFUSAL_HEAD,
 	};

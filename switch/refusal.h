@@ -24,10 +24,9 @@ struct refusal {
 	uint32_t len;	 /* of the frame */
 	uint32_t rule;	 /* as in struct filter_hit, of the list that refused it */
 	uint16_t list;	 /* 0: no rules did */
-	uint16_t output; /* port that it would have gone to; 0: not known */
-	uint8_t stage;	 /* enum decide_stage */
+	struct port_ref output; /* that it would have gone to; PORT_NONE: not known */
+	uint8_t stage;		/* enum decide_stage */
 	uint8_t head_len;
-	uint16_t reserved;
 	uint8_t head[REFUSAL_HEAD];
 };
 
@@ -42,10 +41,10 @@ struct refusal_place {
 };
 _Static_assert(sizeof(struct refusal_place) == COUNTERS_REFUSAL, "as counters.h reserves them");
 
-/* Note that @frame from @in was refused as @decision says. Writer only. */
+/* Note that @frame from @in, perhaps to @out, was refused as @decision says. Writer only. */
 void refusal_note(struct counters *counters, unsigned writer, struct port_ref in,
-		  const struct frame *frame, const struct decision *decision, uint64_t policy,
-		  clock_ms now);
+		  struct port_ref out, const struct frame *frame, const struct decision *decision,
+		  uint64_t policy, clock_ms now);
 
 /* The last frame from @port that was refused for @reason, by any writer; false if there is none. */
 bool refusal_read(const struct counters *counters, struct port_ref port, enum drop reason,

@@ -27,10 +27,10 @@ static int teardown(void **state)
 
 static void note(unsigned writer, struct port_ref in, enum drop reason, clock_ms now)
 {
-	struct decision decision = {.stage = STAGE_FILTER, .drop = reason, .output = 7};
+	struct decision decision = {.stage = STAGE_FILTER, .drop = reason};
 
 	decision.hits[FILTER_GROUP_IN] = (struct filter_hit){.list = 3, .rule = FILTER_NO_RULE};
-	refusal_note(counters, writer, in, &frame, &decision, 42, now);
+	refusal_note(counters, writer, in, (struct port_ref){7, 9}, &frame, &decision, 42, now);
 }
 
 static void the_last_of_each_kind(void **state)
@@ -49,7 +49,7 @@ static void the_last_of_each_kind(void **state)
 	assert_int_equal(refusal.len, 300);
 	assert_int_equal(refusal.list, 3);
 	assert_int_equal(refusal.rule, FILTER_NO_RULE);
-	assert_int_equal(refusal.output, 7);
+	assert_true(port_ref_equal(refusal.output, (struct port_ref){7, 9}));
 	assert_int_equal(refusal.head_len, REFUSAL_HEAD);
 	assert_memory_equal(refusal.head, frame.head, REFUSAL_HEAD);
 	assert_true(refusal_read(counters, a, DROP_ACL_IN, &refusal));

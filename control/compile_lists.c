@@ -74,8 +74,8 @@ static bool find_list(const struct model *model, uint32_t number, struct list *r
 	return true;
 }
 
-const struct model_rule *compile_find_rule(const struct model *model, uint16_t number, uint32_t rule,
-					   const struct model_rules **ret_rules)
+const struct model_rule *compile_find_rule(const struct model *model, uint16_t number,
+					   uint32_t rule, const struct model_rules **ret_rules)
 {
 	struct list list;
 
@@ -305,8 +305,8 @@ static int build_all_sets(struct policy_builder *builder, const struct ids *ids,
 	int error = 0;
 
 	for (uint32_t first = 0; !error && first < model->n_sets; first = end) {
-		for (end = first; end < model->n_sets &&
-				  model->sets[end].tenant == model->sets[first].tenant;)
+		for (end = first;
+		     end < model->n_sets && model->sets[end].tenant == model->sets[first].tenant;)
 			end++;
 		*ret_blamed = model->sets[first].name;
 		error = build_sets(builder, ids, model, first, end);

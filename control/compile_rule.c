@@ -23,8 +23,7 @@ void compile_rule_prefix(const struct address_prefix *prefix, struct classify_pr
 	}
 	*ret_family = 6;
 	for (unsigned i = 0; i < 4; i++)
-		ret_prefix->address[i] =
-			(uint32_t)(prefix->v6.address[i / 2] >> (i % 2 ? 0 : 32));
+		ret_prefix->address[i] = (uint32_t)(prefix->v6.address[i / 2] >> (i % 2 ? 0 : 32));
 	ret_prefix->length =
 		(uint8_t)(count_ones(prefix->v6.mask[0]) + count_ones(prefix->v6.mask[1]));
 }
@@ -47,13 +46,14 @@ void compile_rule_group(const struct rule_group *rule, uint32_t set, struct comp
 	to->set = set;
 	put_ports(&rule->ports, ret->dst, &to->dst_ports);
 	if (rule->icmp_type != RULE_ANY) {
-		ret->dst[0] = (struct classify_range){
-			classify_icmp((uint8_t)rule->icmp_type, 0),
-			classify_icmp((uint8_t)rule->icmp_type, UINT8_MAX)};
+		ret->dst[0] =
+			(struct classify_range){classify_icmp((uint8_t)rule->icmp_type, 0),
+						classify_icmp((uint8_t)rule->icmp_type, UINT8_MAX)};
 		to->dst_ports = (struct classify_ports){ret->dst, 1};
 	}
 	if (rule->peer.kind == RULE_PEER_PREFIX)
-		compile_rule_prefix(&rule->peer.prefix, rule->out ? &to->dst : &to->src, &to->family);
+		compile_rule_prefix(&rule->peer.prefix, rule->out ? &to->dst : &to->src,
+				    &to->family);
 }
 
 void compile_rule_acl(const struct rule_acl *rule, struct compile_rule *ret)

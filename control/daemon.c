@@ -327,8 +327,8 @@ int daemon_create(const struct daemon_options *options, struct loop *loop,
 		  struct daemon **ret_daemon)
 {
 	static int (*const steps[])(struct daemon *) = {
-		create_store, create_dataplane, create_attachments,
-		load_running, begin_running,	create_placement,   create_socket,
+		create_store,  create_dataplane, create_attachments, load_running,
+		begin_running, create_placement, create_socket,
 	};
 	struct daemon *daemon = calloc(1, sizeof(*daemon));
 	int error = daemon ? 0 : -ENOMEM;

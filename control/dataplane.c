@@ -142,10 +142,13 @@ static int ask_running(struct dataplane *dp, struct channel_message *request, co
 		       char ret_why[static DATAPLANE_WHY])
 {
 	static const char *const names[] = {
-		[CHANNEL_POLICY] = "POLICY", [CHANNEL_ATTACH] = "ATTACH",
-		[CHANNEL_DETACH] = "DETACH", [CHANNEL_FDB_FLUSH] = "FDB_FLUSH",
+		[CHANNEL_POLICY] = "POLICY",
+		[CHANNEL_ATTACH] = "ATTACH",
+		[CHANNEL_DETACH] = "DETACH",
+		[CHANNEL_FDB_FLUSH] = "FDB_FLUSH",
 		[CHANNEL_SESSION_FLUSH] = "SESSION_FLUSH",
-		[CHANNEL_LIST] = "LIST",     [CHANNEL_LEND] = "LEND",
+		[CHANNEL_LIST] = "LIST",
+		[CHANNEL_LEND] = "LEND",
 		[CHANNEL_PLACE] = "PLACE",
 	};
 	struct channel_message reply;

@@ -84,8 +84,8 @@ enum document_part {
  * The place of a member of @parent (which is in the tree): of the object's
  * @key, or of the array's @index if @key is NULL. Line 0 if it has none.
  */
-struct place document_place(const struct document *document, const json_t *parent,
-			    const char *key, size_t index, enum document_part part);
+struct place document_place(const struct document *document, const json_t *parent, const char *key,
+			    size_t index, enum document_part part);
 
 /*
  * The place of character @offset of a text scalar, if it is written on one line

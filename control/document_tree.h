@@ -11,13 +11,13 @@
 struct document {
 	json_t *root;
 	struct places *places;
-	char **files;	  /* names, by the number in a spot */
+	char **files; /* names, by the number in a spot */
 	uint32_t n_files;
-	size_t bytes;	  /* of all texts so far */
-	size_t nodes;	  /* keys and values so far */
+	size_t bytes; /* of all texts so far */
+	size_t nodes; /* keys and values so far */
 	uint64_t digest;
-	bool broken;	  /* reading ended early: what is missing says nothing */
-	bool refused;	  /* there were problems */
+	bool broken;  /* reading ended early: what is missing says nothing */
+	bool refused; /* there were problems */
 };
 
 /* Read one text, the document's newest file, into the tree. 0, -EINVAL, -ENOMEM. */

@@ -32,8 +32,8 @@ enum {
 };
 
 /* Rates that can be asked for, a second; and what may pass at once. */
-#define MODEL_BITRATE_MIN 1000ULL
-#define MODEL_BITRATE_MAX 1000000000000ULL
+#define MODEL_BITRATE_MIN    1000ULL
+#define MODEL_BITRATE_MAX    1000000000000ULL
 #define MODEL_PACKETRATE_MAX 1000000000ULL
 enum {
 	MODEL_BURST_DEFAULT_MS = 10,
@@ -53,16 +53,16 @@ struct model_quota {
 struct model_limits {
 	uint64_t a_second[POLICY_LIMITS]; /* 0: as much as there is */
 	uint32_t burst_ms;
-	bool waits;			  /* what is over the rate stays with the guest */
+	bool waits; /* what is over the rate stays with the guest */
 };
 
 struct model_tenant {
 	const char *name;
 	struct model_quota quota;
-	struct model_limits limits;	/* of all its ports together */
-	const char **users;	/* Unix users, and groups with an @ before, that may act for it */
+	struct model_limits limits; /* of all its ports together */
+	const char **users; /* Unix users, and groups with an @ before, that may act for it */
 	uint32_t n_users;
-	uint32_t n_ports;	/* how much of the quota is used */
+	uint32_t n_ports; /* how much of the quota is used */
 	uint32_t n_networks;
 	uint32_t n_rules;
 };
@@ -70,23 +70,23 @@ struct model_tenant {
 struct model_network {
 	const char *name;
 	const struct model_tenant *tenant;
-	uint16_t vlan;		/* 0: stays on this host */
+	uint16_t vlan; /* 0: stays on this host */
 	bool isolated;
 	bool learning;
-	bool flood_unknown;	/* unknown unicast */
+	bool flood_unknown; /* unknown unicast */
 	uint32_t mtu;
 	uint32_t age_ms;
 	uint32_t macs_max;
-	uint32_t n_ports;	/* that carry it, uplinks included */
+	uint32_t n_ports; /* that carry it, uplinks included */
 };
 
 /* `sets`: addresses that rules name as one. */
 struct model_set {
 	const char *name;
 	const struct model_tenant *tenant;
-	struct policy_prefix4 *addresses4;	/* ascending */
+	struct policy_prefix4 *addresses4; /* ascending */
 	uint32_t n_addresses4;
-	struct policy_prefix6 *addresses6;	/* ascending */
+	struct policy_prefix6 *addresses6; /* ascending */
 	uint32_t n_addresses6;
 };
 
@@ -96,18 +96,18 @@ struct model_rule {
 		const struct rule_group *group;
 		const struct rule_acl *acl;
 	};
-	const struct model_rules *peer_group;	/* that it names, or NULL */
-	const struct model_set *peer_set;	/* likewise */
-	struct place written;			/* file NULL: not known */
+	const struct model_rules *peer_group; /* that it names, or NULL */
+	const struct model_set *peer_set;     /* likewise */
+	struct place written;		      /* file NULL: not known */
 };
 
 /* A group (its rules have no order) or an ACL (the first that matches decides). */
 struct model_rules {
 	const char *name;
 	const struct model_tenant *tenant;
-	struct model_rule *rules;		/* as written */
+	struct model_rule *rules; /* as written */
 	uint32_t n_rules;
-	uint32_t n_ports;			/* that use it */
+	uint32_t n_ports; /* that use it */
 };
 
 enum model_device {
@@ -126,71 +126,71 @@ enum { MODEL_ANY_WORKER = UINT16_MAX };
 
 struct model_port {
 	const char *name;
-	const struct model_tenant *tenant;	/* NULL: an uplink */
+	const struct model_tenant *tenant; /* NULL: an uplink */
 
 	/* where the guest attaches */
 	enum model_device device;
-	const char *device_name;		/* as written: socket path or interface name */
-	const char *path;			/* vhost-user: the absolute path, below 108 bytes */
-	bool dials;				/* vhost-user, mode client: we connect */
-	uint16_t queues;			/* queue pairs */
-	uint16_t worker;			/* that serves it, or MODEL_ANY_WORKER */
+	const char *device_name; /* as written: socket path or interface name */
+	const char *path;	 /* vhost-user: the absolute path, below 108 bytes */
+	bool dials;		 /* vhost-user, mode client: we connect */
+	uint16_t queues;	 /* queue pairs */
+	uint16_t worker;	 /* that serves it, or MODEL_ANY_WORKER */
 
 	/* what it carries; an access port or trunk without any network is down */
 	enum policy_port_mode mode;
-	const struct model_network *native;	/* access: its network; trunk: untagged; or NULL */
-	struct model_carried *trunk;		/* in order of the networks' names */
+	const struct model_network *native; /* access: its network; trunk: untagged; or NULL */
+	struct model_carried *trunk;	    /* in order of the networks' names */
 	uint32_t n_trunk;
-	bool trunk_all;				/* uplink: every network that has a VLAN */
-	struct model_carried *map;		/* uplink: tags other than the networks' VLANs */
+	bool trunk_all;		   /* uplink: every network that has a VLAN */
+	struct model_carried *map; /* uplink: tags other than the networks' VLANs */
 	uint32_t n_map;
 
 	/* what is bound to it */
-	mac48 *macs;				/* ascending */
+	mac48 *macs; /* ascending */
 	uint32_t n_macs;
-	struct policy_prefix4 *addresses4;	/* ascending */
+	struct policy_prefix4 *addresses4; /* ascending */
 	uint32_t n_addresses4;
-	struct policy_prefix6 *addresses6;	/* ascending */
+	struct policy_prefix6 *addresses6; /* ascending */
 	uint32_t n_addresses6;
-	bool dhcp_server;			/* may answer DHCP clients */
-	bool router;				/* may advertise itself as one */
-	bool bpdu;				/* may send spanning tree frames */
+	bool dhcp_server; /* may answer DHCP clients */
+	bool router;	  /* may advertise itself as one */
+	bool bpdu;	  /* may send spanning tree frames */
 	bool spoof_guard;
 
 	/* what it may say and hear */
-	const struct model_rules **groups;	/* in order of their names */
+	const struct model_rules **groups; /* in order of their names */
 	uint32_t n_groups;
-	const struct model_rules *acl_in;	/* of frames from it, or NULL */
-	const struct model_rules *acl_out;	/* of frames for it, or NULL */
+	const struct model_rules *acl_in;  /* of frames from it, or NULL */
+	const struct model_rules *acl_out; /* of frames for it, or NULL */
 
 	struct model_limits limits;
-	uint8_t pcp, dscp;			/* of its frames, + 1; 0: as they came */
+	uint8_t pcp, dscp; /* of its frames, + 1; 0: as they came */
 
 	/* in isolated networks */
 	enum policy_role role;
-	const char *community;			/* POLICY_COMMUNITY: its name, within the tenant */
+	const char *community; /* POLICY_COMMUNITY: its name, within the tenant */
 };
 
 struct model {
 	struct model_tenant *tenants;
 	uint32_t n_tenants;
-	struct model_network *networks;		/* of all tenants */
+	struct model_network *networks; /* of all tenants */
 	uint32_t n_networks;
-	struct model_set *sets;			/* of all tenants, as the next two */
+	struct model_set *sets; /* of all tenants, as the next two */
 	uint32_t n_sets;
 	struct model_rules *groups;
 	uint32_t n_groups;
 	struct model_rules *acls;
 	uint32_t n_acls;
-	struct model_port *ports;		/* of all tenants, and the uplinks */
+	struct model_port *ports; /* of all tenants, and the uplinks */
 	uint32_t n_ports;
-	struct arena *arena;			/* holds all of the above */
+	struct arena *arena; /* holds all of the above */
 };
 
 /* What the model must know of its host. */
 struct model_host {
-	const char *run_dir;		/* absolute; relative socket paths lie in it */
-	const char *const *taken;	/* names in it that no guest may have, NULL at the end; or NULL */
+	const char *run_dir;	  /* absolute; relative socket paths lie in it */
+	const char *const *taken; /* names in it that no guest may have, NULL at the end; or NULL */
 };
 
 /*

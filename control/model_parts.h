@@ -10,14 +10,14 @@
 struct port_draft {
 	struct model_port port;
 	const struct node *node;
-	const struct node *device;	/* whichever key names it */
+	const struct node *device; /* whichever key names it */
 	const struct node *mode;
 	const struct node *queues;
-	const struct node *network;	/* network, trunk or qinq */
+	const struct node *network; /* network, trunk or qinq */
 	const struct node *map;
 	const struct node *macs;
 	const struct node *rate;
-	const struct node *role;	/* promiscuous, isolated or community */
+	const struct node *role; /* promiscuous, isolated or community */
 };
 
 /* model_tenant.c: fill the model's tenants, then its networks. */

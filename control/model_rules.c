@@ -247,7 +247,8 @@ static void read_rules(struct reading *reading, const struct node *node, enum ow
 			resolve_peer(reading, element, tenant, rule);
 	}
 	tenant->n_rules += (uint32_t)count;
-	if (tenant->n_rules > tenant->quota.rules && tenant->n_rules - count <= tenant->quota.rules) {
+	if (tenant->n_rules > tenant->quota.rules &&
+	    tenant->n_rules - count <= tenant->quota.rules) {
 		reading_problem_key(reading, node, PROBLEM_QUOTA,
 				    "with these there are %u rules, the quota is %u",
 				    tenant->n_rules, tenant->quota.rules);

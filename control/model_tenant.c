@@ -112,15 +112,9 @@ static void read_later(struct reading *reading, const struct node *node, void *t
 }
 
 static const struct reading_key tenant_keys[] = {
-	{"quota", read_quota},
-	{"users", read_users},
-	{"rate", model_read_tenant_rate},
-	{"networks", read_later},
-	{"sets", read_later},
-	{"groups", read_later},
-	{"acls", read_later},
-	{"ports", read_later},
-	{NULL, NULL},
+	{"quota", read_quota},	  {"users", read_users}, {"rate", model_read_tenant_rate},
+	{"networks", read_later}, {"sets", read_later},	 {"groups", read_later},
+	{"acls", read_later},	  {"ports", read_later}, {NULL, NULL},
 };
 
 void model_read_tenants(struct reading *reading, const struct node *tenants)

@@ -12,10 +12,10 @@
 #include "control/document.h"
 
 struct node {
-	const struct node *up;	/* NULL: the root */
-	const char *key;	/* in the mapping above, or NULL: index in the list above */
+	const struct node *up; /* NULL: the root */
+	const char *key;       /* in the mapping above, or NULL: index in the list above */
 	size_t index;
-	json_t *value;		/* NULL while it is being read */
+	json_t *value; /* NULL while it is being read */
 };
 
 /* `tenants.acme.ports.vm1.macs[0]`, cut at @size bytes; "" for the root. */

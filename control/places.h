@@ -19,13 +19,13 @@ struct places;
 
 /* Lines and columns count from 1. */
 struct spot {
-	uint32_t file;		/* its number in the document */
+	uint32_t file; /* its number in the document */
 	uint32_t key_line;
 	uint32_t key_column;
-	uint32_t line;		/* of the value */
+	uint32_t line; /* of the value */
 	uint32_t column;
-	bool exact;		/* a scalar on one line without escapes: as it is written */
-	uint8_t lead;		/* then: characters before its first, a quote */
+	bool exact;   /* a scalar on one line without escapes: as it is written */
+	uint8_t lead; /* then: characters before its first, a quote */
 };
 
 int places_create(struct places **ret) __attribute__((warn_unused_result));

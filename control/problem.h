@@ -32,31 +32,31 @@ enum {
 	X(DUPLICATE_KEY, "duplicate-key") /* also one object in two files */                       \
 	X(UNKNOWN_KEY, "unknown-key")                                                              \
 	X(MISSING_KEY, "missing-key")                                                              \
-	X(WRONG_TYPE, "wrong-type")	  /* a list where a mapping belongs, and the like */       \
+	X(WRONG_TYPE, "wrong-type") /* a list where a mapping belongs, and the like */             \
 	X(MISSING_UNIT, "missing-unit")                                                            \
-	X(BAD_VALUE, "bad-value")	  /* the right type, but not a MAC, an address, ... */     \
+	X(BAD_VALUE, "bad-value") /* the right type, but not a MAC, an address, ... */             \
 	X(OUT_OF_RANGE, "out-of-range")                                                            \
 	X(BAD_NAME, "bad-name")                                                                    \
-	X(NO_SUCH_NAME, "no-such-name")	  /* a name that refers to nothing */                      \
-	X(VLAN_TWICE, "vlan-twice")	  /* on one wire */                                        \
-	X(MAC_TWICE, "mac-twice")	  /* bound in one network */                               \
-	X(DEVICE_TWICE, "device-twice")	  /* one socket or interface, two ports */                 \
-	X(NO_VLAN, "no-vlan")		  /* a network without a VLAN on a trunk */                \
-	X(CONFLICT, "conflict")		  /* keys that exclude one another, or need one another */ \
-	X(NOT_YET, "not-yet")		  /* part of the language that is not built yet */         \
-	X(QUOTA, "quota")		  /* of a tenant */                                        \
-	X(LIMIT, "limit")		  /* of the whole switch: switch/limits.h */               \
-	X(EXISTS, "exists")		  /* add of what is there */                               \
-	X(NOT_FOUND, "not-found")	  /* set or delete of what is not there */                 \
-	X(NOT_EMPTY, "not-empty")	  /* delete of a tenant that still owns something */       \
-	X(DAMAGED, "damaged")		  /* a stored file is not what was written */              \
-	X(NOT_STORED, "not-stored")	  /* the state directory did not take it */
+	X(NO_SUCH_NAME, "no-such-name") /* a name that refers to nothing */                        \
+	X(VLAN_TWICE, "vlan-twice")	/* on one wire */                                          \
+	X(MAC_TWICE, "mac-twice")	/* bound in one network */                                 \
+	X(DEVICE_TWICE, "device-twice") /* one socket or interface, two ports */                   \
+	X(NO_VLAN, "no-vlan")		/* a network without a VLAN on a trunk */                  \
+	X(CONFLICT, "conflict")		/* keys that exclude one another, or need one another */   \
+	X(NOT_YET, "not-yet")		/* part of the language that is not built yet */           \
+	X(QUOTA, "quota")		/* of a tenant */                                          \
+	X(LIMIT, "limit")		/* of the whole switch: switch/limits.h */                 \
+	X(EXISTS, "exists")		/* add of what is there */                                 \
+	X(NOT_FOUND, "not-found")	/* set or delete of what is not there */                   \
+	X(NOT_EMPTY, "not-empty")	/* delete of a tenant that still owns something */         \
+	X(DAMAGED, "damaged")		/* a stored file is not what was written */                \
+	X(NOT_STORED, "not-stored")	/* the state directory did not take it */
 
 enum problem_reason {
 #define X(name, word) PROBLEM_##name,
 	PROBLEM_REASONS(X)
 #undef X
-	PROBLEM__COUNT
+		PROBLEM__COUNT
 };
 
 /* The stable word of a reason: "unknown-key". */

@@ -24,9 +24,9 @@ static uint32_t list_cost(const struct policy *policy, uint16_t list)
 {
 	const struct policy_rules *rules = policy_rules(policy, list);
 
-	return rules->classify ? classify_cost(policy_at(policy, rules->classify),
-					       CLASSIFY_KEY_SETS)
-			       : 0;
+	return rules->classify
+		       ? classify_cost(policy_at(policy, rules->classify), CLASSIFY_KEY_SETS)
+		       : 0;
 }
 
 static json_t *rules_make(const struct daemon *daemon, const struct model_rules *rules, bool is_acl)
@@ -123,13 +123,12 @@ static void add_rules(json_t *rows, const struct daemon *daemon, uint16_t list, 
 					  &hits, &bytes);
 		of_list++;
 		json_array_append_new(
-			rows,
-			json_pack("{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "port",
-				  port ? json_string(port) : json_null(), "list", rules->name,
-				  "number", number(i + 1), "rule", line, "direction",
-				  direction ? json_string(direction) : json_null(), "hits",
-				  number(hits), "bytes", number(bytes), "written",
-				  place_text(&rule->written)));
+			rows, json_pack("{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "port",
+					port ? json_string(port) : json_null(), "list", rules->name,
+					"number", number(i + 1), "rule", line, "direction",
+					direction ? json_string(direction) : json_null(), "hits",
+					number(hits), "bytes", number(bytes), "written",
+					place_text(&rule->written)));
 	}
 }
 
@@ -249,8 +248,8 @@ json_t *report_sessions(struct api_call *call)
 	list = json_array();
 	while (sessions && json_array_size(list) < SESSIONS_SHOWN &&
 	       session_next(sessions, &cursor, &entry)) {
-		json_t *row = session_make(call, &entry,
-					   name ? ids_network(running->ids, name) : 0);
+		json_t *row =
+			session_make(call, &entry, name ? ids_network(running->ids, name) : 0);
 
 		if (row)
 			json_array_append_new(list, row);

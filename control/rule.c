@@ -223,7 +223,8 @@ static int parse_ports(struct scan *scan, int protocol, struct rule_ports *ret)
 
 static int parse_icmp_type(struct scan *scan, int protocol, int *ret)
 {
-	if (!word_or_byte(scan, protocol == IPPROTO_ICMP ? rule_icmp_types : rule_icmpv6_types, ret))
+	if (!word_or_byte(scan, protocol == IPPROTO_ICMP ? rule_icmp_types : rule_icmpv6_types,
+			  ret))
 		return refuse_word(scan,
 				   "an ICMP type comes here, by name (echo-request) or number");
 	advance(scan);

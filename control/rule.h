@@ -28,10 +28,10 @@
 #include "switch/limits.h"
 
 enum {
-	RULE_ANY = -1,		/* a protocol, an ICMP type or an EtherType that was not said */
-	RULE_PORT_RANGES = 16,	/* in one list of ports */
-	RULE_TEXT = 512,	/* bytes of a rule's text */
-	RULE_LINE = 640,	/* bytes of the longest rule that rule_format_*() write */
+	RULE_ANY = -1,	       /* a protocol, an ICMP type or an EtherType that was not said */
+	RULE_PORT_RANGES = 16, /* in one list of ports */
+	RULE_TEXT = 512,       /* bytes of a rule's text */
+	RULE_LINE = 640,       /* bytes of the longest rule that rule_format_*() write */
 };
 
 struct rule_ports {
@@ -57,7 +57,7 @@ struct rule_peer {
 
 struct rule_group {
 	bool out;
-	int protocol;  /* 0..255 or RULE_ANY */
+	int protocol; /* 0..255 or RULE_ANY */
 	struct rule_ports ports;
 	int icmp_type; /* 0..255 or RULE_ANY */
 	struct rule_peer peer;

@@ -10,8 +10,8 @@
 /* Offer candidates one by one; starts with {.word = what was typed}. */
 struct suggest {
 	const char *word;
-	const char *best;	/* the nearest candidate so far that is near enough, or NULL */
-	unsigned distance;	/* of best */
+	const char *best;  /* the nearest candidate so far that is near enough, or NULL */
+	unsigned distance; /* of best */
 };
 
 /* @candidate must live as long as @suggest is looked at. */

@@ -386,7 +386,8 @@ static json_t *trace_run(struct api_call *call, struct trace *trace)
 		return api_fail(call, API_FAILED, "no-dataplane", "no data plane is running");
 	if (!frame_make(call, trace, &hex))
 		return NULL;
-	decide(running->policy, fdb, dataplane_sessions(call->daemon->dataplane), &trace->frame, in, loop_now(), &trace->decision);
+	decide(running->policy, fdb, dataplane_sessions(call->daemon->dataplane), &trace->frame, in,
+	       loop_now(), &trace->decision);
 	outputs = json_array();
 	delivered = tell(trace, outputs);
 	drop = trace->decision.fate == FATE_DROP ? trace->decision.drop : DROP_PORT_DOWN;

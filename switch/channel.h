@@ -100,7 +100,7 @@ struct channel_message {
 			uint16_t network; /* id, 0: all */
 			uint16_t reserved;
 			struct port_ref port; /* PORT_NONE: all */
-		} flush; /* FDB_FLUSH, SESSION_FLUSH */
+		} flush;		      /* FDB_FLUSH, SESSION_FLUSH */
 		struct {
 			int32_t error; /* 0 or -errno */
 			uint32_t value;

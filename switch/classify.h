@@ -49,7 +49,7 @@ enum {
 	CLASSIFY_RANGES = 16,	  /* of ports, at each end of a rule */
 	CLASSIFY_BOXES = 1 << 20, /* pairs of port ranges of all rules of a list */
 	CLASSIFY_KEY_SETS = 16,	  /* sets that one address may be in */
-	CLASSIFY_BUDGET = 256,	  /* lines that a lookup should cost at most, for a peer in 16 sets */
+	CLASSIFY_BUDGET = 256, /* lines that a lookup should cost at most, for a peer in 16 sets */
 
 	/* Values of words where the frame has none. */
 	CLASSIFY_NO_PORT = 0x10000,   /* neither ports nor an ICMP type, or not to be found */

@@ -123,9 +123,8 @@ static inline void counter_add(counter *c, uint64_t n)
 static inline size_t counters_refusals(void)
 {
 	size_t end = sizeof(struct counters) +
-		     (size_t)(LIMIT_WORKERS + 1) *
-			     (LIMIT_PORTS * sizeof(struct port_counters) +
-			      LIMIT_HITS * sizeof(struct rule_counters));
+		     (size_t)(LIMIT_WORKERS + 1) * (LIMIT_PORTS * sizeof(struct port_counters) +
+						    LIMIT_HITS * sizeof(struct rule_counters));
 
 	return (end + 63) & ~(size_t)63;
 }

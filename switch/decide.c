@@ -188,9 +188,8 @@ static enum drop choose_output(const struct asked *asked, struct decision *decis
 	uint16_t port, tag;
 
 	decision->stage = STAGE_LOOKUP;
-	decision->lookup =
-		look_up(policy, asked->fdb, decision->network, decision->l2.dst, asked->now,
-			&decision->output);
+	decision->lookup = look_up(policy, asked->fdb, decision->network, decision->l2.dst,
+				   asked->now, &decision->output);
 	if (decision->lookup == LOOKUP_UNKNOWN && network->flags & POLICY_NET_NO_UNKNOWN)
 		return DROP_UNKNOWN_UNICAST;
 

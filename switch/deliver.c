@@ -35,7 +35,7 @@ struct deliver_scratch {
 struct outlet {
 	const struct port_ops *ops;
 	void *sink;
-	unsigned place; /* of the frame that is completed */
+	unsigned place;	 /* of the frame that is completed */
 	uint64_t failed; /* places that did not go */
 	enum drop *missed;
 };

@@ -35,7 +35,7 @@ enum {
 	FDB_TICK_SHIFT = 7, /* a tick is 128 ms: 32 bits last for 17 years of uptime */
 	/* stamp an entry again after a second: stamping each frame would bounce its cache line */
 	FDB_STAMP_TICKS = 8,
-	FDB_TRIES = 64,	    /* to read a bucket that a writer is at */
+	FDB_TRIES = 64, /* to read a bucket that a writer is at */
 };
 
 struct fdb_bucket {

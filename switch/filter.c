@@ -16,8 +16,8 @@ enum {
 	ICMPV6_ROUTER_SOLICIT = 133, /* RFC 4861 */
 	ICMPV6_REDIRECT = 137,
 	ICMPV6_LISTENER_REPORT2 = 143, /* RFC 3810 */
-	HOPS_NEIGHBOUR = 255, /* RFC 4861, 7.1: what came from further away is none */
-	HOPS_LISTENER = 1,    /* RFC 2710, 3 */
+	HOPS_NEIGHBOUR = 255,	       /* RFC 4861, 7.1: what came from further away is none */
+	HOPS_LISTENER = 1,	       /* RFC 2710, 3 */
 };
 
 /* ---- reading ---- */
@@ -69,8 +69,9 @@ static bool is_neighbour(const struct frame *frame, const struct frame_ip *ip)
 	type = frame->head[ip->l4];
 	if (type >= ICMPV6_ROUTER_SOLICIT && type <= ICMPV6_REDIRECT)
 		return hops == HOPS_NEIGHBOUR;
-	return hops == HOPS_LISTENER && (type == ICMPV6_LISTENER_REPORT2 ||
-					 (type >= ICMPV6_LISTENER_QUERY && type <= ICMPV6_LISTENER_DONE));
+	return hops == HOPS_LISTENER &&
+	       (type == ICMPV6_LISTENER_REPORT2 ||
+		(type >= ICMPV6_LISTENER_QUERY && type <= ICMPV6_LISTENER_DONE));
 }
 
 static bool is_plain(const struct frame *frame, const struct frame_ip *ip)
@@ -124,7 +125,8 @@ void filter_read(const struct frame *frame, const struct frame_l2 *l2, struct fi
 
 /* The first rule of list @number that matches; false if none does. */
 static bool look_up(const struct policy *policy, uint16_t number, const struct classify_key *key,
-		    const uint32_t *sets, unsigned n_sets, struct filter_hit *ret_hit, bool *ret_accept)
+		    const uint32_t *sets, unsigned n_sets, struct filter_hit *ret_hit,
+		    bool *ret_accept)
 {
 	const struct policy_rules *list = policy_rules(policy, number);
 	struct classify_match match;
@@ -201,11 +203,9 @@ static enum drop ask_groups(const struct policy *policy, const struct classify_k
 			    const struct policy_port *in, const struct policy_port *out,
 			    struct filter_hit ret_hits[FILTER__STEPS])
 {
-	if (in->n_groups &&
-	    !groups_allow(policy, in, true, out, key, &ret_hits[FILTER_GROUP_OUT]))
+	if (in->n_groups && !groups_allow(policy, in, true, out, key, &ret_hits[FILTER_GROUP_OUT]))
 		return DROP_GROUP_OUT;
-	if (out->n_groups &&
-	    !groups_allow(policy, out, false, in, key, &ret_hits[FILTER_GROUP_IN]))
+	if (out->n_groups && !groups_allow(policy, out, false, in, key, &ret_hits[FILTER_GROUP_IN]))
 		return DROP_GROUP_IN;
 	return DROP_NONE;
 }

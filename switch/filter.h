@@ -62,7 +62,7 @@ struct filter_hit {
 
 struct filter {
 	enum filter_kind kind;
-	bool plain; /* TCP or UDP in one piece, nothing between its headers: see decide_reads */
+	bool plain;   /* TCP or UDP in one piece, nothing between its headers: see decide_reads */
 	bool tracked; /* what follows the key is set: a port with groups takes part */
 	struct classify_key key;
 	struct session_packet packet;

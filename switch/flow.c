@@ -12,8 +12,8 @@ enum {
 	IPV4_SIZE = 20, /* RFC 791, 3.1, without options */
 	IPV6_SIZE = 40, /* RFC 8200, 3 */
 	UDP_SIZE = 8,
-	TCP_SIZE = 20,	       /* RFC 9293, 3.1, without options */
-	SMALL = 1 << 14, /* entries on pages of the usual size */
+	TCP_SIZE = 20,		/* RFC 9293, 3.1, without options */
+	SMALL = 1 << 14,	/* entries on pages of the usual size */
 	IPV4_FRAGMENT = 0x3fff, /* more fragments, and the offset */
 };
 

@@ -40,7 +40,7 @@
 enum {
 	FLOW_ENTRIES_MIN = 1 << 11,
 	FLOW_ENTRIES = 1 << 18, /* most that there can be */
-	FLOW_WAYS = 2, /* places of a key */
+	FLOW_WAYS = 2,		/* places of a key */
 	FLOW_LIFE_MS = 1000,
 
 	FLOW_L2_WORDS = 3,

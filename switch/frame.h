@@ -92,10 +92,10 @@ struct frame_ip {
 	uint8_t version;  /* 4 or 6 */
 	uint8_t protocol; /* of what stands at l4, extension headers skipped */
 	uint16_t l3;
-	uint16_t l4;   /* not beyond the snapshot's end, but perhaps at it */
-	bool fragment; /* one of several */
-	bool first;    /* holds the beginning of the packet: l4 is a transport header */
-	uint16_t part; /* where that begins which fragments are parts of; l4 but for IPv6 */
+	uint16_t l4;	      /* not beyond the snapshot's end, but perhaps at it */
+	bool fragment;	      /* one of several */
+	bool first;	      /* holds the beginning of the packet: l4 is a transport header */
+	uint16_t part;	      /* where that begins which fragments are parts of; l4 but for IPv6 */
 	uint16_t part_offset; /* bytes of the packet before this part */
 	uint32_t part_id;     /* what all fragments of the packet have (RFC 791, RFC 8200, 4.5) */
 };

@@ -16,14 +16,14 @@ enum {
 	LIMIT_BOUND_MACS = 64,	    /* `macs:` of one port */
 	LIMIT_BOUND_ADDRESSES = 64, /* `addresses:` of one port, IPv4 and IPv6 each */
 	LIMIT_STATICS = 1 << 18,    /* bound MACs, once for each network of their port */
-	LIMIT_GROUPS = 1024, /* security groups of all tenants; ACLs, address sets alike */
+	LIMIT_GROUPS = 1024,	    /* security groups of all tenants; ACLs, address sets alike */
 	LIMIT_PORT_GROUPS = 8,	    /* `groups:` of one port */
 	LIMIT_LISTS = 3 * LIMIT_GROUPS, /* of rules: ACLs, and two for each group */
-	LIMIT_RULES = 1 << 17,	    /* of all groups and ACLs */
-	LIMIT_HITS = 2 * LIMIT_RULES, /* places for counters of hits */
-	LIMIT_SET_PREFIXES = 1 << 17, /* in all address sets */
-	LIMIT_BURST_MS = 10000,	    /* of a rate */
-	LIMIT_NAME = 63,	    /* letters of a name, as DNS labels (RFC 1035, 2.3.4) */
+	LIMIT_RULES = 1 << 17,		/* of all groups and ACLs */
+	LIMIT_HITS = 2 * LIMIT_RULES,	/* places for counters of hits */
+	LIMIT_SET_PREFIXES = 1 << 17,	/* in all address sets */
+	LIMIT_BURST_MS = 10000,		/* of a rate */
+	LIMIT_NAME = 63,		/* letters of a name, as DNS labels (RFC 1035, 2.3.4) */
 
 	/* Data plane */
 	LIMIT_WORKERS = 16,
@@ -32,11 +32,11 @@ enum {
 	LIMIT_FRAME_PIECES = 256,    /* buffers that one frame may be scattered over */
 	LIMIT_FDB_ENTRIES = 1 << 18, /* slots; kept at most half full */
 	LIMIT_PORT_MACS = 256, /* learned behind a tenant's port, unless `quota` says otherwise */
-	LIMIT_UPLINK_MACS = 65536, /* learned behind an uplink */
-	LIMIT_NETWORK_MACS = 8192, /* learned in a network, unless `macs` says otherwise */
-	LIMIT_SESSIONS = 1 << 20,  /* of all ports, beside each port's share */
-	LIMIT_PORT_SESSIONS = 1 << 18, /* that a tenant's port may hold */
-	LIMIT_SESSION_SHARE = 256, /* kept free for each port, whatever the others hold */
+	LIMIT_UPLINK_MACS = 65536,	 /* learned behind an uplink */
+	LIMIT_NETWORK_MACS = 8192,	 /* learned in a network, unless `macs` says otherwise */
+	LIMIT_SESSIONS = 1 << 20,	 /* of all ports, beside each port's share */
+	LIMIT_PORT_SESSIONS = 1 << 18,	 /* that a tenant's port may hold */
+	LIMIT_SESSION_SHARE = 256,	 /* kept free for each port, whatever the others hold */
 	LIMIT_TENANT_SESSIONS = 1 << 18, /* of a tenant, unless `quota` says otherwise */
 
 	LIMIT_MTU_MIN = 68, /* RFC 791, 3.2 */

@@ -353,8 +353,7 @@ static uint64_t advance_session(struct pipeline *pipeline, const struct flow *fl
 	uint64_t went = 0;
 
 	for (uint64_t left = frames; left; left &= left - 1) {
-		const struct frame *frame =
-			&pipeline->burst.frames[__builtin_ctzll(left)];
+		const struct frame *frame = &pipeline->burst.frames[__builtin_ctzll(left)];
 
 		l2.ethertype = frame_load16(frame, type);
 		if (flow->tcp && (!frame_parse_ip(frame, &l2, &ip) ||

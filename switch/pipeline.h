@@ -21,10 +21,10 @@ struct pipeline;
 struct pipeline_options {
 	const struct port_table *ports;
 	struct counters *counters;
-	unsigned writer;    /* whose rows of counters */
-	struct uring *ring; /* for ports that need it; may be NULL */
+	unsigned writer;	   /* whose rows of counters */
+	struct uring *ring;	   /* for ports that need it; may be NULL */
 	struct sessions *sessions; /* NULL: groups are asked about every packet */
-	struct rate_table *rates; /* of all workers; NULL where no port has limits */
+	struct rate_table *rates;  /* of all workers; NULL where no port has limits */
 };
 
 int pipeline_create(const struct pipeline_options *options, struct pipeline **ret_pipeline)

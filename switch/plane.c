@@ -236,8 +236,8 @@ static void note_status(struct plane *plane, uint16_t id)
 	port->ops->status(port, &status);
 	state = status.up ? CHANNEL_PORT_UP : CHANNEL_PORT_WAITING;
 	if (slot->state == state && slot->queue_pairs == status.queue_pairs &&
-	    slot->workers == workers &&
-	    slot->features == status.features && !strcmp(slot->text, status.text))
+	    slot->workers == workers && slot->features == status.features &&
+	    !strcmp(slot->text, status.text))
 		return;
 	slot->state = state;
 	slot->queue_pairs = status.queue_pairs;

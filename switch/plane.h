@@ -29,7 +29,7 @@ struct plane_options {
 	struct counters *counters;
 	struct fdb *fdb;
 	struct sessions *sessions; /* NULL: none are kept */
-	uint32_t latency_us; /* worker.h */
+	uint32_t latency_us;	   /* worker.h */
 	/* none, or one a worker and the last for the control thread */
 	const struct uring_set *rings;
 };

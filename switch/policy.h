@@ -83,7 +83,8 @@ enum policy_network_flags {
 	POLICY_NET_NO_LEARNING = 1 << 0,
 	POLICY_NET_NO_UNKNOWN = 1 << 1, /* drop unknown unicast instead of flooding it */
 	POLICY_NET_ISOLATED = 1 << 2,
-	POLICY_NET_FILTERED = 1 << 3, /* a member has rules for what it gets; the builder's to say */
+	POLICY_NET_FILTERED =
+		1 << 3, /* a member has rules for what it gets; the builder's to say */
 };
 
 /* What a port may send and get a second, and all ports of a tenant together (rate.h). */
@@ -130,14 +131,14 @@ struct policy_port {
 	uint16_t n_addresses4;
 	uint16_t n_addresses6;
 	uint16_t n_groups;
-	uint32_t groups; /* offset of uint16_t[n_groups], ascending: its security groups */
-	uint16_t acl_in; /* list of rules for frames from the port, 0 for none */
-	uint16_t acl_out; /* for frames to it */
-	uint32_t sessions_max;	      /* that it may hold */
+	uint32_t groups;       /* offset of uint16_t[n_groups], ascending: its security groups */
+	uint16_t acl_in;       /* list of rules for frames from the port, 0 for none */
+	uint16_t acl_out;      /* for frames to it */
+	uint32_t sessions_max; /* that it may hold */
 	uint32_t tenant_sessions_max; /* that all ports of its tenant may */
-	uint8_t pcp;	   /* of its frames: the priority + 1, 0: as they came */
-	uint8_t dscp;	   /* likewise */
-	uint16_t reserved; /* 0 */
+	uint8_t pcp;		      /* of its frames: the priority + 1, 0: as they came */
+	uint8_t dscp;		      /* likewise */
+	uint16_t reserved;	      /* 0 */
 };
 
 struct policy_prefix4 {
@@ -165,7 +166,7 @@ struct policy_rules {
 	uint8_t kind; /* enum policy_rules_kind; 0: free slot */
 	uint8_t reserved;
 	uint16_t tenant;
-	uint32_t name;	   /* offset of "tenant/list" */
+	uint32_t name; /* offset of "tenant/list" */
 	uint32_t n_rules;
 	uint32_t classify; /* offset of the compiled list, classify_size bytes; 0: no rules */
 	uint32_t classify_size;
@@ -177,7 +178,7 @@ struct policy_rules {
 
 /* A security group: what its members may send and be sent, as numbers of lists. */
 struct policy_group {
-	uint16_t in;  /* 0: free slot */
+	uint16_t in; /* 0: free slot */
 	uint16_t out;
 };
 
@@ -372,7 +373,7 @@ struct policy_port_spec {
 	uint32_t sessions_max;
 	uint32_t tenant_sessions_max;
 	const struct policy_limits *limits; /* NULL: none */
-	uint8_t pcp; /* as in struct policy_port */
+	uint8_t pcp;			    /* as in struct policy_port */
 	uint8_t dscp;
 };
 

@@ -342,7 +342,8 @@ static void lay_out_head(const struct policy_builder *builder, struct blob *blob
 	head.networks = blob_reserve(blob, head.n_networks * sizeof(struct policy_network));
 	head.tenants = blob_reserve(blob, head.n_tenants * sizeof(uint32_t));
 	head.rules = blob_reserve(blob, head.n_rules * sizeof(struct policy_rules));
-	head.groups = blob_append(blob, builder->groups, head.n_groups, sizeof(struct policy_group));
+	head.groups =
+		blob_append(blob, builder->groups, head.n_groups, sizeof(struct policy_group));
 	head.sets = blob_reserve(blob, head.n_tenants * sizeof(struct policy_section));
 	if (!blob->error)
 		*blob_policy(blob) = head;

@@ -22,7 +22,8 @@
 
 enum {
 	PORT_FLAGS = POLICY_PORT_UPLINK | POLICY_PORT_SPOOF_GUARD | POLICY_PORT_READS_FLOW |
-		     POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD | POLICY_PORT_BPDU | POLICY_PORT_WAITS,
+		     POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD | POLICY_PORT_BPDU |
+		     POLICY_PORT_WAITS,
 	NETWORK_FLAGS = POLICY_NET_NO_LEARNING | POLICY_NET_NO_UNKNOWN | POLICY_NET_ISOLATED |
 			POLICY_NET_FILTERED,
 	NAME_MAX_LETTERS = 2 * LIMIT_NAME + 1, /* "tenant/port" */
@@ -122,9 +123,9 @@ static const char *check_lists(const struct policy *policy)
 static bool list_is(const struct policy *policy, uint16_t number, enum policy_rules_kind kind,
 		    uint16_t tenant)
 {
-	return number == 0 || (number < policy->n_rules &&
-			       policy_rules(policy, number)->kind == kind &&
-			       policy_rules(policy, number)->tenant == tenant);
+	return number == 0 ||
+	       (number < policy->n_rules && policy_rules(policy, number)->kind == kind &&
+		policy_rules(policy, number)->tenant == tenant);
 }
 
 static const char *check_groups(const struct policy *policy)
@@ -483,8 +484,8 @@ static const char *check_readers(const struct policy *policy)
 }
 
 static const char *(*const checks[])(const struct policy *policy) = {
-	check_head, check_tenants, check_lists, check_groups, check_sets, check_networks, check_ports, check_members, check_statics,
-	check_readers,
+	check_head,	check_tenants, check_lists,   check_groups,  check_sets,
+	check_networks, check_ports,   check_members, check_statics, check_readers,
 };
 
 int policy_check(const void *blob, size_t size, const char **ret_why)

@@ -101,7 +101,7 @@ static void put_tag_back(struct frame *frame, const uint8_t *bytes, uint32_t tag
 static void snapshot(struct frame *frame, uint32_t header, uint8_t *bytes, uint32_t len,
 		     uint32_t tag, struct iovec *tail)
 {
-	uint32_t copied = tag ? ADDRESSES : 0; /* bytes of the frame as it was received */
+	uint32_t copied = tag ? ADDRESSES : 0;		/* bytes of the frame as it was received */
 	uint32_t got = tag ? ADDRESSES + FRAME_TAG : 0; /* of them and the tag, in the snapshot */
 
 	if (len < header + copied || len - header > LIMIT_FRAME - (got - copied)) {

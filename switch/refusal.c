@@ -64,7 +64,8 @@ void refusal_note(struct counters *counters, unsigned writer, struct port_ref in
 		.list = hit ? hit->list : 0,
 		.output = out,
 		.stage = (uint8_t)decision->stage,
-		.head_len = frame->head_len < REFUSAL_HEAD ? (uint8_t)frame->head_len : REFUSAL_HEAD,
+		.head_len =
+			frame->head_len < REFUSAL_HEAD ? (uint8_t)frame->head_len : REFUSAL_HEAD,
 	};
 
 	if (in.id >= LIMIT_PORTS ||

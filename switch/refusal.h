@@ -20,10 +20,10 @@ enum { REFUSAL_HEAD = 80 }; /* bytes of the frame */
 /* What was refused, when, and who said so. */
 struct refusal {
 	clock_ms when;
-	uint64_t policy; /* generation */
-	uint32_t len;	 /* of the frame */
-	uint32_t rule;	 /* as in struct filter_hit, of the list that refused it */
-	uint16_t list;	 /* 0: no rules did */
+	uint64_t policy;	/* generation */
+	uint32_t len;		/* of the frame */
+	uint32_t rule;		/* as in struct filter_hit, of the list that refused it */
+	uint16_t list;		/* 0: no rules did */
 	struct port_ref output; /* that it would have gone to; PORT_NONE: not known */
 	uint8_t stage;		/* enum decide_stage */
 	uint8_t head_len;

@@ -95,17 +95,15 @@ static int detach(struct server *server, struct request *request, const char **r
 
 static int flush_fdb(struct server *server, struct request *request, const char **ret_why)
 {
-	server->reply.reply.value =
-		plane_flush(server->options.plane, request->message.flush.network,
-			    request->message.flush.port);
+	server->reply.reply.value = plane_flush(
+		server->options.plane, request->message.flush.network, request->message.flush.port);
 	return 0;
 }
 
 static int flush_sessions(struct server *server, struct request *request, const char **ret_why)
 {
-	server->reply.reply.value =
-		plane_flush_sessions(server->options.plane, request->message.flush.network,
-				     request->message.flush.port);
+	server->reply.reply.value = plane_flush_sessions(
+		server->options.plane, request->message.flush.network, request->message.flush.port);
 	return 0;
 }
 
@@ -148,10 +146,11 @@ static int stop(struct server *server, struct request *request, const char **ret
 }
 
 static int (*const requests[])(struct server *, struct request *, const char **) = {
-	[CHANNEL_HELLO] = say_hello, [CHANNEL_POLICY] = take_policy,  [CHANNEL_ATTACH] = attach,
-	[CHANNEL_DETACH] = detach,   [CHANNEL_FDB_FLUSH] = flush_fdb, [CHANNEL_LIST] = list,
-	[CHANNEL_LEND] = lend,	     [CHANNEL_STOP] = stop,
-	[CHANNEL_PLACE] = place,     [CHANNEL_SESSION_FLUSH] = flush_sessions,
+	[CHANNEL_HELLO] = say_hello,	 [CHANNEL_POLICY] = take_policy,
+	[CHANNEL_ATTACH] = attach,	 [CHANNEL_DETACH] = detach,
+	[CHANNEL_FDB_FLUSH] = flush_fdb, [CHANNEL_LIST] = list,
+	[CHANNEL_LEND] = lend,		 [CHANNEL_STOP] = stop,
+	[CHANNEL_PLACE] = place,	 [CHANNEL_SESSION_FLUSH] = flush_sessions,
 };
 
 static void serve_request(struct server *server, struct request *request)

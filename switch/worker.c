@@ -49,13 +49,13 @@ enum {
 	EVENTS = 64, /* taken from the epoll set at a time */
 	PLACES = LIMIT_PORTS * 2 *
 		 LIMIT_QUEUE_PAIRS, /* all there can be: port_vhost.c says why twice */
-	WAKE = PLACES,		    /* what the wake fd's event carries, where kicks' have a place */
-	PATIENCE = 4,		    /* latencies without a frame until a busy queue is quiet */
-	PAUSES_MAX = 256,	    /* longest distance between two looks without a nap: some 5 us */
-	LOOK_MIN_NS = 10000,	    /* between two looks for kicks, however short the latency */
-	NAP_MIN_NS = 16000,	    /* a shorter one costs more than it saves */
-	WINDOW_NS = 250000,	    /* over which the load is measured */
-	NAP_LOAD_PERCENT = 35,	    /* the most that there may be to do for naps */
+	WAKE = PLACES,	       /* what the wake fd's event carries, where kicks' have a place */
+	PATIENCE = 4,	       /* latencies without a frame until a busy queue is quiet */
+	PAUSES_MAX = 256,      /* longest distance between two looks without a nap: some 5 us */
+	LOOK_MIN_NS = 10000,   /* between two looks for kicks, however short the latency */
+	NAP_MIN_NS = 16000,    /* a shorter one costs more than it saves */
+	WINDOW_NS = 250000,    /* over which the load is measured */
+	NAP_LOAD_PERCENT = 35, /* the most that there may be to do for naps */
 };
 
 /* A queue that the worker serves. */
@@ -100,7 +100,7 @@ struct worker {
 	atomic_bool stop;
 	atomic_uint n_timed;
 	atomic_uint n_places; /* up to the last that is filled */
-	atomic_bool news;     /* a place was filled, or its kick changed; the worker takes it back */
+	atomic_bool news; /* a place was filled, or its kick changed; the worker takes it back */
 	struct place places[PLACES];
 
 	unsigned n_queues; /* the control thread's */
@@ -614,7 +614,8 @@ struct port_queue *worker_share(const struct worker *worker, unsigned *cursor, u
 
 	while (*cursor < n) {
 		const struct place *place = &worker->places[(*cursor)++];
-		struct port_queue *queue = atomic_load_explicit(&place->queue, memory_order_relaxed);
+		struct port_queue *queue =
+			atomic_load_explicit(&place->queue, memory_order_relaxed);
 
 		if (queue) {
 			*ret_cycles = place->share;

@@ -26,9 +26,9 @@
 #include "switch/pipeline.h"
 
 enum {
-	WORKER_LATENCY_US = 50, /* unless it is told otherwise */
+	WORKER_LATENCY_US = 50,	       /* unless it is told otherwise */
 	WORKER_LATENCY_MAX_US = 10000, /* naps are in whole milliseconds from one on */
-	WORKER_TIMED_MS = 1, /* how often to look at quiet queues that cannot kick */
+	WORKER_TIMED_MS = 1,	       /* how often to look at quiet queues that cannot kick */
 	WORKER_UNPINNED = -1,
 };
 
@@ -43,7 +43,7 @@ struct worker_options {
 	const struct policy *_Atomic *policy; /* the published one; NULL: none yet */
 	struct fdb *fdb;
 	struct sessions *sessions; /* NULL: none are kept */
-	struct uring *ring; /* NULL: no ports that need one */
+	struct uring *ring;	   /* NULL: no ports that need one */
 	struct rate_table *rates;
 };
 

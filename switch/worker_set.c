@@ -31,8 +31,8 @@ static unsigned least_loaded(const struct worker_set *set, uint32_t allowed)
 		uint64_t load = set->load[i] * ALIKE_PART / whole;
 		unsigned queues = worker_load(set->workers[i]);
 
-		if (!(allowed >> i & 1) ||
-		    load > best_load || (load == best_load && queues >= best_queues))
+		if (!(allowed >> i & 1) || load > best_load ||
+		    (load == best_load && queues >= best_queues))
 			continue;
 		best = i;
 		best_load = load;

@@ -83,7 +83,8 @@ static void keep(struct lab_port *device, const struct port_put *put)
 	demand(put->place < LIMIT_BURST);
 	demand(device->n_received < LAB_RECEIVED);
 	demand(source->head_len <= source->len);
-	*frame = (struct lab_frame){.hdr = source->hdr, .len = source->len, .bytes = malloc(source->len)};
+	*frame = (struct lab_frame){
+		.hdr = source->hdr, .len = source->len, .bytes = malloc(source->len)};
 	demand(frame->bytes);
 	memcpy(frame->bytes, source->head, source->head_len);
 	for (unsigned i = 0; i < source->n_tail; i++) {

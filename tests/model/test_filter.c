@@ -140,8 +140,8 @@ static void say_port(unsigned id)
 {
 	bool twice = chance(40);
 
-	say("      p%u: {tap: t%u, network: n, macs: ['02:00:00:00:00:0%u'], spoof-guard: off", id, id,
-	    id);
+	say("      p%u: {tap: t%u, network: n, macs: ['02:00:00:00:00:0%u'], spoof-guard: off", id,
+	    id, id);
 	say(", dhcp-server: allow, router-advertisements: allow");
 	if (chance(60))
 		say(twice ? ", groups: [g0, g%u]" : ", groups: [g%u]", 1 + any(GROUPS - 1));
@@ -200,21 +200,23 @@ static void make_transport(void)
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		sketch_put32(&packet.sketch, (uint32_t)packet.type << 24);
-		packet.has_type = packet.protocol ==
-				  (packet.family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+		packet.has_type =
+			packet.protocol == (packet.family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 		break;
 	}
 }
 
 static void make_ip(void)
 {
-	static const uint8_t numbers[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6, 47};
+	static const uint8_t numbers[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6,
+					  47};
 	static const uint32_t addresses[] = {0x0a000001, 0x0a000002, 0x0a000103, 0xc0000201};
 
 	packet.protocol = numbers[any(5)];
 	packet.src4 = addresses[any(4)];
 	packet.dst4 = addresses[any(4)];
-	packet.src6 = (struct sketch_ip6){chance(80) ? 0xfd00ULL << 48 : 0x2001ULL << 48, 1 + any(3)};
+	packet.src6 =
+		(struct sketch_ip6){chance(80) ? 0xfd00ULL << 48 : 0x2001ULL << 48, 1 + any(3)};
 	packet.dst6 = (struct sketch_ip6){0xfd00ULL << 48, 1 + any(3)};
 	if (packet.family == 4)
 		sketch_ipv4(&packet.sketch, (uint8_t)packet.protocol, packet.src4, packet.dst4);
@@ -304,7 +306,8 @@ static bool ports_match(const struct rule_ports *wanted, uint16_t port, bool uns
 	return false;
 }
 
-static bool group_rule_allows(const struct model_rule *rule, bool out, const struct model_port *peer)
+static bool group_rule_allows(const struct model_rule *rule, bool out,
+			      const struct model_port *peer)
 {
 	const struct rule_group *said = rule->group;
 
@@ -385,7 +388,8 @@ static void run_packets(const struct model *model, const struct ids *ids,
 
 		make_packet(from, to);
 		expected = read_rules(sender, &model->ports[to]);
-		decide(policy, fdb, NULL, &packet.frame, ids_port(ids, sender->name), 1000, &decision);
+		decide(policy, fdb, NULL, &packet.frame, ids_port(ids, sender->name), 1000,
+		       &decision);
 		snprintf(what, sizeof(what), "seed %llu, p%u > p%u: decided %s, rules say %s",
 			 (unsigned long long)seed, from, to, drop_word(decision.drop),
 			 drop_word(expected));

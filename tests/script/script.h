@@ -119,7 +119,7 @@ struct script {
 	struct lab *lab;
 	struct script_network networks[SCRIPT_NETWORKS]; /* by id */
 	struct script_port ports[LAB_PORTS];		 /* by id */
-	struct script_list groups[SCRIPT_LISTS]; /* by number, as the next two */
+	struct script_list groups[SCRIPT_LISTS];	 /* by number, as the next two */
 	struct script_list acls[SCRIPT_LISTS];
 	struct script_set sets[SCRIPT_LISTS];
 	struct script_host hosts[SCRIPT_HOSTS];

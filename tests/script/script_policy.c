@@ -256,10 +256,10 @@ static bool say_option(struct script *script, struct script_port *port)
 
 static bool is_option(const char *word)
 {
-	static const char *const options[] = {"limit",	  "pcp",	  "macs",      "addresses", "accepts", "unguarded",
-					      "uplink",	  "quota",     "room",	  "promiscuous",
-					      "isolated", "community", "down",	  "fails",	  "may",
-					      "groups",	  "acl-in",    "acl-out",  "sessions"};
+	static const char *const options[] = {
+		"limit", "pcp",	   "macs",	  "addresses", "accepts",   "unguarded", "uplink",
+		"quota", "room",   "promiscuous", "isolated",  "community", "down",	 "fails",
+		"may",	 "groups", "acl-in",	  "acl-out",   "sessions"};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (strcmp(word, options[i]) == 0)

@@ -393,8 +393,8 @@ static void rules_are_told_at_their_column(void **state)
 	       "        - {drop: tcp, to: any, to-port: 23, log: true}\n"
 	       "        - {drop: tcp, to: any, to-port: 23, log: maybe}\n"
 	       "        - {accept: any, ethertype: 0x5ff}\n",
-	       "5:11 not-yet tenants.a.acls.l[0] | remove \"log\"", "6:11 not-yet tenants.a.acls.l[1]",
-	       "7:50 bad-value tenants.a.acls.l[2].log",
+	       "5:11 not-yet tenants.a.acls.l[0] | remove \"log\"",
+	       "6:11 not-yet tenants.a.acls.l[1]", "7:50 bad-value tenants.a.acls.l[2].log",
 	       "8:36 bad-value tenants.a.acls.l[3].ethertype");
 }
 

@@ -12,9 +12,9 @@
 #include "switch/port.h"
 
 enum {
-	MEMORY_SENT = 2 * LIMIT_BURST,    /* frames that wait to be taken */
-	MEMORY_SEEN = 128,   /* frames that were put */
-	MEMORY_FRAME = 4096, /* bytes of a frame that are kept */
+	MEMORY_SENT = 2 * LIMIT_BURST, /* frames that wait to be taken */
+	MEMORY_SEEN = 128,	       /* frames that were put */
+	MEMORY_FRAME = 4096,	       /* bytes of a frame that are kept */
 };
 
 /* A frame as it was put. */

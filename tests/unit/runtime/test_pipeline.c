@@ -513,7 +513,8 @@ int main(void)
 		UNIT(each_destination_is_visited_once_a_burst),
 		UNIT(a_device_of_the_former_port_gets_nothing),
 		UNIT(a_frame_of_our_own_goes_the_same_way),
-		cmocka_unit_test_setup_teardown(who_waits_keeps_his_frames, set_stage, strike_stage),
+		cmocka_unit_test_setup_teardown(who_waits_keeps_his_frames, set_stage,
+						strike_stage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,7 +137,8 @@ static void hello_comes_first(void **state)
 
 static void requests_that_are_none(void **state)
 {
-	static const uint32_t types[] = {0, CHANNEL_SESSION_FLUSH + 1, CHANNEL_REPLY, CHANNEL_EVENT, ~0u};
+	static const uint32_t types[] = {0, CHANNEL_SESSION_FLUSH + 1, CHANNEL_REPLY, CHANNEL_EVENT,
+					 ~0u};
 
 	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		assert_int_equal(ask_for(dp.channel, types[i]), -EPROTO);

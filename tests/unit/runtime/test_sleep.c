@@ -30,7 +30,8 @@ enum rule {
 	RULE_SENDER_FENCE = 1 << 0,
 	RULE_WORKER_FENCE = 1 << 1,
 	RULE_SECOND_LOOK = 1 << 2,
-	RULE_DISARM_AFTER = 1 << 3, /* the event is taken first, then what it is about is looked at */
+	RULE_DISARM_AFTER =
+		1 << 3, /* the event is taken first, then what it is about is looked at */
 	RULES_ALL = (1 << 4) - 1,
 };
 

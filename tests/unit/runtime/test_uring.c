@@ -193,8 +193,10 @@ static void the_end_of_a_file_is_an_error_told(void **state)
 static void what_is_written_arrives_from_all_its_pieces(void **state)
 {
 	static char bytes[PIECE * 3];
-	struct iovec pieces[] = {
-		{(char *)"head", 4}, {bytes, PIECE}, {bytes + PIECE, PIECE}, {bytes + 2 * PIECE, PIECE}};
+	struct iovec pieces[] = {{(char *)"head", 4},
+				 {bytes, PIECE},
+				 {bytes + PIECE, PIECE},
+				 {bytes + 2 * PIECE, PIECE}};
 	char seen[512];
 	unsigned slot;
 	int ends[2];
@@ -269,8 +271,7 @@ static void a_removed_file_is_closed(void **state)
 	uring_set_remove(&set, slot);
 	close(ends[0]);
 	/* nobody can read any more: EPIPE */
-	assert_true(
-		clock_await(CLOCK_PATIENCE_MS, write(ends[1], "", 1) < 0 && errno == EPIPE));
+	assert_true(clock_await(CLOCK_PATIENCE_MS, write(ends[1], "", 1) < 0 && errno == EPIPE));
 	close(ends[1]);
 	/* the slot is given out again */
 	open_pipe(ends);

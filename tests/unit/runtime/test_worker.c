@@ -468,8 +468,8 @@ static void quiet_queues_are_left_alone_and_heard(void **state)
 
 	looks = sum_of_looks(quiet, MANY_QUEUES);
 	rounds = atomic_load(&busy->looks);
-	assert_true(clock_await(CLOCK_PATIENCE_MS,
-				atomic_load(&busy->looks) - rounds > MANY_ROUNDS));
+	assert_true(
+		clock_await(CLOCK_PATIENCE_MS, atomic_load(&busy->looks) - rounds > MANY_ROUNDS));
 	/* but for another look each, when it learns of the last ones */
 	assert_true(sum_of_looks(quiet, MANY_QUEUES) - looks <= MANY_ROUNDS / 10 * MANY_QUEUES);
 
@@ -610,11 +610,15 @@ static void it_counts_what_it_does(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(a_kick_wakes_a_sleeper),	    UNIT(who_cannot_kick_is_looked_at_by_the_clock),
-		UNIT(a_changed_kick_is_heard),	    UNIT(queues_are_shared_out),
+		UNIT(a_kick_wakes_a_sleeper),
+		UNIT(who_cannot_kick_is_looked_at_by_the_clock),
+		UNIT(a_changed_kick_is_heard),
+		UNIT(queues_are_shared_out),
 		UNIT(a_spoilt_kick_is_heard_by_the_clock),
-		UNIT(ports_come_and_go_under_load), UNIT(a_policy_is_never_seen_after_its_time),
-		UNIT(idle_workers_sleep),	    UNIT(it_counts_what_it_does),
+		UNIT(ports_come_and_go_under_load),
+		UNIT(a_policy_is_never_seen_after_its_time),
+		UNIT(idle_workers_sleep),
+		UNIT(it_counts_what_it_does),
 		UNIT(it_is_at_full_rate_at_once),
 		UNIT(quiet_queues_are_left_alone_and_heard),
 		UNIT(a_queue_moves_between_bursts),

@@ -76,7 +76,8 @@ static uint16_t ask(uint16_t in, bool deep, clock_ms now)
 
 	if (!flow_key(&frame, in, deep, &key))
 		return 0;
-	flow = flow_find(table, &key, deep, flow_hash(table, &key, deep), frame_wire_len(&frame), now);
+	flow = flow_find(table, &key, deep, flow_hash(table, &key, deep), frame_wire_len(&frame),
+			 now);
 	return flow ? flow->output : 0;
 }
 

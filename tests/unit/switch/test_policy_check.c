@@ -272,10 +272,12 @@ static struct policy *make_filtered(void)
 {
 	static const struct classify_range range = {22, 80};
 	static const uint16_t groups[] = {1};
-	struct address_set_member member = {
-		.set = POLICY_SETS + 1, .family = 4, .prefix = {.address = {0x0a000000}, .length = 8}};
+	struct address_set_member member = {.set = POLICY_SETS + 1,
+					    .family = 4,
+					    .prefix = {.address = {0x0a000000}, .length = 8}};
 	struct classify_rule rules[] = {CLASSIFY_RULE_ANY, CLASSIFY_RULE_ANY};
-	struct policy_rules_spec acl = {.number = 1, .kind = POLICY_ACL, .tenant = 1, .name = "t/l"};
+	struct policy_rules_spec acl = {
+		.number = 1, .kind = POLICY_ACL, .tenant = 1, .name = "t/l"};
 	struct policy_network_spec network = sketch_network(1, 100);
 	struct policy_port_spec specs[] = {sketch_access(1, 1), sketch_access(2, 1)};
 	struct policy_rules_spec in = acl, out = acl;
@@ -345,11 +347,12 @@ static void lists_of_rules(void **state)
 	BENT_FILTERS("a group's lists are none, or not of one tenant", list(p, 3)->tenant = 2);
 	BENT_FILTERS("a port's group is a foreign tenant's",
 		     list(p, 2)->tenant = list(p, 3)->tenant = 2);
-	BENT_FILTERS("a port's ACL does not exist or is a foreign tenant's", list(p, 1)->tenant = 2);
-	BENT_FILTERS("a port's ACL does not exist or is a foreign tenant's", port(p, 1)->acl_in = 2);
+	BENT_FILTERS("a port's ACL does not exist or is a foreign tenant's",
+		     list(p, 1)->tenant = 2);
+	BENT_FILTERS("a port's ACL does not exist or is a foreign tenant's",
+		     port(p, 1)->acl_in = 2);
 	BENT_FILTERS("a port's group does not exist", *table(p, port(p, 1)->groups) = 7);
-	BENT_FILTERS("a network is filtered or not, against its flags",
-		     network(p, 1)->flags = 0);
+	BENT_FILTERS("a network is filtered or not, against its flags", network(p, 1)->flags = 0);
 }
 
 /* Whatever of the rules is bent, what passes can be asked. */

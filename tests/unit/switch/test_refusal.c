@@ -12,8 +12,8 @@ static struct frame frame = {.len = 300, .head_len = FRAME_HEAD};
 
 static int setup(void **state)
 {
-	counters = mmap(NULL, counters_size(), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	counters = mmap(NULL, counters_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
 	for (unsigned i = 0; i < FRAME_HEAD; i++)
 		frame.head[i] = (uint8_t)i;
 	return counters == MAP_FAILED;
@@ -88,8 +88,8 @@ static void what_cannot_be_is_not_read(void **state)
 	struct refusal refusal;
 
 	note(0, a, DROP_GROUP_IN, 1000);
-	place = (struct refusal_place *)((char *)counters + counters_refusals()) +
-		6 * DROP__COUNT + DROP_GROUP_IN;
+	place = (struct refusal_place *)((char *)counters + counters_refusals()) + 6 * DROP__COUNT +
+		DROP_GROUP_IN;
 	atomic_fetch_add(&place->sequence, 1);
 	assert_false(refusal_read(counters, a, DROP_GROUP_IN, &refusal));
 	atomic_fetch_add(&place->sequence, 1);

@@ -54,8 +54,9 @@ static void print_usage(FILE *to)
 
 static void print_help(FILE *to, unsigned command)
 {
-	fprintf(to, "usage: sluice-bench %s [OPTION...] %s\n%s\n\nexamples\n%s\noptions\n%s",
-		commands[command].name, commands[command].arguments, commands[command].purpose,
+	fprintf(to, "usage: sluice-bench %s [OPTION...]%s%s\n%s\n\nexamples\n%s\noptions\n%s",
+		commands[command].name, *commands[command].arguments ? " " : "",
+		commands[command].arguments, commands[command].purpose,
 		commands[command].examples, options_usage);
 }
 
@@ -79,6 +80,10 @@ int main(int argc, char **argv)
 			fprintf(stderr, "see sluice-bench %s --help\n", commands[i].name);
 		return status;
 	}
-	print_usage(stderr);
+	if (argc > 1)
+		fprintf(stderr, "sluice-bench: there is no command %s; see sluice-bench --help\n",
+			argv[1]);
+	else
+		print_usage(stderr);
 	return COMMAND_USAGE;
 }

@@ -5,6 +5,7 @@
  * The script that a shell loads is a few lines: it asks `sluicectl __complete`
  * with the words so far. So completion never disagrees with the program.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -96,6 +97,27 @@ static void offer_options(const struct ctl_command *command)
 			printf("%s%s\n", strlen(o->name) > 1 ? "--" : "-", o->name);
 }
 
+/* Is @word an option that wants a value? Then offer the words that it may be, if any. */
+static bool offer_values(const struct ctl_command *command, const char *word)
+{
+	const struct ctl_option *option;
+	const char *value;
+
+	if (*word != '-')
+		return false;
+	option = ctl_option_find(command, word + strspn(word, "-"));
+	if (!option || !option->value)
+		return false;
+	for (value = option->value; strchr(option->value, '|') && *value;) {
+		int length = (int)strcspn(value, "|");
+
+		if (islower((unsigned char)*value)) /* not NAME, not 0-7 */
+			printf("%.*s\n", length, value);
+		value += length + (value[length] == '|');
+	}
+	return true;
+}
+
 /* Names that the first argument of @command may be. */
 static void offer_names(struct ctl *ctl, const struct ctl_command *command)
 {
@@ -131,7 +153,7 @@ int ctl_complete(struct ctl *ctl, char **words, int n_words)
 		offer_commands(words, n_words ? n_words - 1 : 0);
 	else if (*current == '-')
 		offer_options(command);
-	else
+	else if (!offer_values(command, words[n_words - 2]))
 		offer_names(ctl, command);
 	return CTL_DONE;
 }

@@ -187,6 +187,9 @@ class CommandLine:
         expect(self.complete("port", "show", ""), ["acme/fw", "acme/vm1", "acme/vm2"], "names")
         expect(self.complete("trace", ""), ["acme/fw", "acme/vm1", "acme/vm2"], "names")
         expect(self.complete("fdb", "list", ""), ["acme/db", "acme/web"], "networks")
+        expect(self.complete("port", "set", "acme/vm1", "--bpdu", ""), ["deny", "allow"], "words")
+        expect(self.complete("port", "set", "acme/vm1", "--pcp", ""), ["keep"], "no numbers")
+        expect(self.complete("port", "set", "acme/vm1", "--tap", ""), [], "no ports for an interface")
         env = {**os.environ, "PATH": f"{self.bed.build_dir}:{os.environ['PATH']}",
                "SLUICE_SOCKET": str(self.switch.run_dir / "control.sock")}
         script = ('source <(sluicectl completion bash); COMP_WORDS=(sluicectl port sh); '

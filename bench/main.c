@@ -56,8 +56,8 @@ static void print_help(FILE *to, unsigned command)
 {
 	fprintf(to, "usage: sluice-bench %s [OPTION...]%s%s\n%s\n\nexamples\n%s\noptions\n%s",
 		commands[command].name, *commands[command].arguments ? " " : "",
-		commands[command].arguments, commands[command].purpose,
-		commands[command].examples, options_usage);
+		commands[command].arguments, commands[command].purpose, commands[command].examples,
+		options_usage);
 }
 
 int main(int argc, char **argv)

@@ -143,25 +143,38 @@ static uint16_t port_of(const struct flow *flow)
 	return (uint16_t)flow->l2[2];
 }
 
+/* How readily an entry gives way to a newcomer of port @in; 0: it does not. */
+static unsigned readiness(const struct flow_table *table, const struct flow *flow, uint16_t in,
+			  clock_ms now)
+{
+	if (flow->epoch != table->epoch)
+		return 4;
+	if (!flow_is_live(table, flow, now))
+		return 3;
+	if (table->owned[port_of(flow)] > table->owned[in])
+		return 2;
+	return port_of(flow) == in;
+}
+
 /* Where @key is or may be put; NULL: all places belong to ports that have no more than @in. */
 static struct flow *find_place(struct flow_table *table, const struct flow_key *key, bool deep,
 			       uint64_t hash, uint16_t in, clock_ms now)
 {
-	struct flow *unused = NULL, *yielding = NULL;
+	struct flow *best = NULL;
+	unsigned readiest = 0;
 
-	/* backwards: of two places that may be had, the first is found sooner */
-	for (unsigned way = FLOW_WAYS; way-- > 0;) {
+	for (unsigned way = 0; way < FLOW_WAYS; way++) {
 		struct flow *flow = flow_place(table, hash, way);
+		unsigned ready = readiness(table, flow, in, now);
 
-		if (flow->epoch != table->epoch)
-			unused = flow;
-		else if (flow_has_key(flow, key, deep))
+		if (flow->epoch == table->epoch && flow_has_key(flow, key, deep))
 			return flow;
-		else if (!flow_is_live(table, flow, now) || port_of(flow) == in ||
-			 table->owned[port_of(flow)] > table->owned[in])
-			yielding = flow;
+		if (ready > readiest) {
+			readiest = ready;
+			best = flow;
+		}
 	}
-	return unused ? unused : yielding;
+	return best;
 }
 
 /*

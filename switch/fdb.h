@@ -106,7 +106,10 @@ bool fdb_witness(const struct fdb *fdb, const struct policy *policy, uint16_t ne
 enum fdb_learned fdb_learn(struct fdb *fdb, const struct policy *policy, uint16_t network,
 			   mac48 mac, struct port_ref port, clock_ms now);
 
-/* Free aged and stale entries; bounded work, called about once a second. */
+/*
+ * Free aged and stale entries of a part of the table (of all of it, if it is not
+ * large), and another the next time; bounded work, called about once a second.
+ */
 void fdb_sweep(struct fdb *fdb, const struct policy *policy, clock_ms now);
 
 /* Forget a network (0: all) and a port (PORT_NONE: all). Returns how many entries went. */

@@ -14,6 +14,7 @@
 
 enum {
 	LOCK_TRIES = 128, /* of a worker; microseconds */
+	SWEEP = 1 << 17,  /* buckets that one sweep looks at: milliseconds */
 };
 
 /* What a frame told: @key lives at @where. */
@@ -307,11 +308,13 @@ static bool shall_go(const struct removal *removal, const struct fdb_found *foun
 		port_ref_equal(removal->port, fdb_where_port(found->where)));
 }
 
-static uint32_t remove_entries(struct fdb *fdb, const struct removal *removal)
+/* From bucket @first up to before @end. */
+static uint32_t remove_entries(struct fdb *fdb, uint32_t first, uint32_t end,
+			       const struct removal *removal)
 {
 	uint32_t removed = 0;
 
-	for (uint32_t bucket = 0; bucket < fdb->n_buckets; bucket++) {
+	for (uint32_t bucket = first; bucket < end; bucket++) {
 		if (!fdb_group_is_used(fdb, bucket)) {
 			bucket |= FDB_GROUP - 1;
 			continue;
@@ -352,14 +355,19 @@ static void trim_port(struct fdb *fdb, uint16_t id, uint32_t macs_max)
 
 void fdb_sweep(struct fdb *fdb, const struct policy *policy, clock_ms now)
 {
-	remove_entries(fdb, &(struct removal){.policy = policy, .now = now});
+	uint32_t first = fdb->next_swept;
+	uint32_t end = fdb->n_buckets - first > SWEEP ? first + SWEEP : fdb->n_buckets;
+
+	remove_entries(fdb, first, end, &(struct removal){.policy = policy, .now = now});
+	fdb->next_swept = end < fdb->n_buckets ? end : 0;
 	for (uint32_t id = 1; id < policy->n_ports; id++)
 		trim_port(fdb, (uint16_t)id, policy_ports(policy)[id].macs_max);
 }
 
 uint32_t fdb_flush(struct fdb *fdb, uint16_t network, struct port_ref port)
 {
-	return remove_entries(fdb, &(struct removal){.network = network, .port = port});
+	return remove_entries(fdb, 0, fdb->n_buckets,
+			      &(struct removal){.network = network, .port = port});
 }
 
 struct aged_slot {

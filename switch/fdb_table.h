@@ -81,6 +81,7 @@ struct fdb {
 	struct fdb_bucket *buckets;
 	struct fdb_books *books; /* NULL: only to look at */
 	uint32_t n_buckets;
+	uint32_t next_swept; /* bucket */
 	uint64_t seed[2];
 };
 

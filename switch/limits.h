@@ -30,7 +30,7 @@ enum {
 	LIMIT_BURST = 64,	     /* frames taken from a queue before another has its turn */
 	LIMIT_FRAME = 65535 + 18,    /* bytes: one GSO frame, its Ethernet header and a tag */
 	LIMIT_FRAME_PIECES = 256,    /* buffers that one frame may be scattered over */
-	LIMIT_FDB_ENTRIES = 1 << 18, /* slots; kept at most half full */
+	LIMIT_FDB_ENTRIES = 1 << 21, /* slots; kept at most half full */
 	LIMIT_PORT_MACS = 256, /* learned behind a tenant's port, unless `quota` says otherwise */
 	LIMIT_UPLINK_MACS = 65536,	 /* learned behind an uplink */
 	LIMIT_NETWORK_MACS = 8192,	 /* learned in a network, unless `macs` says otherwise */

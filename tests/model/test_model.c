@@ -22,6 +22,7 @@
 #include "tests/sketch/policy_sketch.h"
 
 enum {
+	FDB_SLOTS = 1 << 18, /* as many as one sweep looks at */
 	OPERATIONS = 300,
 	BURST = 8,
 	TALK_BYTES = 44, /* of the longest headers that draw_talk() makes */
@@ -498,7 +499,7 @@ static void play(uint64_t seed)
 	model.seed = seed;
 	model.noise = seed * 0x2545f4914f6cdd1dULL;
 	model.operation = 0;
-	model.lab = lab_create(LIMIT_FDB_ENTRIES);
+	model.lab = lab_create(FDB_SLOTS);
 	model.lab->now = model.ref.now = (clock_ms)STEP_MS * 1000;
 	for (uint16_t id = 1; id < REF_NETWORKS; id++)
 		make_network(id);

@@ -73,7 +73,7 @@ static void bad_names(void **state)
 
 static void numbers_and_units(void **state)
 {
-	EXPECT(NETWORK("{vlan: 0, mtu: 67, macs: 131073}"),
+	EXPECT(NETWORK("{vlan: 0, mtu: 67, macs: 1048577}"),
 	       "4:17 out-of-range tenants.a.networks.n.vlan | from 1 to 4094",
 	       "4:25 out-of-range tenants.a.networks.n.mtu | from 68 to 65535",
 	       "4:35 out-of-range tenants.a.networks.n.macs");

@@ -469,6 +469,30 @@ static void a_sparse_file_stays_sparse(void **state)
 	close(fd);
 }
 
+/* A large table is swept part by part, and each part in its turn. */
+static void a_large_table_is_swept_in_turns(void **state)
+{
+	size_t size = fdb_size(LIMIT_FDB_ENTRIES);
+	uint32_t left, before;
+	unsigned sweeps = 0;
+	struct fdb *big;
+	void *at = map(size);
+
+	assert_int_equal(fdb_init(at, size, LIMIT_FDB_ENTRIES, &big), 0);
+	for (unsigned i = 0; i < 250; i++)
+		assert_int_equal(fdb_learn(big, policy, RED, MAC(i), sketch_ref(1), START),
+				 FDB_ADDED);
+	for (left = 250; left > 0; sweeps++) {
+		before = left;
+		fdb_sweep(big, policy, START + SKETCH_AGE_MS + 1000);
+		left = count_entries(big);
+		assert_true(left < before);
+	}
+	assert_int_equal(sweeps, 8);
+	fdb_close(big);
+	munmap(at, size);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -495,6 +519,7 @@ int main(void)
 		CASE(what_is_no_table_is_refused),
 		CASE(hostile_entries),
 		CASE(a_view_sees_and_does_not_touch),
+		CASE(a_large_table_is_swept_in_turns),
 		CASE(a_sparse_file_stays_sparse),
 	};
 

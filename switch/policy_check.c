@@ -113,6 +113,9 @@ static const char *check_lists(const struct policy *policy)
 			continue;
 		if (classify_check(policy_at(policy, rules->classify), rules->classify_size, &why))
 			return why;
+		if (classify_cost(policy_at(policy, rules->classify), CLASSIFY_KEY_SETS) >
+		    CLASSIFY_BUDGET)
+			return "a list of rules that costs too much";
 		if (classify_rules(policy_at(policy, rules->classify)) != rules->n_rules)
 			return "a list has not as many rules as it says";
 	}

@@ -48,6 +48,7 @@ struct attachment {
 	uint64_t features;
 	pid_t pid;
 	uint32_t workers;
+	char copy[CHANNEL_COPY];
 	char session[CHANNEL_TEXT];
 };
 
@@ -104,6 +105,8 @@ static void attachment_tell(struct attachment *attachment)
 	told->cookie = attachment->attached ? attachment->cookie : 0;
 	told->pid = attachment->attached ? attachment->pid : 0;
 	told->workers = attachment->attached ? attachment->workers : 0;
+	snprintf(told->copy, sizeof(told->copy), "%s",
+		 attachment->attached ? attachment->copy : "");
 	snprintf(told->text, sizeof(told->text), "%s", text);
 	if (differs)
 		attachment->all->changed(attachment->all->user, attachment->spec.name, told);
@@ -567,6 +570,8 @@ void attachments_event(struct attachments *all, const struct channel_message *ev
 	attachment->features = event->event.features;
 	attachment->pid = (pid_t)event->event.pid;
 	attachment->workers = event->event.workers;
+	memcpy(attachment->copy, event->event.copy, sizeof(attachment->copy));
+	attachment->copy[CHANNEL_COPY - 1] = '\0';
 	attachment->driver_runs = event->event.state == CHANNEL_PORT_UP;
 	if (*event->event.text || attachment->driver_runs)
 		memcpy(attachment->session, event->event.text, sizeof(attachment->session));

@@ -58,6 +58,7 @@ struct attachment_report {
 	uint64_t cookie;	 /* of the device that is attached; 0: none */
 	pid_t pid;		 /* vhost-user: of the front-end; 0: not known */
 	uint32_t workers;	 /* that serve it, a bit each */
+	char copy[CHANNEL_COPY]; /* vhost-user: how frames are copied to the guest, or "" */
 	char text[CHANNEL_TEXT]; /* the last thing worth telling, or "" */
 };
 

@@ -365,6 +365,8 @@ static json_t *port_show(const struct daemon *daemon, const struct model_port *p
 		json_object_set_new(object, "socket_mode",
 				    json_string(port->dials ? "client" : "server"));
 		json_object_set_new(object, "features", feature_words(attachment.features));
+		json_object_set_new(object, "copy",
+				    *attachment.copy ? json_string(attachment.copy) : json_null());
 	} else {
 		json_object_set_new(object, "interface", json_string(port->device_name));
 	}

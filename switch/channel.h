@@ -39,7 +39,8 @@
 enum {
 	CHANNEL_VERSION = 2,
 	CHANNEL_FDS = LIMIT_QUEUE_PAIRS,
-	CHANNEL_TEXT = 160, /* bytes, NUL included */
+	CHANNEL_TEXT = 160, /* bytes, NUL included; so is */
+	CHANNEL_COPY = 8,
 };
 
 enum channel_type {
@@ -122,6 +123,8 @@ struct channel_message {
 			uint32_t workers;     /* that serve it, a bit each */
 			uint64_t cookie;
 			uint64_t features; /* vhost-user: virtio features that the guest accepted */
+			char copy
+				[CHANNEL_COPY]; /* vhost-user: how frames are copied to it, or "" */
 			char text[CHANNEL_TEXT]; /* the last thing worth telling: an error, or "" */
 		} event;
 	};

@@ -40,6 +40,7 @@ struct slot {
 	uint32_t pid;
 	uint32_t workers;
 	uint64_t features;
+	char copy[CHANNEL_COPY];
 	char text[CHANNEL_TEXT];
 };
 
@@ -218,6 +219,7 @@ bool plane_next_event(const struct plane *plane, struct channel_message *ret_eve
 		ret_event->event.workers = slot->workers;
 		ret_event->event.cookie = slot->cookie;
 		ret_event->event.features = slot->features;
+		memcpy(ret_event->event.copy, slot->copy, CHANNEL_COPY);
 		memcpy(ret_event->event.text, slot->text, CHANNEL_TEXT);
 		return true;
 	}
@@ -231,18 +233,21 @@ static void note_status(struct plane *plane, uint16_t id)
 	struct port *port = port_at(plane, id);
 	struct port_status status;
 	enum channel_port_state state;
+	const char *copy;
 	uint32_t workers = worker_set_serving(&plane->workers, id);
 
 	port->ops->status(port, &status);
+	copy = status.copy ? status.copy : "";
 	state = status.up ? CHANNEL_PORT_UP : CHANNEL_PORT_WAITING;
 	if (slot->state == state && slot->queue_pairs == status.queue_pairs &&
 	    slot->workers == workers && slot->features == status.features &&
-	    !strcmp(slot->text, status.text))
+	    !strcmp(slot->copy, copy) && !strcmp(slot->text, status.text))
 		return;
 	slot->state = state;
 	slot->queue_pairs = status.queue_pairs;
 	slot->workers = workers;
 	slot->features = status.features;
+	snprintf(slot->copy, sizeof(slot->copy), "%s", copy);
 	snprintf(slot->text, sizeof(slot->text), "%s", status.text);
 	tell(plane, id);
 }

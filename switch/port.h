@@ -62,6 +62,7 @@ struct port_status {
 	bool up;	      /* frames flow */
 	uint32_t queue_pairs; /* running */
 	uint64_t features;    /* vhost-user: what the guest accepted */
+	const char *copy;     /* vhost-user: how frames are copied to the guest, a word; or NULL */
 	const char *text;     /* the last thing worth telling, or "" */
 };
 

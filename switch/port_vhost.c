@@ -257,6 +257,22 @@ static int check(struct port *base)
 	return vhost_device_is_dead(port->session) ? serve(base) : 0;
 }
 
+/* How frames are copied into the guest's queues; NULL: none runs. */
+static const char *copy_word(const struct vhost_port *port)
+{
+	const char *word = NULL;
+
+	for (unsigned i = 0; i < PAIRS_MAX; i++) {
+		const struct vhost_queue *queue = rcu_read(&port->receive[i]);
+		const char *copy = queue ? vhost_queue_stats(queue).copy : word;
+
+		if (word && copy != word)
+			return "mixed";
+		word = copy;
+	}
+	return word;
+}
+
 static void status(const struct port *base, struct port_status *ret_status)
 {
 	const struct vhost_port *port = base->device;
@@ -265,6 +281,7 @@ static void status(const struct port *base, struct port_status *ret_status)
 	ret_status->up = running > 0;
 	ret_status->queue_pairs = (running + 1) / 2;
 	ret_status->features = vhost_device_features(port->session);
+	ret_status->copy = copy_word(port);
 	ret_status->text = vhost_device_error(port->session);
 }
 

@@ -15,6 +15,7 @@
 #ifndef VHOST_COPIER_H
 #define VHOST_COPIER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,7 +29,7 @@ enum copier_way {
 
 struct copier {
 	enum vhost_copy wish;
-	enum copier_way way; /* used now */
+	_Atomic(enum copier_way) way; /* used now; others may look */
 	enum {
 		COPIER_SETTLED,
 		COPIER_TIMED, /* the way that was settled on, once more */

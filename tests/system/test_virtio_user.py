@@ -91,6 +91,8 @@ class Pair:
             gave = after[other]["tx_packets"] - before[other]["tx_packets"]
             assert took == sent, f"{sent} sent, {took} taken from the ring"
             assert gave == received, f"{gave} put into the ring, {received} received"
+            copy = self.switch.json("port", "show", f"acme/{other}")["copy"]
+            assert copy in ("plain", "stream"), f"copied {copy!r} to {other}"
 
     def content(self, wire):
         """What n sends to y comes back from there, byte for byte, with the addresses swapped."""

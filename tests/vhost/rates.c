@@ -121,9 +121,18 @@ static void close_passage(struct scene *scene, struct passage *passage)
 	scene_leave(scene, &passage->to, LISTENER);
 }
 
+/* A sanitized build is too slow for its speed to mean much: nothing may be faster than it should. */
+#ifdef SLUICE_SANITIZED
+#define LEAST	 0.5
+#define CPU_MOST 1.1
+#else
+#define LEAST	 0.98
+#define CPU_MOST 0.8
+#endif
+
 static void check_rate(double got, double want)
 {
-	check(got < 1.02 * want && got > 0.98 * want, "%.0f frames a second, not %.0f", got, want);
+	check(got < 1.02 * want && got > LEAST * want, "%.0f frames a second, not %.0f", got, want);
 }
 
 static void r1_bits_over_the_rate_are_dropped(struct scene *scene)
@@ -163,7 +172,7 @@ static void r3_who_waits_loses_nothing(struct scene *scene)
 	check_rate(measure(scene, &passage, &cpu), 40e6 / 8 / LENGTH);
 	check(passage.in_order, "not all that was sent arrived, or not in order");
 	check(scene_dropped(scene, SENDER, DROP_RATE) == 0, "frames were dropped");
-	check(cpu < 0.8, "the data plane used %.0f %% of a processor to wait", 100 * cpu);
+	check(cpu < CPU_MOST, "the data plane used %.0f %% of a processor to wait", 100 * cpu);
 	close_passage(scene, &passage);
 }
 

@@ -16,7 +16,7 @@ NOT_RUN = {
     "./run demo": "test_demo.py runs it",
     "./run test": "this is a part of it",
     "./run figures": "test_footprint.py runs its parts",
-    "./run bench": "test_bench_compare.py runs a short one",
+    "./run bench": "tests/bench/compare.py runs a short one",
     "./run bench": "it takes minutes, and the machine for itself; tests/bench runs its parts",
 }
 MAY_SAY_NO = ("sluicectl trace",)  # its exit status is its answer

@@ -91,8 +91,8 @@ struct decision {
 
 /*
  * Decide about @frame, which has passed offload_check(), from port @in at time
- * @now. @sessions may be NULL: then groups are asked about every packet. @in must be a live port of @policy, otherwise the fate is a drop for
- * NO_NETWORK. Pure: the same
+ * @now. @sessions may be NULL: then groups are asked about every packet. @in must be
+ * a live port of @policy, otherwise the fate is a drop for NO_NETWORK. Pure: the same
  * arguments, the same answer, and nothing is written but *@ret.
  */
 void decide(const struct policy *policy, const struct fdb *fdb, const struct sessions *sessions,

@@ -24,8 +24,8 @@ void deliver_destroy(struct deliver_scratch *scratch); /* NULL is fine */
 struct deliver_share {
 	uint64_t frames; /* bit i: frame i of the burst */
 	uint64_t tagged; /* of these: to leave with a tag */
-	uint16_t tags
-		[LIMIT_BURST]; /* the VLAN to push, and perhaps a priority, by frame, as far as tagged */
+	/* as far as tagged, by frame: the VLAN to push, and perhaps a priority */
+	uint16_t tags[LIMIT_BURST];
 };
 
 /* How it went. */

@@ -82,15 +82,6 @@ static bool is_plain(const struct frame *frame, const struct frame_ip *ip)
 	       (ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP);
 }
 
-/* LLC with a SNAP header behind it, which could be followed by IP (RFC 1042). */
-static bool is_snap(const struct frame *frame, const struct frame_l2 *l2)
-{
-	unsigned at = frame_l2_size(l2);
-
-	return l2->ethertype < ETHERTYPE_MIN &&
-	       (at + 2 > frame->head_len || (frame->head[at] | 1) == 0xab);
-}
-
 void filter_read(const struct frame *frame, const struct frame_l2 *l2, struct filter *ret_filter)
 {
 	struct filter filter = {.kind = FILTER_OTHER};
@@ -115,7 +106,7 @@ void filter_read(const struct frame *frame, const struct frame_l2 *l2, struct fi
 		} else {
 			filter.kind = FILTER_ILLEGIBLE;
 		}
-	} else if (is_snap(frame, l2)) {
+	} else if (frame_is_snap(frame, l2)) {
 		filter.kind = FILTER_ILLEGIBLE;
 	}
 	*ret_filter = filter;

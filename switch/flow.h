@@ -14,10 +14,10 @@
  * change with it), and a time: no entry is believed for more than FLOW_LIFE_MS
  * without having been decided again.
  *
- * Fairness. A key has two places. A newcomer may have one that is free, dead, or
- * its own port's, else that of a port with more entries than its own: who fills the
- * cache gives way to who does not. The hash is keyed. A miss costs one decision
- * and one line written.
+ * Fairness. A key has two places. A newcomer may have one that is free or dead, else
+ * that of a port with more entries than its own, else one of its own port's: who
+ * fills the cache gives way to who does not. The hash is keyed. A miss costs one
+ * decision and one entry written.
  *
  * Size. A few flows spread over a large table would touch a page each, and pages
  * cost more than lines. So the table begins small; when half of it is in use it
@@ -47,7 +47,7 @@ enum {
 	FLOW_WORDS = 8,
 };
 
-/* All but the first FLOW_L2_WORDS are 0 where nothing behind the Ethernet header is read. */
+/* Where nothing behind the Ethernet header is read, only the first FLOW_L2_WORDS are set. */
 struct flow_key {
 	uint64_t words[FLOW_WORDS];
 };

@@ -47,6 +47,16 @@ enum drop frame_parse(const struct frame *frame, struct frame_l2 *ret_l2)
 	return DROP_NONE;
 }
 
+bool frame_is_snap(const struct frame *frame, const struct frame_l2 *l2)
+{
+	unsigned at = frame_l2_size(l2);
+
+	if (l2->ethertype >= ETHERTYPE_MIN)
+		return false;
+	return at + 2 > frame->head_len || (frame->head[at] | 1) == 0xab ||
+	       (frame->head[at + 1] | 1) == 0xab;
+}
+
 static bool parse_ipv4(const struct frame *frame, uint16_t l3, struct frame_ip *ret_ip)
 {
 	unsigned header, fragment;

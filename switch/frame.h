@@ -111,6 +111,13 @@ bool frame_parse_ip(const struct frame *frame, const struct frame_l2 *l2, struct
 bool frame_parse_ip_at(const struct frame *frame, unsigned version, uint16_t l3,
 		       struct frame_ip *ret_ip);
 
+/*
+ * A length instead of a type, and perhaps a SNAP header behind it (IEEE 802, 9.2),
+ * which could be followed by IP (RFC 1042): said of more frames than are, since
+ * receivers differ in which of the two service access points they look at.
+ */
+bool frame_is_snap(const struct frame *frame, const struct frame_l2 *l2);
+
 /* Big-endian numbers of the snapshot; the bytes must lie inside of it. */
 static inline uint16_t frame_load16(const struct frame *frame, unsigned at)
 {

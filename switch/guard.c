@@ -185,17 +185,6 @@ static bool may_send_ipv6(const struct policy *policy, const struct policy_port 
 	return !is_unspecified(source);
 }
 
-/* A length instead of a type, and a SNAP header behind it (IEEE 802, 9.2). */
-static bool is_snap(const struct frame *frame, const struct frame_l2 *l2)
-{
-	unsigned at = frame_l2_size(l2);
-
-	if (l2->ethertype >= ETHERTYPE_MIN)
-		return false;
-	return at + 2 > frame->head_len || (frame->head[at] | 1) == 0xab ||
-	       (frame->head[at + 1] | 1) == 0xab;
-}
-
 static bool addresses_are_own(const struct policy *policy, const struct policy_port *port,
 			      const struct frame *frame, const struct frame_l2 *l2)
 {
@@ -205,7 +194,7 @@ static bool addresses_are_own(const struct policy *policy, const struct policy_p
 	case ETHERTYPE_ARP:
 	case ETHERTYPE_RARP: return may_send_arp(policy, port, frame, l2);
 	}
-	return !is_snap(frame, l2);
+	return !frame_is_snap(frame, l2);
 }
 
 /* RFC 1042 and IEEE 802.1H: an Ethernet type behind LLC/SNAP, which some receivers look at. */
@@ -213,7 +202,7 @@ static bool is_wrapped_ethernet(const struct frame *frame, const struct frame_l2
 {
 	unsigned oui = frame_l2_size(l2) + 3U;
 
-	if (!is_snap(frame, l2) || oui + 5 > frame->head_len)
+	if (!frame_is_snap(frame, l2) || oui + 5 > frame->head_len)
 		return false;
 	return frame->head[oui] == 0 && frame->head[oui + 1] == 0 &&
 	       (frame->head[oui + 2] == 0 || frame->head[oui + 2] == 0xf8);

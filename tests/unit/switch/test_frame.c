@@ -226,6 +226,32 @@ static void other_types_are_no_ip(void **state)
 	assert_false(parse_ip(&ip));
 }
 
+/* Of two service access points either makes it one; what is cut before them could be one. */
+static void snap_is_what_could_be(void **state)
+{
+	static const struct {
+		uint8_t dsap, ssap;
+		bool snap;
+	} cases[] = {{0xaa, 0xaa, true}, {0xab, 0xab, true},  {0xaa, 0x00, true},
+		     {0x00, 0xaa, true}, {0x42, 0x42, false}, {0xac, 0xa9, false}};
+	struct frame_l2 l2;
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sketch_ethernet(&packet, A, B, 46);
+		sketch_payload(&packet, 46);
+		packet.bytes[14] = cases[i].dsap;
+		packet.bytes[15] = cases[i].ssap;
+		assert_drop(parse(&l2), DROP_NONE);
+		assert_int_equal(frame_is_snap(&frame, &l2), cases[i].snap);
+		l2.ethertype = ETHERTYPE_MIN;
+		assert_false(frame_is_snap(&frame, &l2));
+	}
+	sketch_ethernet(&packet, A, B, 46);
+	sketch_payload(&packet, 1);
+	assert_drop(parse(&l2), DROP_NONE);
+	assert_true(frame_is_snap(&frame, &l2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +267,7 @@ int main(void)
 		cmocka_unit_test(ipv6_extensions_are_skipped),
 		cmocka_unit_test(ipv6_fragments),
 		cmocka_unit_test(other_types_are_no_ip),
+		cmocka_unit_test(snap_is_what_could_be),
 	};
 
 	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);

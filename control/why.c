@@ -170,6 +170,19 @@ static const char *stage_word(uint8_t stage, enum drop reason)
 		[STAGE_FILTER] = "groups", [STAGE_DONE] = "session",
 	};
 
+	switch (reason) { /* of stages that decide() knows nothing of */
+	case DROP_BAD_CHAIN:
+	case DROP_BAD_OFFLOAD: return "take";
+	case DROP_RATE: return "rate";
+	case DROP_STORM: return "storm";
+	case DROP_PORT_DOWN:
+	case DROP_RING_FULL:
+	case DROP_BUFFER_SMALL:
+	case DROP_RING_BROKEN:
+	case DROP_DEVICE_ERROR:
+	case DROP_SEGMENT_ERROR: return "deliver";
+	default: break;
+	}
 	if (stage == STAGE_FILTER && reason != DROP_GROUP_IN && reason != DROP_GROUP_OUT)
 		return reason == DROP_ACL_OUT ? "acl" : "session";
 	return stage < sizeof(words) / sizeof(words[0]) ? words[stage] : "unknown";
@@ -241,11 +254,15 @@ static void add_row(json_t *rows, const struct api_call *call, const struct mode
 					       : 0)));
 }
 
-/* Frames of other ports for @ref, which its own rules refused. */
+/* Frames of other ports for @ref, which its own rules refused, or its guest had no place for. */
 static void add_foreign(json_t *rows, const struct api_call *call, const struct counters *counters,
 			struct port_ref ref)
 {
-	static const enum drop reasons[] = {DROP_GROUP_IN, DROP_ACL_OUT};
+	static const enum drop reasons[] = {
+		DROP_GROUP_IN,	  DROP_ACL_OUT,	     DROP_RATE,
+		DROP_PORT_DOWN,	  DROP_RING_FULL,    DROP_BUFFER_SMALL,
+		DROP_RING_BROKEN, DROP_DEVICE_ERROR, DROP_SEGMENT_ERROR,
+	};
 	const struct running *running = &call->daemon->running;
 	struct refusal refusal;
 

@@ -59,7 +59,10 @@ struct pipeline {
 	uint64_t strip;	     /* bit i: frame i loses the tag it came with */
 	uint64_t delivered;  /* bit i: somebody got frame i */
 	uint64_t replicated; /* copies beyond the first, of all frames */
-	enum drop dropped[LIMIT_BURST]; /* why, as far as nobody got the frame */
+	enum drop dropped[LIMIT_BURST];	 /* why, as far as nobody got the frame */
+	uint64_t noted;			 /* bit i: decide() refused frame i, and that is noted */
+	uint64_t missed;		 /* bit i: a destination had no place for frame i: */
+	uint16_t missed_at[LIMIT_BURST]; /* this one */
 	unsigned n_trains;
 	struct train trains[LIMIT_BURST];
 	unsigned n_outputs;
@@ -421,6 +424,7 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 	}
 	switch (decision.fate) {
 	case FATE_DROP:
+		pipeline->noted |= bit;
 		refusal_note(pipeline->options.counters, pipeline->options.writer, pipeline->in,
 			     port_named(pipeline->policy, decision.output), frame, &decision,
 			     pipeline->policy->generation, pipeline->now);
@@ -510,8 +514,11 @@ static void settle_share(struct pipeline *pipeline, struct port_ref ref,
 		counter_add(&row->missed[missed], 1);
 		atomic_store_explicit(&row->missed_last_ms[missed], pipeline->now,
 				      memory_order_relaxed);
-		if (pipeline->dropped[i] == DROP_NONE || pipeline->dropped[i] == DROP_NO_RECEIVER)
-			pipeline->dropped[i] = missed;
+		if (pipeline->dropped[i] != DROP_NONE && pipeline->dropped[i] != DROP_NO_RECEIVER)
+			continue;
+		pipeline->dropped[i] = missed;
+		pipeline->missed |= UINT64_C(1) << i;
+		pipeline->missed_at[i] = ref.id;
 	}
 	pipeline->replicated += bits(result->went & pipeline->delivered);
 	pipeline->delivered |= result->went;
@@ -581,6 +588,16 @@ static void deliver_all(struct pipeline *pipeline, uint32_t spread)
 	pipeline->n_outputs = 0;
 }
 
+/* Keep frame @i for `why`, which nobody got for a reason that decide() does not know. */
+static void note_undecided(struct pipeline *pipeline, unsigned i)
+{
+	uint16_t out = pipeline->missed >> i & 1 ? pipeline->missed_at[i] : 0;
+
+	refusal_note_undecided(pipeline->options.counters, pipeline->options.writer, pipeline->in,
+			       port_named(pipeline->policy, out), &pipeline->burst.frames[i],
+			       pipeline->dropped[i], pipeline->policy->generation, pipeline->now);
+}
+
 /* Give each frame of the burst its one fate. */
 static void settle_burst(struct pipeline *pipeline)
 {
@@ -589,11 +606,14 @@ static void settle_burst(struct pipeline *pipeline)
 	uint64_t all = burst->count < 64 ? (UINT64_C(1) << burst->count) - 1 : UINT64_MAX;
 
 	for (uint64_t left = all & ~pipeline->delivered; left; left &= left - 1) {
-		enum drop reason = pipeline->dropped[__builtin_ctzll(left)];
+		unsigned i = (unsigned)__builtin_ctzll(left);
+		enum drop reason = pipeline->dropped[i];
 
 		counter_add(&row->dropped[reason], 1);
 		atomic_store_explicit(&row->dropped_last_ms[reason], pipeline->now,
 				      memory_order_relaxed);
+		if (!(pipeline->noted >> i & 1))
+			note_undecided(pipeline, i);
 	}
 	counter_add(&row->rx_frames, burst->count);
 	counter_add(&row->rx_bytes, pipeline->bytes);
@@ -619,6 +639,8 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	pipeline->bytes = 0;
 	pipeline->news = 0;
 	pipeline->strip = 0;
+	pipeline->noted = 0;
+	pipeline->missed = 0;
 	pipeline->delivered = 0;
 	pipeline->replicated = 0;
 	flow_begin(pipeline->flows, policy);

@@ -50,30 +50,53 @@ static void write_place(struct refusal_place *place, struct port_ref port,
 	atomic_store_explicit(&place->sequence, sequence + 2, memory_order_release);
 }
 
+/* Once a millisecond, a reason and a port. */
+static bool is_due(const struct refusal_place *place, struct port_ref in, clock_ms now)
+{
+	return atomic_load_explicit(&place->words[0], memory_order_relaxed) != now ||
+	       atomic_load_explicit(&place->port, memory_order_relaxed) != name_of(in);
+}
+
+static void write_frame(struct refusal_place *place, struct port_ref in, const struct frame *frame,
+			struct refusal *refusal)
+{
+	refusal->len = frame->len;
+	refusal->head_len =
+		frame->head_len < REFUSAL_HEAD ? (uint8_t)frame->head_len : REFUSAL_HEAD;
+	memcpy(refusal->head, frame->head, refusal->head_len);
+	write_place(place, in, refusal);
+}
+
 void refusal_note(struct counters *counters, unsigned writer, struct port_ref in,
 		  struct port_ref out, const struct frame *frame, const struct decision *decision,
 		  uint64_t policy, clock_ms now)
 {
 	struct refusal_place *place = place_of(counters, writer, in.id, decision->drop);
 	const struct filter_hit *hit = refusing(decision);
-	struct refusal refusal = {
-		.when = now,
-		.policy = policy,
-		.len = frame->len,
-		.rule = hit ? hit->rule : 0,
-		.list = hit ? hit->list : 0,
-		.output = out,
-		.stage = (uint8_t)decision->stage,
-		.head_len =
-			frame->head_len < REFUSAL_HEAD ? (uint8_t)frame->head_len : REFUSAL_HEAD,
-	};
 
-	if (in.id >= LIMIT_PORTS ||
-	    (atomic_load_explicit(&place->words[0], memory_order_relaxed) == now &&
-	     atomic_load_explicit(&place->port, memory_order_relaxed) == name_of(in)))
+	if (in.id >= LIMIT_PORTS || !is_due(place, in, now))
 		return;
-	memcpy(refusal.head, frame->head, refusal.head_len);
-	write_place(place, in, &refusal);
+	write_frame(place, in, frame,
+		    &(struct refusal){
+			    .when = now,
+			    .policy = policy,
+			    .rule = hit ? hit->rule : 0,
+			    .list = hit ? hit->list : 0,
+			    .output = out,
+			    .stage = (uint8_t)decision->stage,
+		    });
+}
+
+void refusal_note_undecided(struct counters *counters, unsigned writer, struct port_ref in,
+			    struct port_ref out, const struct frame *frame, enum drop reason,
+			    uint64_t policy, clock_ms now)
+{
+	struct refusal_place *place = place_of(counters, writer, in.id, reason);
+
+	if (in.id >= LIMIT_PORTS || !is_due(place, in, now))
+		return;
+	write_frame(place, in, frame,
+		    &(struct refusal){.when = now, .policy = policy, .output = out});
 }
 
 static bool read_place(const struct refusal_place *place, struct port_ref port,

@@ -46,6 +46,14 @@ void refusal_note(struct counters *counters, unsigned writer, struct port_ref in
 		  struct port_ref out, const struct frame *frame, const struct decision *decision,
 		  uint64_t policy, clock_ms now);
 
+/*
+ * The same for what decide() had no part in: @frame was refused before it for @reason, or behind
+ * it, at @out's door. It has no stage.
+ */
+void refusal_note_undecided(struct counters *counters, unsigned writer, struct port_ref in,
+			    struct port_ref out, const struct frame *frame, enum drop reason,
+			    uint64_t policy, clock_ms now);
+
 /* The last frame from @port that was refused for @reason, by any writer; false if there is none. */
 bool refusal_read(const struct counters *counters, struct port_ref port, enum drop reason,
 		  struct refusal *ret_refusal);

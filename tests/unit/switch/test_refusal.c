@@ -33,6 +33,21 @@ static void note(unsigned writer, struct port_ref in, enum drop reason, clock_ms
 	refusal_note(counters, writer, in, (struct port_ref){7, 9}, &frame, &decision, 42, now);
 }
 
+static void what_decide_knows_nothing_of(void **state)
+{
+	struct port_ref in = {2, 1}, out = {7, 9};
+	struct refusal refusal;
+
+	refusal_note_undecided(counters, 0, in, out, &frame, DROP_RING_FULL, 42, 1000);
+	refusal_note_undecided(counters, 0, in, PORT_NONE, &frame, DROP_RING_FULL, 42, 1000);
+	assert_true(refusal_read(counters, in, DROP_RING_FULL, &refusal));
+	assert_int_equal(refusal.when, 1000);
+	assert_int_equal(refusal.policy, 42);
+	assert_true(port_ref_equal(refusal.output, out)); /* one a millisecond */
+	assert_int_equal(refusal.list, 0);
+	assert_memory_equal(refusal.head, frame.head, REFUSAL_HEAD);
+}
+
 static void the_last_of_each_kind(void **state)
 {
 	struct port_ref a = {1, 1}, later = {1, 2};
@@ -103,6 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_last_of_each_kind, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_decide_knows_nothing_of, setup, teardown),
 		cmocka_unit_test_setup_teardown(at_most_once_a_millisecond, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_is_not_read, setup, teardown),
 	};

@@ -1,31 +1,61 @@
 /*
- * command - the commands of sluice-bench: each parses its arguments and returns
- * the program's exit status.
+ * command - the commands of sluice-bench: what each is called with, and what it does.
  */
 #ifndef BENCH_COMMAND_H
 #define BENCH_COMMAND_H
 
-/* Throughput, or latency at a rate, between two ports. */
-int command_pair(int argc, char **argv);
+#include "bench/options.h"
 
-/* Sluice and other switches side by side, and the bars. */
-int command_compare(int argc, char **argv);
+enum { COMMAND_OK = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 }; /* exit status */
 
-/* The highest rate without loss, and the latency below it. */
-int command_ndr(int argc, char **argv);
+/* Which commands an option belongs to is a sum of these. */
+enum command_bit {
+	COMMAND_PAIR = 1 << 0,
+	COMMAND_COMPARE = 1 << 1,
+	COMMAND_NDR = 1 << 2,
+	COMMAND_SCALE = 1 << 3,
+	COMMAND_LOAD = 1 << 4,
+	COMMAND_WAKE = 1 << 5,
+	COMMAND_WIRE = 1 << 6,
+	COMMAND__ALL = (1 << 7) - 1,
+};
 
-/* Speed, idle load and memory against ports, MACs, flows, networks, tenants and rules. */
-int command_scale(int argc, char **argv);
+enum command_sockets {
+	SOCKETS_NONE = 0, /* it starts the switches itself */
+	SOCKETS_MAYBE,	  /* two, or none: it starts a switch then */
+	SOCKETS_TWO,
+};
 
-/* The processor that a switch takes, and its latency, against the rate. */
-int command_load(int argc, char **argv);
+struct command {
+	const char *name;
+	const char *purpose;
+	const char *examples; /* a line each */
+	enum command_bit bit;
+	enum command_sockets sockets;
+	/* The defaults of its options. */
+	unsigned windows;
+	double seconds;
+	double warmup_s;
+	/* The exit status. @paths: two sockets, or NULL. The thread is on the generator's processor. */
+	int (*run)(struct options *options, char *const *paths);
+};
 
-/* From a kick to the delivery at an idle switch, and what it costs to be idle. */
-int command_wake(int argc, char **argv);
+enum { COMMANDS = 7 };
 
-/* The bare wire: copies frames from ring to ring and decides nothing. */
-int command_wire(int argc, char **argv);
+extern const struct command commands[COMMANDS];
 
-enum { COMMAND_OK = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 };
+/* NULL: there is none of that name. */
+const struct command *command_find(const char *name);
+
+/* What stands behind the options on its command line. */
+const char *command_arguments(const struct command *command);
+
+int command_pair(struct options *options, char *const *paths);
+int command_compare(struct options *options, char *const *paths);
+int command_ndr(struct options *options, char *const *paths);
+int command_scale(struct options *options, char *const *paths);
+int command_load(struct options *options, char *const *paths);
+int command_wake(struct options *options, char *const *paths);
+int command_wire(struct options *options, char *const *paths);
 
 #endif

@@ -2,7 +2,6 @@
  * command_compare - `sluice-bench compare`: Sluice and other switches, side by side.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "bench/command.h"
 #include "bench/compare.h"
@@ -20,24 +19,11 @@ static int write_out(const struct compare *compare)
 	return !error && options->plot ? compare_plot(compare, options->plot) : error;
 }
 
-int command_compare(int argc, char **argv)
+int command_compare(struct options *options, char *const *paths)
 {
 	static struct compare compare;
-	struct options options = options_defaults();
-	int error;
+	int error = compare_create(&compare, options);
 
-	options.windows = 24;
-	options.seconds = 0.08;
-	options.warmup_s = 0.3;
-	if (options_parse(argc, argv, &options) != 0)
-		return COMMAND_USAGE;
-	if (options_choose_switch_cpu(&options))
-		return COMMAND_FAILED;
-	if (placement_pin(options.cpu)) {
-		fprintf(stderr, "sluice-bench: processor %d: %s\n", options.cpu, strerror(errno));
-		return COMMAND_FAILED;
-	}
-	error = compare_create(&compare, &options);
 	if (error && error != -ENOENT)
 		return COMMAND_FAILED;
 	if (!error && !compare_run(&compare))

@@ -101,24 +101,23 @@ static int write_out(const struct options *options, const struct subject *subjec
 	return plot(points, n, subject->started ? subject->place.folder : "/tmp", options->plot);
 }
 
-int command_load(int argc, char **argv)
+int command_load(struct options *options, char *const *paths)
 {
 	static struct subject subject;
-	struct options options = options_defaults();
 	struct point points[RATES];
 	unsigned n = 0;
-	int n_paths = options_parse(argc, argv, &options), error;
+	int error;
 
-	if ((n_paths != 0 && n_paths != 2) || (n_paths == 2 && !options.pid))
+	if (paths && !options->pid)
 		return COMMAND_USAGE;
-	if (subject_create(&subject, &options, n_paths, argv + argc - n_paths))
+	if (subject_create(&subject, options, paths))
 		return COMMAND_FAILED;
-	pair_load(&subject.pair, &options.stream, options.both, options.warmup_s);
+	pair_load(&subject.pair, &options->stream, options->both, options->warmup_s);
 	while (n < RATES && !place_is_interrupted() &&
-	       measure(&subject, &options, rates[n], &points[n]))
+	       measure(&subject, options, rates[n], &points[n]))
 		n++;
 	options_progress(NULL);
-	error = write_out(&options, &subject, points, n);
+	error = write_out(options, &subject, points, n);
 	subject_destroy(&subject);
 	return n == RATES && !error ? COMMAND_OK : COMMAND_FAILED;
 }

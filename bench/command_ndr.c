@@ -199,26 +199,22 @@ static json_t *report(const struct findings *findings)
 			 (json_int_t)findings->burst, "latency", list);
 }
 
-int command_ndr(int argc, char **argv)
+int command_ndr(struct options *options, char *const *paths)
 {
 	static struct findings findings;
 	static struct subject subject;
-	struct options options = options_defaults();
-	struct search search = {&subject.pair, &options, &findings, 0};
+	struct search search = {&subject.pair, options, &findings, 0};
 	bool good;
-	int n = options_parse(argc, argv, &options);
 
-	if (n != 0 && n != 2)
-		return COMMAND_USAGE;
-	if (subject_create(&subject, &options, n, argv + argc - n))
+	if (subject_create(&subject, options, paths))
 		return COMMAND_FAILED;
-	pair_load(&subject.pair, &options.stream, options.both, options.warmup_s);
+	pair_load(&subject.pair, &options->stream, options->both, options->warmup_s);
 	good = run(&search);
 	if (!good)
 		fprintf(stderr, "sluice-bench: not finished: %s\n",
 			place_is_interrupted() ? "interrupted"
 					       : pair_silence_name(subject.pair.silence));
-	else if (options.json)
+	else if (options->json)
 		options_print_json(report(&findings));
 	else
 		print(&findings);

@@ -1,9 +1,7 @@
 /*
  * command_pair - `sluice-bench pair A.sock B.sock`: what goes through a switch.
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bench/command.h"
 #include "bench/options.h"
@@ -116,21 +114,14 @@ static int run(const struct options *options, struct pair *pair)
 	return n == options->windows && !wrong ? COMMAND_OK : COMMAND_FAILED;
 }
 
-int command_pair(int argc, char **argv)
+int command_pair(struct options *options, char *const *paths)
 {
-	struct options options = options_defaults();
 	static struct pair pair;
-	int n = options_parse(argc, argv, &options), status;
+	int status;
 
-	if (n != 2)
-		return COMMAND_USAGE;
-	if (placement_pin(options.cpu)) {
-		fprintf(stderr, "sluice-bench: processor %d: %s\n", options.cpu, strerror(errno));
+	if (pair_create(&pair, &options->pair, paths[0], paths[1]))
 		return COMMAND_FAILED;
-	}
-	if (pair_create(&pair, &options.pair, argv[argc - 2], argv[argc - 1]))
-		return COMMAND_FAILED;
-	status = run(&options, &pair);
+	status = run(options, &pair);
 	pair_destroy(&pair);
 	return status;
 }

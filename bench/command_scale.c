@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bench/command.h"
 #include "bench/compare.h"
@@ -121,28 +120,16 @@ static int write_out(const struct scale *scale)
 	return !error && options->plot ? plot(scale, options->plot) : error;
 }
 
-int command_scale(int argc, char **argv)
+int command_scale(struct options *options, char *const *paths)
 {
 	static struct scale scale;
-	struct options options = options_defaults();
 	int error = 0;
 
-	options.windows = 12;
-	options.seconds = 0.08;
-	options.warmup_s = 0.2;
-	if (options_parse(argc, argv, &options) != 0)
-		return COMMAND_USAGE;
-	if (options_choose_switch_cpu(&options))
-		return COMMAND_FAILED;
-	if (placement_pin(options.cpu)) {
-		fprintf(stderr, "sluice-bench: processor %d: %s\n", options.cpu, strerror(errno));
-		return COMMAND_FAILED;
-	}
-	scale.options = &options;
-	if (place_create(&scale.place, options.pair.switch_cpu, HUGE_MIB))
+	scale.options = options;
+	if (place_create(&scale.place, options->pair.switch_cpu, HUGE_MIB))
 		return COMMAND_FAILED;
 	for (unsigned s = 0; s < SWEEPS && !place_is_interrupted(); s++)
-		if (compare_chooses(options.sweeps, sweeps[s].name) && scale_run(&scale, s))
+		if (compare_chooses(options->sweeps, sweeps[s].name) && scale_run(&scale, s))
 			error = -EIO;
 	if (write_out(&scale))
 		error = -EIO;

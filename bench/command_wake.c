@@ -79,31 +79,27 @@ static void print(const struct options *options, const struct findings *findings
 		printf("idle load: %.3f %% of a processor\n", 100 * findings->idle);
 }
 
-int command_wake(int argc, char **argv)
+int command_wake(struct options *options, char *const *paths)
 {
 	static struct findings findings;
 	static struct subject subject;
-	struct options options = options_defaults();
 	struct pair *pair = &subject.pair;
-	int n = options_parse(argc, argv, &options);
 	uint64_t kicks;
 
-	if (n != 0 && n != 2)
-		return COMMAND_USAGE;
-	if (subject_create(&subject, &options, n, argv + argc - n))
+	if (subject_create(&subject, options, paths))
 		return COMMAND_FAILED;
-	pair_load(pair, &options.stream, false, options.warmup_s);
-	findings.idle = measure_idle(&subject, &options);
+	pair_load(pair, &options->stream, false, options->warmup_s);
+	findings.idle = measure_idle(&subject, options);
 	kicks = pair->guests[0].tx.kicks;
-	for (unsigned i = 0; i < options.count; i++) {
-		clock_nap_us(options.gap_ms * 1000);
+	for (unsigned i = 0; i < options->count; i++) {
+		clock_nap_us(options->gap_ms * 1000);
 		wake_once(&pair->streams[0], &findings);
 		if (i % 10 == 0)
-			options_progress("%u of %u", i, options.count);
+			options_progress("%u of %u", i, options->count);
 	}
 	options_progress(NULL);
 	findings.kicks = pair->guests[0].tx.kicks - kicks;
-	print(&options, &findings);
+	print(options, &findings);
 	subject_destroy(&subject);
 	return findings.latency.count ? COMMAND_OK : COMMAND_FAILED;
 }

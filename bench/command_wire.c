@@ -169,22 +169,15 @@ static void serve_all(struct end ends[2])
 			serve(&ends[i]);
 }
 
-int command_wire(int argc, char **argv)
+int command_wire(struct options *options, char *const *paths)
 {
-	struct options options = options_defaults();
 	struct end ends[2] = {{.listener = -1}, {.listener = -1}};
 	int status = COMMAND_OK;
 
-	if (options_parse(argc, argv, &options) != 2)
-		return COMMAND_USAGE;
-	if (placement_pin(options.cpu)) {
-		fprintf(stderr, "sluice-bench: processor %d: %s\n", options.cpu, strerror(errno));
-		return COMMAND_FAILED;
-	}
 	signal(SIGTERM, stop);
 	signal(SIGINT, stop);
 	for (unsigned i = 0; i < 2; i++) {
-		ends[i].path = argv[argc - 2 + (int)i];
+		ends[i].path = paths[i];
 		ends[i].listener = guest_listen(ends[i].path);
 		if (ends[i].listener < 0) {
 			fprintf(stderr, "sluice-bench: %s: %s\n", ends[i].path,

@@ -3,6 +3,7 @@
  */
 #include "bench/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <sched.h>
@@ -11,117 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-const char options_usage[] =
-	"  the session\n"
-	"    --server            the switch dials, the guests listen\n"
-	"    --ring N            entries of each ring, a power of two (1024)\n"
-	"    --mergeable on|off  receive buffers merge (on)\n"
-	"    --buffer BYTES      of a receive buffer (2048, or what a frame needs)\n"
-	"    --event-idx on|off  (on)\n"
-	"    --packed            packed rings\n"
-	"    --in-order          buffers come back in order, if the switch has that\n"
-	"    --huge              guests' memory in huge pages of 2 MiB\n"
-	"  the frames\n"
-	"    --size BYTES        64 to 9018, FCS included; or imix (64)\n"
-	"    --flows N           1 to 1048576 (1)\n"
-	"    --vary ports|macs   what tells flows apart (ports)\n"
-	"    --vlan N            tagged\n"
-	"    --both              in both directions\n"
-	"    --verify            compare every frame byte by byte, not one in 64\n"
-	"  the measurement\n"
-	"    --windows N         how many (8)\n"
-	"    --seconds S         length of each (0.25)\n"
-	"    --warmup S          before the first (0.5)\n"
-	"    --rate PPS          offer so many frames a second each way, and measure latency;\n"
-	"                        with a suffix k or M if you like\n"
-	"    --cpu N             processor of the generator (the last one)\n"
-	"    --switch-cpu N      processor of the switch: windows are labelled by the distance\n"
-	"    --wait S            for the switch to appear (10)\n"
-	"  wake\n"
-	"    --count N           how often (200)\n"
-	"    --gap MS            how long the switch is left alone before each (20)\n"
-	"  wake, load\n"
-	"    --pid N             a process of the switch at the sockets: its load is measured\n"
-	"  compare\n"
-	"    --switches LIST     of sluice, ovs, testpmd, wire (all that are here); ndr, load and\n"
-	"                        wake without sockets: the one to start (sluice)\n"
-	"    --workloads LIST    of 64, 64-1k, 64-30k, 1518, imix, 64-packed,\n"
-	"                        1518-packed, tso (all)\n"
-	"  scale\n"
-	"    --sweeps LIST       of ports, macs, macs-all, flows, networks, tenants, rules,\n"
-	"                        rules-new, sessions (all)\n"
-	"  the report\n"
-	"    -o table|json       (table); --json is short for -o json\n"
-	"    --record FILE       the report in JSON, too\n"
-	"    --plot FILE         a picture, SVG or PNG, drawn by gnuplot\n";
+#include "bench/command.h"
+#include "bench/option_table.h"
 
-enum {
-	OPT_SERVER = 256,
-	OPT_RING,
-	OPT_MERGEABLE,
-	OPT_BUFFER,
-	OPT_EVENT_IDX,
-	OPT_PACKED,
-	OPT_IN_ORDER,
-	OPT_HUGE,
-	OPT_SIZE,
-	OPT_FLOWS,
-	OPT_VARY,
-	OPT_VLAN,
-	OPT_BOTH,
-	OPT_VERIFY,
-	OPT_WINDOWS,
-	OPT_SECONDS,
-	OPT_WARMUP,
-	OPT_RATE,
-	OPT_CPU,
-	OPT_SWITCH_CPU,
-	OPT_WAIT,
-	OPT_COUNT,
-	OPT_GAP,
-	OPT_PID,
-	OPT_SWITCHES,
-	OPT_WORKLOADS,
-	OPT_SWEEPS,
-	OPT_JSON,
-	OPT_RECORD,
-	OPT_PLOT,
-};
-
-static const struct option long_options[] = {
-	{"server", no_argument, NULL, OPT_SERVER},
-	{"ring", required_argument, NULL, OPT_RING},
-	{"mergeable", required_argument, NULL, OPT_MERGEABLE},
-	{"buffer", required_argument, NULL, OPT_BUFFER},
-	{"event-idx", required_argument, NULL, OPT_EVENT_IDX},
-	{"packed", no_argument, NULL, OPT_PACKED},
-	{"in-order", no_argument, NULL, OPT_IN_ORDER},
-	{"huge", no_argument, NULL, OPT_HUGE},
-	{"size", required_argument, NULL, OPT_SIZE},
-	{"flows", required_argument, NULL, OPT_FLOWS},
-	{"vary", required_argument, NULL, OPT_VARY},
-	{"vlan", required_argument, NULL, OPT_VLAN},
-	{"both", no_argument, NULL, OPT_BOTH},
-	{"verify", no_argument, NULL, OPT_VERIFY},
-	{"windows", required_argument, NULL, OPT_WINDOWS},
-	{"seconds", required_argument, NULL, OPT_SECONDS},
-	{"warmup", required_argument, NULL, OPT_WARMUP},
-	{"rate", required_argument, NULL, OPT_RATE},
-	{"cpu", required_argument, NULL, OPT_CPU},
-	{"switch-cpu", required_argument, NULL, OPT_SWITCH_CPU},
-	{"wait", required_argument, NULL, OPT_WAIT},
-	{"count", required_argument, NULL, OPT_COUNT},
-	{"gap", required_argument, NULL, OPT_GAP},
-	{"pid", required_argument, NULL, OPT_PID},
-	{"switches", required_argument, NULL, OPT_SWITCHES},
-	{"workloads", required_argument, NULL, OPT_WORKLOADS},
-	{"sweeps", required_argument, NULL, OPT_SWEEPS},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"record", required_argument, NULL, OPT_RECORD},
-	{"plot", required_argument, NULL, OPT_PLOT},
-	{"output", required_argument, NULL, 'o'},
-	{NULL, 0, NULL, 0},
-};
+enum { HELP_COLUMN = 24, LONG_OPTIONS = 64 };
 
 /* A whole number from @low to @high. */
 static bool parse_number(const char *text, unsigned low, unsigned high, unsigned *ret_number)
@@ -160,7 +54,7 @@ static bool parse_word(const char *text, const char *no, const char *yes, bool *
 	return true;
 }
 
-static bool parse_frames(int option, const char *text, struct options *options)
+static bool parse_frames(enum option_id option, const char *text, struct options *options)
 {
 	unsigned number;
 	bool choice;
@@ -190,7 +84,7 @@ static bool parse_frames(int option, const char *text, struct options *options)
 	}
 }
 
-static bool parse_session(int option, const char *text, struct options *options)
+static bool parse_session(enum option_id option, const char *text, struct options *options)
 {
 	struct guest_options *guest = &options->pair.guest;
 	unsigned number;
@@ -213,10 +107,10 @@ static bool parse_session(int option, const char *text, struct options *options)
 	}
 }
 
-static bool parse_report(int option, const char *text, struct options *options)
+static bool parse_report(enum option_id option, const char *text, struct options *options)
 {
 	switch (option) {
-	case 'o': return parse_word(text, "table", "json", &options->json);
+	case OPT_OUTPUT: return parse_word(text, "table", "json", &options->json);
 	case OPT_JSON: return options->json = true;
 	case OPT_RECORD: options->record = text; return true;
 	case OPT_PLOT: options->plot = text; return true;
@@ -227,7 +121,7 @@ static bool parse_report(int option, const char *text, struct options *options)
 	}
 }
 
-static bool parse_one(int option, const char *text, struct options *options)
+static bool parse_one(enum option_id option, const char *text, struct options *options)
 {
 	unsigned number;
 
@@ -277,7 +171,7 @@ int options_choose_switch_cpu(struct options *options)
 	return -ENODEV;
 }
 
-struct options options_defaults(void)
+static struct options defaults_of(const struct command *command)
 {
 	return (struct options){
 		.pair = {.guest = {.ring_size = 1024, .mergeable = true, .event_idx = true},
@@ -285,37 +179,159 @@ struct options options_defaults(void)
 			 .switch_cpu = -1},
 		.stream = {.size = 64, .flows = 1},
 		.cpu = -1,
-		.seconds = 0.25,
-		.windows = 8,
-		.warmup_s = 0.5,
+		.windows = command->windows,
+		.seconds = command->seconds,
+		.warmup_s = command->warmup_s,
 		.count = 200,
 		.gap_ms = 20,
 	};
 }
 
-int options_parse(int argc, char **argv, struct options *options)
+/* The row of the option of @command with that name; NULL: it has none. */
+static const struct option_row *find_row(const struct command *command, const char *name)
 {
-	int option, index = 0;
+	for (unsigned i = 0; i < n_option_rows; i++)
+		if (option_rows[i].name && option_rows[i].commands & command->bit &&
+		    strcmp(option_rows[i].name, name) == 0)
+			return &option_rows[i];
+	return NULL;
+}
+
+/* The next option: its row, NULL at the end, or -EINVAL, said on stderr. */
+static int next_option(const struct command *command, int argc, char **argv,
+		       const struct option_row **ret_row)
+{
+	struct option known[LONG_OPTIONS] = {{.name = NULL}};
+	unsigned n = 0;
+	int found;
+
+	for (unsigned i = 0; i < n_option_rows && n < LONG_OPTIONS - 1; i++)
+		if (option_rows[i].name && option_rows[i].commands & command->bit)
+			known[n++] = (struct option){option_rows[i].name,
+						     option_rows[i].argument ? required_argument
+									     : no_argument,
+						     NULL, (int)i};
+	opterr = 0;
+	found = getopt_long(argc, argv, ":o:", known, NULL);
+	*ret_row = found == -1			  ? NULL
+		   : found == 'o'		  ? find_row(command, "output")
+		   : found == '?' || found == ':' ? NULL
+						  : &option_rows[found];
+	if (found == -1 || *ret_row)
+		return 0;
+	fprintf(stderr,
+		found == ':' ? "sluice-bench: %s wants a value\n"
+			     : "sluice-bench: there is no option %s\n",
+		found == 'o' ? "-o" : argv[optind - 1]);
+	return -EINVAL;
+}
+
+int options_parse(int argc, char **argv, const struct command *command, struct options *ret_options)
+{
+	struct options options = defaults_of(command);
+	const struct option_row *row;
 
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "o:", long_options, &index)) != -1) {
-		if (option == '?')
+	for (;;) {
+		if (next_option(command, argc, argv, &row))
 			return -EINVAL;
-		if (!parse_one(option, optarg, options)) {
-			fprintf(stderr, "sluice-bench: %s is no value for %s\n", optarg,
-				argv[optind - 2]);
+		if (!row)
+			break;
+		if (!parse_one(row->id, optarg, &options)) {
+			fprintf(stderr, "sluice-bench: %s is no value for --%s\n", optarg,
+				row->name);
 			return -EINVAL;
 		}
 	}
-	if (options->cpu < 0)
-		options->cpu = last_cpu(options->pair.switch_cpu);
-	if (options->cpu < 0 || options->cpu == options->pair.switch_cpu) {
+	if (options.cpu < 0)
+		options.cpu = last_cpu(options.pair.switch_cpu);
+	if (options.cpu < 0 || options.cpu == options.pair.switch_cpu) {
 		fprintf(stderr,
 			"sluice-bench: the generator needs another processor than the switch\n");
 		return -EINVAL;
 	}
-	options->pair.frame_max = stream_frame_max(&options->stream);
+	options.pair.frame_max = stream_frame_max(&options.stream);
+	*ret_options = options;
 	return argc - optind;
+}
+
+/* What holds if the option is not said, where that differs from command to command. */
+static void print_default(const struct command *command, enum option_id id, FILE *to)
+{
+	switch (id) {
+	case OPT_WINDOWS: fprintf(to, " (%u)", command->windows); return;
+	case OPT_SECONDS: fprintf(to, " (%g)", command->seconds); return;
+	case OPT_WARMUP: fprintf(to, " (%g)", command->warmup_s); return;
+	default: return;
+	}
+}
+
+static void print_row(const struct command *command, const struct option_row *row, FILE *to)
+{
+	const char *line = row->help;
+	char left[64];
+
+	snprintf(left, sizeof(left), "    --%s %s", row->name, row->argument ? row->argument : "");
+	for (size_t len; *line; line += len + (line[len] != 0)) {
+		len = strcspn(line, "\n");
+		fprintf(to, "%s%-*s %.*s", line == row->help ? "" : "\n", HELP_COLUMN,
+			line == row->help ? left : "", (int)len, line);
+	}
+	print_default(command, row->id, to);
+	if (option_list_word(row->id, 0))
+		fprintf(to, ":\n%*s", HELP_COLUMN, "");
+	for (unsigned i = 0; option_list_word(row->id, i); i++)
+		fprintf(to, " %s", option_list_word(row->id, i));
+	fputc('\n', to);
+}
+
+void options_print(const struct command *command, FILE *to)
+{
+	const char *heading = NULL;
+
+	for (unsigned i = 0; i < n_option_rows; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		if (!row->name)
+			heading = row->help;
+		if (!row->name || !(row->commands & command->bit))
+			continue;
+		/* Not before one stands under it. */
+		if (heading)
+			fprintf(to, "  %s\n", heading);
+		heading = NULL;
+		print_row(command, row, to);
+	}
+}
+
+void options_offer_names(const struct command *command)
+{
+	for (unsigned i = 0; i < n_option_rows; i++)
+		if (option_rows[i].name && option_rows[i].commands & command->bit)
+			printf("--%s\n", option_rows[i].name);
+	puts("--help");
+}
+
+void options_offer_words(const struct command *command, const char *option)
+{
+	const struct option_row *row = NULL;
+	const char *word;
+
+	if (strcmp(option, "-o") == 0)
+		option = "--output";
+	if (strncmp(option, "--", 2) == 0)
+		row = find_row(command, option + 2);
+	if (!row || !row->argument)
+		return;
+	for (unsigned i = 0; option_list_word(row->id, i); i++)
+		puts(option_list_word(row->id, i));
+	for (word = row->argument; strchr(row->argument, '|') && *word;) {
+		int len = (int)strcspn(word, "|");
+
+		if (islower((unsigned char)*word)) /* not BYTES */
+			printf("%.*s\n", len, word);
+		word += len + (word[len] == '|');
+	}
 }
 
 int options_record(const struct options *options, json_t *report)

@@ -26,20 +26,25 @@ struct options {
 	const char *plot;      /* a file for a picture; or NULL */
 };
 
-/* What holds if nothing is said. */
-struct options options_defaults(void);
+struct command;
 
 /*
- * Parse what follows the command into @options, which has its defaults. The number
- * of arguments that are no options, which stand at the end of @argv then, or
- * -EINVAL, said on stderr.
+ * Parse what follows the name of the command, which is @argv[0], into options that have the command's
+ * defaults. The number of arguments that are no options, which stand at the end of @argv
+ * then, or -EINVAL, said on stderr.
  */
-int options_parse(int argc, char **argv, struct options *options);
+int options_parse(int argc, char **argv, const struct command *command,
+		  struct options *ret_options);
 
 /* If nobody named the switch's processor: one that is not the generator's. 0 or -errno, said on stderr. */
 int options_choose_switch_cpu(struct options *options);
 
-extern const char options_usage[];
+/* The options of a command, for people. */
+void options_print(const struct command *command, FILE *to);
+
+/* For completion, a line each: the options of a command; and the words that may follow one of them. */
+void options_offer_names(const struct command *command);
+void options_offer_words(const struct command *command, const char *option);
 
 /* Write the report to the file that the options name, if they name one, and free it. 0 or -errno, said on stderr. */
 int options_record(const struct options *options, json_t *report);

@@ -44,20 +44,12 @@ static int start(struct subject *subject, struct options *options)
 			   contender->paths[1]);
 }
 
-int subject_create(struct subject *subject, struct options *options, int n_paths,
-		   char *const *paths)
+int subject_create(struct subject *subject, struct options *options, char *const *paths)
 {
 	int error;
 
 	*subject = (struct subject){.started = false};
-	if (n_paths == 0 && options_choose_switch_cpu(options))
-		return -ENODEV;
-	error = placement_pin(options->cpu);
-	if (error) {
-		fprintf(stderr, "sluice-bench: processor %d: %s\n", options->cpu, strerror(-error));
-		return error;
-	}
-	if (n_paths == 2)
+	if (paths)
 		return pair_create(&subject->pair, &options->pair, paths[0], paths[1]);
 	error = start(subject, options);
 	options_progress(NULL);

@@ -16,12 +16,10 @@ struct subject {
 };
 
 /*
- * Meet the switch at the sockets @paths; or, if there are no @n_paths, start the one that
- * the options name (Sluice). Keeps this thread on the generator's processor. 0 or -errno, said
- * on stderr.
+ * Meet the switch at the two sockets @paths; or, if they are NULL, start the one that
+ * the options name (Sluice). 0 or -errno, said on stderr.
  */
-int subject_create(struct subject *subject, struct options *options, int n_paths,
-		   char *const *paths);
+int subject_create(struct subject *subject, struct options *options, char *const *paths);
 void subject_destroy(struct subject *subject);
 
 /*

@@ -345,10 +345,29 @@ static json_t *ledger_make(const struct port_counters *counters)
 	return ledger;
 }
 
+/* What the guest did wrong, by its words; what never happened is left out. */
+static json_t *faults_make(const struct port_counters *counters)
+{
+	json_t *faults = json_object();
+
+	for (unsigned i = 0; i < FAULT__COUNT; i++) {
+		json_t *fault;
+
+		if (!counters->faults[i])
+			continue;
+		fault = json_object();
+		json_object_set_new(fault, "times", number(counters->faults[i]));
+		json_object_set_new(fault, "explanation", json_string(fault_text((enum fault)i)));
+		json_object_set_new(faults, fault_word((enum fault)i), fault);
+	}
+	return faults;
+}
+
 /* All that is known about a port. */
 static json_t *port_show(const struct daemon *daemon, const struct model_port *port)
 {
 	struct attachment_report attachment = port_attachment(daemon, port);
+	const struct port_counters *counters;
 	struct learned learned;
 	json_t *object;
 
@@ -374,9 +393,10 @@ static json_t *port_show(const struct daemon *daemon, const struct model_port *p
 	json_object_set_new(object, "workers", worker_numbers(attachment.workers));
 	json_object_set_new(object, "state_since_s",
 			    number((loop_now() - attachment.since) / 1000));
-	json_object_set_new(
-		object, "ledger",
-		ledger_make(report_counters(daemon, ids_port(daemon->running.ids, port->name))));
+	counters = report_counters(daemon, ids_port(daemon->running.ids, port->name));
+	if (port->device == MODEL_VHOST_USER)
+		json_object_set_new(object, "faults", faults_make(counters));
+	json_object_set_new(object, "ledger", ledger_make(counters));
 	return object;
 }
 

@@ -47,6 +47,8 @@ static void add_row(struct port_counters *sum, const struct port_counters *row)
 		latest(&sum->dropped_last_ms[i], &row->dropped_last_ms[i]);
 		latest(&sum->missed_last_ms[i], &row->missed_last_ms[i]);
 	}
+	for (unsigned i = 0; i < FAULT__COUNT; i++)
+		add(&sum->faults[i], &row->faults[i]);
 }
 
 void counters_sum(const struct counters *counters, struct port_ref port,
@@ -67,6 +69,25 @@ void counters_sum(const struct counters *counters, struct port_ref port,
 		if (atomic_load_explicit(&row->port, memory_order_acquire) == owner)
 			add_row(ret_sum, row);
 	}
+}
+
+struct port_counters *counters_own_row(struct counters *counters, unsigned writer,
+				       struct port_ref port)
+{
+	struct port_counters *row = counters_row(counters, writer, port.id);
+	uint32_t name = (uint32_t)port.id << 16 | port.generation;
+
+	if (atomic_load_explicit(&row->port, memory_order_relaxed) == name)
+		return row;
+	/*
+	 * Release: a reader that finds the new name finds no number of the old
+	 * port; while the row has no name, it belongs to nobody.
+	 */
+	atomic_store_explicit(&row->port, 0, memory_order_release);
+	for (counter *c = &row->rx_frames; c < (counter *)(row + 1); c++)
+		atomic_store_explicit(c, 0, memory_order_relaxed);
+	atomic_store_explicit(&row->port, name, memory_order_release);
+	return row;
 }
 
 void counters_hit(struct counters *counters, unsigned writer, uint32_t place, uint32_t tag,

@@ -26,12 +26,13 @@
 #include <stddef.h>
 
 #include "switch/drop.h"
+#include "switch/fault.h"
 #include "switch/limits.h"
 #include "switch/types.h"
 
 enum {
 	COUNTERS_MAGIC = 0x534c4331, /* "SLC1" */
-	COUNTERS_VERSION = 5,
+	COUNTERS_VERSION = 6,
 	COUNTERS_REFUSAL = 128, /* bytes of a struct refusal_place */
 };
 
@@ -58,6 +59,7 @@ struct port_counters {
 	counter missed[DROP__COUNT];	      /* copies for the port, by reason */
 	counter dropped_last_ms[DROP__COUNT]; /* CLOCK_MONOTONIC of the last one, 0: never */
 	counter missed_last_ms[DROP__COUNT];
+	counter faults[FAULT__COUNT]; /* by kind; the control thread's */
 } __attribute__((aligned(64)));
 
 struct worker_counters {
@@ -111,6 +113,13 @@ static inline struct rule_counters *counters_rule(struct counters *counters, uns
 	return (struct rule_counters *)counters_row(counters, LIMIT_WORKERS + 1, 0) +
 	       (size_t)writer * LIMIT_HITS + place;
 }
+
+/*
+ * This writer's row of @port, emptied if it still belongs to an earlier port of the slot.
+ * Owner only.
+ */
+struct port_counters *counters_own_row(struct counters *counters, unsigned writer,
+				       struct port_ref port);
 
 /* Add to a counter of one's own: no other thread writes it. */
 static inline void counter_add(counter *c, uint64_t n)

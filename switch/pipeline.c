@@ -104,24 +104,9 @@ void pipeline_destroy(struct pipeline *pipeline)
 	free(pipeline);
 }
 
-/* This writer's row of @port, emptied if it still belongs to an earlier port of the slot. */
 static struct port_counters *own_row(const struct pipeline *pipeline, struct port_ref port)
 {
-	const struct pipeline_options *options = &pipeline->options;
-	struct port_counters *row = counters_row(options->counters, options->writer, port.id);
-	uint32_t name = (uint32_t)port.id << 16 | port.generation;
-
-	if (atomic_load_explicit(&row->port, memory_order_relaxed) == name)
-		return row;
-	/*
-	 * Release: a reader that finds the new name finds no number of the old
-	 * port; while the row has no name, it belongs to nobody.
-	 */
-	atomic_store_explicit(&row->port, 0, memory_order_release);
-	for (counter *c = &row->rx_frames; c < (counter *)(row + 1); c++)
-		atomic_store_explicit(c, 0, memory_order_relaxed);
-	atomic_store_explicit(&row->port, name, memory_order_release);
-	return row;
+	return counters_own_row(pipeline->options.counters, pipeline->options.writer, port);
 }
 
 static unsigned bits(uint64_t mask)

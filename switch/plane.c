@@ -65,6 +65,7 @@ struct plane {
 };
 
 static void announce(void *user, struct port_ref port, mac48 mac);
+static void blame(void *user, struct port_ref port, enum fault kind, uint64_t n);
 
 /* ---- life ---- */
 
@@ -87,6 +88,7 @@ int plane_create(const struct plane_options *options, struct plane **ret_plane)
 		.workers = &plane->workers,
 		.rings = &plane->rings,
 		.announce = announce,
+		.blame = blame,
 		.user = plane,
 	};
 	plane->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -589,4 +591,12 @@ static void announce(void *user, struct port_ref port, mac48 mac)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	pipeline_inject(plane->pipeline, policy, plane->fdb, port, frame, SIZE,
 			(clock_ms)now.tv_sec * 1000 + (clock_ms)now.tv_nsec / 1000000);
+}
+
+static void blame(void *user, struct port_ref port, enum fault kind, uint64_t n)
+{
+	struct plane *plane = user;
+	struct counters *counters = plane->counters;
+
+	counter_add(&counters_own_row(counters, counters->n_workers, port)->faults[kind], n);
 }

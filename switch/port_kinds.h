@@ -11,6 +11,7 @@
 #ifndef SWITCH_PORT_KINDS_H
 #define SWITCH_PORT_KINDS_H
 
+#include "switch/fault.h"
 #include "switch/port.h"
 #include "switch/uring.h"
 #include "switch/worker_set.h"
@@ -21,6 +22,8 @@ struct port_house {
 	struct uring_set *rings;    /* for I/O with the kernel */
 	/* A guest has arrived from elsewhere: tell its network that @mac lives behind @port now. */
 	void (*announce)(void *user, struct port_ref port, mac48 mac);
+	/* What the guest did wrong, @n times more. */
+	void (*blame)(void *user, struct port_ref port, enum fault kind, uint64_t n);
 	void *user;
 };
 

@@ -28,6 +28,7 @@ struct vhost_port {
 	struct port port;
 	const struct port_house *house;
 	struct vhost_device *session;
+	uint64_t told[VHOST_FAULTS]; /* of what the session counts */
 
 	/* the guest receives: any worker puts */
 	atomic_uint receiving; /* mask of queue pairs */
@@ -242,6 +243,25 @@ static void announce(void *user, uint64_t mac)
 
 /* ---- control thread ---- */
 
+/* Tell what the guest did since it was told last. */
+static void tell_faults(struct vhost_port *port)
+{
+	static const enum fault kinds[VHOST_FAULTS] = {
+		[VHOST_BAD_INDEX] = FAULT_BAD_INDEX,	 [VHOST_BAD_CHAIN] = FAULT_BAD_CHAIN,
+		[VHOST_BAD_ADDRESS] = FAULT_BAD_ADDRESS, [VHOST_BAD_MESSAGE] = FAULT_BAD_MESSAGE,
+		[VHOST_LOST_MEMORY] = FAULT_LOST_MEMORY,
+	};
+	uint64_t counts[VHOST_FAULTS];
+
+	vhost_device_faults(port->session, counts);
+	for (unsigned i = 0; i < VHOST_FAULTS; i++) {
+		if (counts[i] != port->told[i])
+			port->house->blame(port->house->user, port->port.ref, kinds[i],
+					   counts[i] - port->told[i]);
+		port->told[i] = counts[i];
+	}
+}
+
 static int serve(struct port *base)
 {
 	struct vhost_port *port = base->device;
@@ -254,6 +274,7 @@ static int check(struct port *base)
 {
 	struct vhost_port *port = base->device;
 
+	tell_faults(port);
 	return vhost_device_is_dead(port->session) ? serve(base) : 0;
 }
 
@@ -289,6 +310,8 @@ static void destroy(struct port *base)
 {
 	struct vhost_port *port = base->device;
 
+	vhost_device_stop(port->session);
+	tell_faults(port);
 	vhost_device_destroy(port->session);
 	/* its queues are unlinked now; a worker may still be in its last burst with one */
 	rcu_synchronize();

@@ -117,6 +117,7 @@ static int device_step(struct vhost_device *device)
 	err = message_receive(&device->stream, &why);
 	if (why)
 		device_fail(device, err, "message %u: %s", device->stream.in.header.request, why);
+	device->refused += why != NULL;
 	if (err <= 0)
 		return err;
 	err = request_serve(device);
@@ -135,6 +136,27 @@ int vhost_device_serve(struct vhost_device *device)
 			return err;
 	}
 	return 0;
+}
+
+void vhost_device_stop(struct vhost_device *device)
+{
+	vring_stop_all(device);
+}
+
+void vhost_device_faults(const struct vhost_device *device, uint64_t ret_counts[VHOST_FAULTS])
+{
+	memset(ret_counts, 0, VHOST_FAULTS * sizeof(ret_counts[0]));
+	for (unsigned i = 0; i < DEVICE_QUEUES_MAX; i++) {
+		if (!device->queues[i])
+			continue;
+		struct vhost_queue_stats stats = vhost_queue_stats(device->queues[i]);
+
+		ret_counts[VHOST_BAD_INDEX] += stats.bad_index;
+		ret_counts[VHOST_BAD_CHAIN] += stats.bad_chain;
+		ret_counts[VHOST_BAD_ADDRESS] += stats.bad_address;
+	}
+	ret_counts[VHOST_BAD_MESSAGE] = device->refused;
+	ret_counts[VHOST_LOST_MEMORY] = vhost_device_is_dead(device);
 }
 
 const char *vhost_device_error(const struct vhost_device *device)

@@ -45,6 +45,7 @@ struct vhost_device {
 	unsigned n_running;
 
 	atomic_bool dead;    /* memory was truncated: set by vhost_memory_fault() */
+	uint64_t refused;    /* messages */
 	const char *request; /* the name of the message that is being handled, or NULL */
 	char error[VHOST_ERROR_MAX];
 };

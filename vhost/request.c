@@ -589,6 +589,7 @@ int request_serve(struct vhost_device *device)
 	if (err == 0)
 		err = request->function(device, in, &answer);
 	device->request = NULL;
+	device->refused += err != 0;
 
 	bool answers = request && request->answers;
 	if (err == 0 && answers)

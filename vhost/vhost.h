@@ -130,6 +130,22 @@ int vhost_device_serve(struct vhost_device *device) __attribute__((warn_unused_r
  */
 const char *vhost_device_error(const struct vhost_device *device);
 
+/* What a guest, or its front-end, can do wrong. */
+enum vhost_fault {
+	VHOST_BAD_INDEX,   /* avail.idx jumped, or a head outside of the ring: the queue stopped */
+	VHOST_BAD_CHAIN,   /* loops, wrong direction, nested or odd indirect tables, too long */
+	VHOST_BAD_ADDRESS, /* outside of the guest's memory */
+	VHOST_BAD_MESSAGE, /* refused, by an answer or by the end of the session */
+	VHOST_LOST_MEMORY, /* truncated: the session ended */
+	VHOST_FAULTS,
+};
+
+/* How often each was seen so far, in all of the session. */
+void vhost_device_faults(const struct vhost_device *device, uint64_t ret_counts[VHOST_FAULTS]);
+
+/* Stop all queues, for good: when it returns, no worker counts anything any more. */
+void vhost_device_stop(struct vhost_device *device);
+
 /* The virtio features that the guest accepted; 0 before. */
 uint64_t vhost_device_features(const struct vhost_device *device);
 
@@ -148,13 +164,13 @@ bool vhost_device_is_dead(const struct vhost_device *device);
 
 /* ---- the queues: workers ---- */
 
-/* What the guest did wrong, by ring; written by whoever works the queue. */
+/* By ring; written by whoever works the queue. */
 struct vhost_queue_stats {
-	uint64_t bad_index; /* avail.idx jumped, or a head outside of the ring: the queue stopped */
-	uint64_t bad_chain; /* loops, wrong direction, nested or odd indirect tables, too long */
-	uint64_t bad_address; /* outside of the guest's memory */
-	uint64_t calls;	      /* notifications sent to the guest */
-	const char *copy;     /* of a receive queue: the way of copying in use; never NULL */
+	uint64_t bad_index; /* as in enum vhost_fault */
+	uint64_t bad_chain;
+	uint64_t bad_address;
+	uint64_t calls;	  /* notifications sent to the guest */
+	const char *copy; /* of a receive queue: the way of copying in use; never NULL */
 };
 struct vhost_queue_stats vhost_queue_stats(const struct vhost_queue *queue);
 

@@ -11,6 +11,8 @@ import struct
 
 from bed import Bed, main
 from bed.frame import BROADCAST, frame
+from bed.packet import (DSTOPTS, FRAGMENT, ICMPV6, IPV4, IPV6, UDP, ipv4, ipv6,
+                        router_advertisement, snap, udp)
 
 DOCUMENT = """
 tenants:
@@ -27,31 +29,6 @@ uplinks:
   fabric: {{device: {uplink}, trunk: all}}
 """
 NAMES = ("client", "rogue", "server", "loud")
-IPV4, IPV6 = 0x0800, 0x86DD
-UDP, ICMPV6, DSTOPTS, FRAGMENT = 17, 58, 60, 44
-
-
-def ipv4(protocol, payload):
-    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, protocol, 0,
-                       bytes([10, 0, 0, 66]), b"\xff" * 4) + payload
-
-
-def ipv6(protocol, payload):
-    return struct.pack("!IHBB16s16s", 6 << 28, len(payload), protocol, 255,
-                       bytes.fromhex("fe80") + b"\0" * 13 + b"\1",
-                       bytes.fromhex("ff02") + b"\0" * 13 + b"\1") + payload
-
-
-def udp(source, destination, payload):
-    return struct.pack("!HHHH", source, destination, 8 + len(payload), 0) + payload
-
-
-def snap(ethertype, payload):
-    return b"\xaa\xaa\x03\0\0\0" + struct.pack("!H", ethertype) + payload
-
-
-def advertisement(marker):
-    return struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + marker
 
 
 def option(following):
@@ -69,15 +46,15 @@ SAID = [
     ("a DHCPv6 reply", "dhcp-server", "33:33:00:00:00:01", IPV6,
      lambda marker: ipv6(UDP, udp(547, 546, marker))),
     ("a router advertisement", "router", "33:33:00:00:00:01", IPV6,
-     lambda marker: ipv6(ICMPV6, advertisement(marker))),
+     lambda marker: ipv6(ICMPV6, router_advertisement(marker))),
     ("one behind an option", "router", "33:33:00:00:00:01", IPV6,
-     lambda marker: ipv6(DSTOPTS, option(ICMPV6) + advertisement(marker))),
+     lambda marker: ipv6(DSTOPTS, option(ICMPV6) + router_advertisement(marker))),
     ("one in a fragment", "router", "33:33:00:00:00:01", IPV6,
-     lambda marker: ipv6(FRAGMENT, first_fragment(ICMPV6) + advertisement(marker))),
+     lambda marker: ipv6(FRAGMENT, first_fragment(ICMPV6) + router_advertisement(marker))),
     ("one behind ten options", "hidden-header", "33:33:00:00:00:01", IPV6,
-     lambda marker: ipv6(DSTOPTS, 9 * option(DSTOPTS) + option(ICMPV6) + advertisement(marker))),
+     lambda marker: ipv6(DSTOPTS, 9 * option(DSTOPTS) + option(ICMPV6) + router_advertisement(marker))),
     ("one behind SNAP", "hidden-header", "33:33:00:00:00:01", 100,
-     lambda marker: snap(IPV6, ipv6(ICMPV6, advertisement(marker)))),
+     lambda marker: snap(IPV6, ipv6(ICMPV6, router_advertisement(marker)))),
     ("a redirect", "router", "33:33:00:00:00:01", IPV6,
      lambda marker: ipv6(ICMPV6, struct.pack("!BBHI", 137, 0, 0, 0) + 32 * b"\0" + marker)),
     ("a spanning tree frame", "bpdu", "01:80:c2:00:00:00", 60,

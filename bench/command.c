@@ -22,7 +22,8 @@ const struct command commands[COMMANDS] = {
 	 .purpose = "Sluice, OVS-DPDK, testpmd and the bare wire, side by side",
 	 .examples =
 		 "  sluice-bench compare --plot compare.svg --record compare.json\n"
-		 "  sluice-bench compare --switches sluice,ovs --workloads 64,1518 --windows 12\n",
+		 "  sluice-bench compare --switches sluice,ovs --workloads 64,1518 --windows 12\n"
+		 "  sluice-bench compare --policy\n",
 	 .bit = COMMAND_COMPARE,
 	 .windows = 24,
 	 .seconds = 0.08,

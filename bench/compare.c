@@ -10,16 +10,15 @@
 #include "tests/lib/check.h"
 
 enum {
-	HUGE_MIB = 512 + 256 + COMPARE_KINDS * 80, /* OVS-DPDK, testpmd, guests */
+	GUESTS_MIB = 80, /* of two guests, in huge pages */
 	LONGEST = 1518,
 	TSO_RING = 256, /* 16 MiB in buffers each way: more than caches nearby, less than all */
 };
 
 const struct contender_kind *const compare_kinds[COMPARE_KINDS] = {
-	&contender_sluice,
-	&contender_ovs,
-	&contender_testpmd,
-	&contender_wire,
+	&contender_sluice,	&contender_sluice_rules, &contender_sluice_groups,
+	&contender_sluice_both, &contender_ovs,		 &contender_ovs_rules,
+	&contender_ovs_groups,	&contender_testpmd,	 &contender_wire,
 };
 
 bool compare_chooses(const char *words, const char *word)
@@ -44,20 +43,31 @@ int compare_find(const struct compare *compare, const struct contender_kind *kin
 	return -1;
 }
 
+static bool takes_part(const struct options *options, const struct contender_kind *kind)
+{
+	enum contender_field field = options->policy ? FIELD_POLICY : FIELD_PLAIN;
+
+	return kind->fields & field && compare_chooses(options->switches, kind->name);
+}
+
 int compare_create(struct compare *compare, const struct options *options)
 {
 	struct place *place = &compare->place;
+	unsigned huge_mib = 0;
 	int error;
 
 	*compare = (struct compare){.options = options};
-	error = place_create(place, options->pair.switch_cpu, HUGE_MIB);
+	for (unsigned i = 0; i < COMPARE_KINDS; i++)
+		if (takes_part(options, compare_kinds[i]))
+			huge_mib += compare_kinds[i]->huge_mib + GUESTS_MIB;
+	error = place_create(place, options->pair.switch_cpu, huge_mib);
 	if (error)
 		return error;
 	for (unsigned i = 0; i < COMPARE_KINDS && !place_is_interrupted(); i++) {
 		struct contender *contender = &compare->turns[compare->n_turns].contender;
 		const struct contender_kind *kind = compare_kinds[i];
 
-		if (!compare_chooses(options->switches, kind->name))
+		if (!takes_part(options, kind))
 			continue;
 		options_progress("starting %s", kind->title);
 		if (!kind->is_found(place))
@@ -65,6 +75,8 @@ int compare_create(struct compare *compare, const struct options *options)
 				kind->title, kind->package ? kind->package : kind->name);
 		else if (contender_start(contender, kind, place) == 0)
 			compare->n_turns++;
+		else
+			compare->failed = true;
 		contender_freeze(contender);
 	}
 	options_progress(NULL);
@@ -73,7 +85,7 @@ int compare_create(struct compare *compare, const struct options *options)
 
 void compare_destroy(struct compare *compare)
 {
-	bool failed = compare->n_turns == 0;
+	bool failed = compare->failed;
 
 	for (unsigned i = 0; i < compare->n_turns; i++) {
 		turn_disconnect(&compare->turns[i]);
@@ -114,6 +126,16 @@ static struct pair_options guests_for(const struct compare *compare,
 	return pair;
 }
 
+/* What rules cost is measured with many flows, if nobody says otherwise. */
+static bool is_wanted(const struct compare *compare, unsigned w)
+{
+	const struct options *options = compare->options;
+
+	if (options->policy && !options->workloads)
+		return w == WORKLOAD_64_1K;
+	return compare_chooses(options->workloads, workloads[w].name);
+}
+
 /* The workload, and all behind it that have the same guests; @done has a bit for each that was done. */
 static void run_alike(struct compare *compare, unsigned first, uint32_t *done)
 {
@@ -122,8 +144,7 @@ static void run_alike(struct compare *compare, unsigned first, uint32_t *done)
 	for (unsigned i = 0; i < compare->n_turns && !place_is_interrupted(); i++)
 		turn_connect(&compare->turns[i], &pair);
 	for (unsigned w = first; w < WORKLOAD__COUNT && !place_is_interrupted(); w++) {
-		if (!compare_chooses(compare->options->workloads, workloads[w].name) ||
-		    !share_guests(&workloads[first], &workloads[w]))
+		if (!is_wanted(compare, w) || !share_guests(&workloads[first], &workloads[w]))
 			continue;
 		run_workload(compare, w);
 		*done |= 1U << w;
@@ -137,8 +158,7 @@ bool compare_run(struct compare *compare)
 	uint32_t done = 0;
 
 	for (unsigned w = 0; w < WORKLOAD__COUNT && !place_is_interrupted(); w++)
-		if (!(done >> w & 1) &&
-		    compare_chooses(compare->options->workloads, workloads[w].name))
+		if (!(done >> w & 1) && is_wanted(compare, w))
 			run_alike(compare, w, &done);
 	options_progress(NULL);
 	return !place_is_interrupted();

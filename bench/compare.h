@@ -9,7 +9,7 @@
 #include "bench/turn.h"
 #include "bench/workload.h"
 
-enum { COMPARE_KINDS = 4 };
+enum { COMPARE_KINDS = 9 };
 
 extern const struct contender_kind *const compare_kinds[COMPARE_KINDS];
 
@@ -18,6 +18,7 @@ struct compare {
 	struct place place;
 	struct turn turns[COMPARE_KINDS];
 	unsigned n_turns;
+	bool failed; /* one did not start: its logs are of use */
 	struct turn_cell cells[WORKLOAD__COUNT][COMPARE_KINDS];
 };
 

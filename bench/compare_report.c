@@ -12,16 +12,16 @@ static struct window_summary summary_of(const struct turn_cell *cell, enum place
 	return window_summarise(cell->windows, cell->n, placement);
 }
 
-/* How many times as fast as contender @i is Sluice there? Nothing: one of them has no window of that kind. */
+/* How many times as fast as contender @i is its rival there? Nothing: one of them has no window of that kind. */
 static void print_ratio(const struct compare *compare, unsigned i, unsigned w,
 			enum placement placement, FILE *to)
 {
-	int sluice = compare_find(compare, &contender_sluice);
+	int rival = compare_find(compare, compare->turns[i].contender.kind->rival);
 	struct window_summary ours, theirs = summary_of(&compare->cells[w][i], placement);
 
-	if (sluice < 0 || (unsigned)sluice == i)
+	if (rival < 0)
 		return;
-	ours = summary_of(&compare->cells[w][sluice], placement);
+	ours = summary_of(&compare->cells[w][rival], placement);
 	if (ours.windows && theirs.windows)
 		fprintf(to, "  %5.2f x  (best %.2f x)", ours.mpps / theirs.mpps,
 			ours.best_mpps / theirs.best_mpps);
@@ -29,7 +29,7 @@ static void print_ratio(const struct compare *compare, unsigned i, unsigned w,
 
 static void print_workload(const struct compare *compare, unsigned w, FILE *to)
 {
-	fprintf(to, "\n%-20s %-9s %7s %8s %8s %8s %9s %6s  Sluice is\n", workloads[w].title,
+	fprintf(to, "\n%-22s %-9s %7s %8s %8s %8s %9s %6s  Sluice is\n", workloads[w].title,
 		"placement", "windows", "Mpps", "best", "Gbit/s", "loss", "wrong");
 	for (enum placement placement = 0; placement < PLACEMENT__COUNT; placement++)
 		for (unsigned i = 0; i < compare->n_turns; i++) {
@@ -37,7 +37,7 @@ static void print_workload(const struct compare *compare, unsigned w, FILE *to)
 
 			if (!s.windows)
 				continue;
-			fprintf(to, "  %-18s %-9s %7u %8.3f %8.3f %8.2f %8.4f%% %6llu",
+			fprintf(to, "  %-20s %-9s %7u %8.3f %8.3f %8.2f %8.4f%% %6llu",
 				compare->turns[i].contender.kind->title, placement_name(placement),
 				s.windows, s.mpps, s.best_mpps, s.gbps, 100 * s.loss,
 				(unsigned long long)s.wrong);
@@ -58,7 +58,7 @@ void compare_print(const struct compare *compare, FILE *to)
 		"one processor for the switch, one for the generator; windows of %g s in turn\n",
 		compare->options->seconds);
 	for (unsigned i = 0; i < compare->n_turns; i++)
-		fprintf(to, "  %-12s %s\n", compare->turns[i].contender.kind->title,
+		fprintf(to, "  %-20s %s\n", compare->turns[i].contender.kind->title,
 			compare->turns[i].contender.note);
 	for (unsigned w = 0; w < WORKLOAD__COUNT; w++)
 		if (compare->cells[w][0].windows)

@@ -6,20 +6,35 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/lib/clock.h"
 
+int contender_settle(struct contender *contender, const struct contender_kind *kind,
+		     const struct place *place, const char *name, struct place *ret_own)
+{
+	struct place own = *place;
+
+	*contender = (struct contender){.kind = kind};
+	snprintf(own.folder, sizeof(own.folder), "%.30s/%.24s", place->folder, name);
+	if (mkdir(own.folder, 0700))
+		return -errno;
+	for (int i = 0; i < CONTENDER_PORTS; i++)
+		snprintf(contender->paths[i], sizeof(contender->paths[i]), "%s/%c.sock", own.folder,
+			 'a' + i);
+	*ret_own = own;
+	return 0;
+}
+
 int contender_start(struct contender *contender, const struct contender_kind *kind,
 		    const struct place *place)
 {
-	int error;
+	struct place own;
+	int error = contender_settle(contender, kind, place, kind->name, &own);
 
-	*contender = (struct contender){.kind = kind};
-	for (int i = 0; i < CONTENDER_PORTS; i++)
-		snprintf(contender->paths[i], sizeof(contender->paths[i]), "%s/%s-%c.sock",
-			 place->folder, kind->name, 'a' + i);
-	error = kind->start(contender, place);
+	if (!error)
+		error = kind->start(contender, &own);
 	if (!error)
 		return 0;
 	fprintf(stderr, "sluice-bench: %s does not start (%s); its logs: %s\n", kind->title,

@@ -1,12 +1,13 @@
 /*
  * contender_sluice - Sluice itself, as a tenant has it: access ports of a network with a VLAN,
- * learning, bound source addresses, statistics.
+ * learning, bound source addresses, statistics; and with rules.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "bench/contender.h"
+#include "bench/document.h"
 
 static bool is_found(const struct place *place)
 {
@@ -16,55 +17,95 @@ static bool is_found(const struct place *place)
 	return child_is_found(path);
 }
 
-int contender_start_sluice(struct contender *contender, const struct place *place,
+int contender_start_sluice(struct contender *contender, const struct place *own,
 			   const char *document)
 {
 	char program[300], state[80], cpu[16];
-	const char *argv[] = {program,	   "--config",	  document,    "--state-dir", state,
-			      "--run-dir", place->folder, "--workers", cpu,	      NULL};
+	const char *argv[] = {program,	   "--config",	"",	     "--state-dir", state,
+			      "--run-dir", own->folder, "--workers", cpu,	    NULL};
 	int error;
 
-	place_path(place, "sluiced", program, sizeof(program));
-	snprintf(state, sizeof(state), "%s/sluice-state", place->folder);
-	snprintf(cpu, sizeof(cpu), "%d", place->cpu);
+	argv[2] = document;
+	place_path(own, "sluiced", program, sizeof(program));
+	snprintf(state, sizeof(state), "%s/state", own->folder);
+	snprintf(cpu, sizeof(cpu), "%d", own->cpu);
 	if (mkdir(state, 0700))
 		return -errno;
-	error = child_start(&contender->children[0], argv, place->cpu, place->folder, "sluice");
+	error = child_start(&contender->children[0], argv, own->cpu, own->folder, "sluice");
 	return error ? error : contender_await_sockets(contender);
 }
 
-static int write_document(const char *path)
+static int write_document(enum contender_policy policy, const char *path)
 {
+	const char *groups = policy & POLICY_GROUPS ? ", groups: [g]" : "";
+	char a[160], b[160];
 	FILE *to = fopen(path, "we");
 
 	if (!to)
 		return -errno;
-	/* The addresses are those of the streams (stream.h). */
-	fputs("tenants:\n"
-	      "  bench:\n"
-	      "    networks: {n: {vlan: 10}}\n"
-	      "    ports:\n"
-	      "      a: {vhost-user: sluice-a.sock, network: n, macs: [\"02:0a:00:00:00:00\"]}\n"
-	      "      b: {vhost-user: sluice-b.sock, network: n, macs: [\"02:0b:00:00:00:00\"]}\n",
-	      to);
+	snprintf(a, sizeof(a), "%s%s%s", document_mac_a, groups,
+		 policy & POLICY_RULES ? ", acl: {in: many}" : "");
+	snprintf(b, sizeof(b), "%s%s", document_mac_b, groups);
+	fputs("tenants:\n", to);
+	document_begin(to, "vlan: 10");
+	if (policy & POLICY_RULES)
+		document_rules(to, CONTENDER_RULES);
+	if (policy & POLICY_GROUPS)
+		document_group(to);
+	document_ports(to, a, b);
 	return fclose(to) ? -EIO : 0;
 }
 
-static int start(struct contender *contender, const struct place *place)
+static int start(struct contender *contender, const struct place *own)
 {
+	static const char *const notes[] = {
+		[POLICY_NONE] = "",
+		[POLICY_RULES] = ", 1000 ACL rules",
+		[POLICY_GROUPS] = ", stateful groups",
+		[POLICY_BOTH] = ", 1000 ACL rules and stateful groups",
+	};
 	char document[80];
 	int error;
 
-	snprintf(document, sizeof(document), "%s/sluice.yaml", place->folder);
+	snprintf(document, sizeof(document), "%s/sluice.yaml", own->folder);
 	snprintf(contender->note, sizeof(contender->note),
-		 "access ports in VLAN 10, learning, bound MACs, statistics; one worker");
-	error = write_document(document);
-	return error ? error : contender_start_sluice(contender, place, document);
+		 "access ports in VLAN 10, learning, bound MACs, statistics%s; one worker",
+		 notes[contender->kind->policy]);
+	error = write_document(contender->kind->policy, document);
+	return error ? error : contender_start_sluice(contender, own, document);
 }
 
 const struct contender_kind contender_sluice = {
 	.name = "sluice",
 	.title = "Sluice",
+	.fields = FIELD_PLAIN | FIELD_POLICY,
+	.is_found = is_found,
+	.start = start,
+};
+
+const struct contender_kind contender_sluice_rules = {
+	.name = "sluice-rules",
+	.title = "Sluice, 1000 rules",
+	.fields = FIELD_POLICY,
+	.policy = POLICY_RULES,
+	.is_found = is_found,
+	.start = start,
+};
+
+const struct contender_kind contender_sluice_groups = {
+	.name = "sluice-groups",
+	.title = "Sluice, stateful",
+	.fields = FIELD_POLICY,
+	.policy = POLICY_GROUPS,
+	.is_found = is_found,
+	.start = start,
+};
+
+const struct contender_kind contender_sluice_both = {
+	.name = "sluice-both",
+	.title = "Sluice, both",
+	.fields = FIELD_POLICY,
+	.policy = POLICY_BOTH,
 	.is_found = is_found,
 	.start = start,
 };

@@ -52,6 +52,9 @@ const struct contender_kind contender_testpmd = {
 	.name = "testpmd",
 	.title = "testpmd io",
 	.package = "dpdk-dev",
+	.fields = FIELD_PLAIN,
+	.huge_mib = 256,
+	.rival = &contender_sluice,
 	.is_found = is_found,
 	.start = start,
 };

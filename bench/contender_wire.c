@@ -29,6 +29,8 @@ static int start(struct contender *contender, const struct place *place)
 const struct contender_kind contender_wire = {
 	.name = "wire",
 	.title = "bare wire",
+	.fields = FIELD_PLAIN,
+	.rival = &contender_sluice,
 	.is_found = is_found,
 	.start = start,
 };

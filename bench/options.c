@@ -114,6 +114,7 @@ static bool parse_report(enum option_id option, const char *text, struct options
 	case OPT_JSON: return options->json = true;
 	case OPT_RECORD: options->record = text; return true;
 	case OPT_PLOT: options->plot = text; return true;
+	case OPT_POLICY: return options->policy = true;
 	case OPT_SWITCHES: options->switches = text; return true;
 	case OPT_WORKLOADS: options->workloads = text; return true;
 	case OPT_SWEEPS: options->sweeps = text; return true;
@@ -147,8 +148,8 @@ static bool parse_one(enum option_id option, const char *text, struct options *o
 	}
 }
 
-/* The last processor that we may use, other than @not; -1: there is none. */
-static int last_cpu(int not )
+/* The last processor that we may use, other than @except; -1: there is none. */
+static int last_cpu(int except)
 {
 	cpu_set_t cpus;
 	int last = -1;
@@ -156,7 +157,7 @@ static int last_cpu(int not )
 	CPU_ZERO(&cpus);
 	sched_getaffinity(0, sizeof(cpus), &cpus);
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET((size_t)cpu, &cpus) && cpu != not )
+		if (CPU_ISSET((size_t)cpu, &cpus) && cpu != except)
 			last = cpu;
 	return last;
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "bench/compare.h"
 #include "tests/lib/check.h"
@@ -31,23 +30,20 @@ struct field {
 static int start(const struct scale *scale, const struct sweep *sweep, unsigned size,
 		 struct turn *turn)
 {
-	struct place place = scale->place;
 	struct contender *contender = &turn->contender;
-	char document[128];
+	char name[24], document[128];
+	struct place own;
 	int error;
 
-	*turn = (struct turn){.contender.kind = &contender_sluice};
-	snprintf(place.folder, sizeof(place.folder), "%.30s/%s-%u", scale->place.folder,
-		 sweep->name, size);
-	snprintf(document, sizeof(document), "%s/sluice.yaml", place.folder);
-	for (int i = 0; i < CONTENDER_PORTS; i++)
-		snprintf(contender->paths[i], sizeof(contender->paths[i]), "%s/sluice-%c.sock",
-			 place.folder, 'a' + i);
-	error = mkdir(place.folder, 0700) ? -errno : 0;
-	if (!error)
+	*turn = (struct turn){.connected = false};
+	snprintf(name, sizeof(name), "%s-%u", sweep->name, size);
+	error = contender_settle(contender, &contender_sluice, &scale->place, name, &own);
+	if (!error) {
+		snprintf(document, sizeof(document), "%s/sluice.yaml", own.folder);
 		error = sweep_write(sweep, size, document);
+	}
 	if (!error)
-		error = contender_start_sluice(contender, &place, document);
+		error = contender_start_sluice(contender, &own, document);
 	if (error)
 		fprintf(stderr, "sluice-bench: %s, %u: %s; see %s\n", sweep->title, size,
 			strerror(-error), contender->children[0].log);

@@ -1,36 +1,18 @@
 /*
  * sweep - see sweep.h.
- *
- * The two ports that traffic flows between are bench/a and bench/b, as
- * contender_start_sluice() wants them.
  */
 #include "bench/sweep.h"
 
 #include <errno.h>
 
+#include "bench/document.h"
+
 enum { MANY_SESSIONS = 100000 };
-
-static const char macs_a[] = ", macs: [\"02:0a:00:00:00:00\"]";
-static const char macs_b[] = ", macs: [\"02:0b:00:00:00:00\"]";
-
-static void write_ports(FILE *to, const char *more_a, const char *more_b)
-{
-	fprintf(to,
-		"    ports:\n"
-		"      a: {vhost-user: sluice-a.sock, network: n%s}\n"
-		"      b: {vhost-user: sluice-b.sock, network: n%s}\n",
-		more_a, more_b);
-}
-
-static void write_bench(FILE *to, const char *networks)
-{
-	fprintf(to, "  bench:\n    networks: {n: {%s}}\n", networks);
-}
 
 static void write_many_ports(FILE *to, unsigned size)
 {
-	write_bench(to, "vlan: 10");
-	write_ports(to, macs_a, macs_b);
+	document_begin(to, "vlan: 10");
+	document_ports(to, document_mac_a, document_mac_b);
 	for (unsigned i = 2; i < size; i++)
 		fprintf(to, "      idle-%u: {vhost-user: idle-%u.sock, network: n}\n", i, i);
 }
@@ -39,13 +21,13 @@ static void write_many_macs(FILE *to, unsigned size)
 {
 	fprintf(to, "  bench:\n    quota: {macs-per-port: %u}\n", size + 1);
 	fprintf(to, "    networks: {n: {vlan: 10, macs: %u}}\n", 2 * size + 2);
-	write_ports(to, "", "");
+	document_ports(to, "", "");
 }
 
 static void write_plain(FILE *to, unsigned size)
 {
-	write_bench(to, "vlan: 10");
-	write_ports(to, macs_a, macs_b);
+	document_begin(to, "vlan: 10");
+	document_ports(to, document_mac_a, document_mac_b);
 }
 
 static void write_many_networks(FILE *to, unsigned size)
@@ -53,7 +35,7 @@ static void write_many_networks(FILE *to, unsigned size)
 	fputs("  bench:\n    networks:\n      n: {vlan: 1}\n", to);
 	for (unsigned i = 2; i <= size; i++)
 		fprintf(to, "      n%u: {vlan: %u}\n", i, i);
-	write_ports(to, macs_a, macs_b);
+	document_ports(to, document_mac_a, document_mac_b);
 }
 
 static void write_many_tenants(FILE *to, unsigned size)
@@ -66,31 +48,24 @@ static void write_many_tenants(FILE *to, unsigned size)
 			i, i + 10, i);
 }
 
-/* Rules that look at what the frames have, and match none of them: 10.0.0.1 is not among the sources. */
 static void write_many_rules(FILE *to, unsigned size)
 {
-	write_bench(to, "vlan: 10");
-	fputs("    acls:\n      many:\n", to);
-	for (unsigned i = 0; i < size; i++)
-		fprintf(to, "        - drop udp from 10.%u.%u.0/24 to any port %u\n",
-			1 + i / 256 % 250, i % 256, 1000 + i % 4000);
-	fputs("        - accept any\n", to);
-	write_ports(to, ", macs: [\"02:0a:00:00:00:00\"], acl: {in: many}", macs_b);
+	document_begin(to, "vlan: 10");
+	document_rules(to, size);
+	document_ports(to, ", macs: [\"02:0a:00:00:00:00\"], acl: {in: many}", document_mac_b);
 }
 
 /* Without groups, or with groups that remember every flow. */
 static void write_many_sessions(FILE *to, unsigned size)
 {
-	write_bench(to, "vlan: 10");
+	document_begin(to, "vlan: 10");
 	if (size == 0) {
-		write_ports(to, macs_a, macs_b);
+		document_ports(to, document_mac_a, document_mac_b);
 		return;
 	}
-	fputs("    groups:\n      g:\n        - allow in udp 4000-4999 from any\n"
-	      "        - allow out udp 4000-4999\n",
-	      to);
-	write_ports(to, ", macs: [\"02:0a:00:00:00:00\"], groups: [g]",
-		    ", macs: [\"02:0b:00:00:00:00\"], groups: [g]");
+	document_group(to);
+	document_ports(to, ", macs: [\"02:0a:00:00:00:00\"], groups: [g]",
+		       ", macs: [\"02:0b:00:00:00:00\"], groups: [g]");
 }
 
 static void shape_macs(struct stream_options *stream, unsigned size)

@@ -30,6 +30,11 @@ def compare_measures_all():
             assert all(w["corrupt"] == w["foreign"] == w["late"] == 0 for w in cell["windows"])
 
 
+def compare_decides_by_rules():
+    found = report("compare", "--policy", "--switches", "sluice-both")["workloads"]["64-1k"]
+    assert sum(w["received"] for w in found["sluice-both"]["windows"]) > 0, found
+
+
 def scale_measures_each_size():
     found = report("scale", "--sweeps", "networks")
     assert [point["size"] for point in found["networks"]] == [1, 100, 4094], found
@@ -42,7 +47,7 @@ def an_unknown_switch_is_refused():
 
 
 def main():
-    tests = [compare_measures_all, scale_measures_each_size, an_unknown_switch_is_refused]
+    tests = [compare_measures_all, compare_decides_by_rules, scale_measures_each_size, an_unknown_switch_is_refused]
     failed = 0
     for number, test in enumerate(tests, 1):
         name = test.__name__.replace("_", " ")

@@ -117,7 +117,7 @@ static void go_on(const char *work, uint32_t n, bool short_way)
 							 i & 1 ? 5001 : 1001, i & 1 ? 1001 : 5001);
 
 		if (short_way)
-			session_prefetch(sessions, refs[(i + AHEAD) * STRIDE % n]);
+			session_prefetch(sessions, refs[(i + AHEAD) * STRIDE % n], true);
 		if (short_way)
 			refused +=
 				!session_advance(sessions, refs[which], i & 1, &packet.tcp, 1, NOW);

@@ -65,6 +65,7 @@ struct pipeline {
 	uint16_t missed_at[LIMIT_BURST]; /* this one */
 	unsigned n_trains;
 	struct train trains[LIMIT_BURST];
+	struct session_tcp segments[LIMIT_BURST]; /* of a train */
 	unsigned n_outputs;
 	uint16_t outputs[LIMIT_PORTS];		  /* ports whose share is not empty */
 	struct deliver_share shares[LIMIT_PORTS]; /* by port id; frames is 0 between bursts */
@@ -327,6 +328,25 @@ static enum drop commit_session(struct pipeline *pipeline, const struct decision
 	return DROP_SESSION_BUSY;
 }
 
+/* The TCP headers of @frames, as far as they can be read. Returns how many could. */
+static unsigned read_segments(struct pipeline *pipeline, bool tagged, uint64_t frames)
+{
+	unsigned type = tagged ? FRAME_ETH + 2 : FRAME_ETH - 2, n = 0;
+	struct frame_l2 l2 = {.tagged = tagged};
+	struct frame_ip ip;
+
+	for (; frames; frames &= frames - 1) {
+		const struct frame *frame = &pipeline->burst.frames[__builtin_ctzll(frames)];
+
+		l2.ethertype = frame_load16(frame, type);
+		if (!frame_parse_ip(frame, &l2, &ip) ||
+		    !session_packet_read_tcp(frame, &ip, &pipeline->segments[n]))
+			break;
+		n++;
+	}
+	return n;
+}
+
 /*
  * Which of @frames, one behind the other, go the way of @flow in its session: those
  * before the first that is not as simple as that.
@@ -334,26 +354,14 @@ static enum drop commit_session(struct pipeline *pipeline, const struct decision
 static uint64_t advance_session(struct pipeline *pipeline, const struct flow *flow, bool tagged,
 				uint64_t frames)
 {
-	unsigned type = tagged ? FRAME_ETH + 2 : FRAME_ETH - 2;
-	struct frame_l2 l2 = {.tagged = tagged};
-	struct session_tcp tcp;
-	struct frame_ip ip;
-	uint64_t went = 0;
+	unsigned n = flow->tcp ? read_segments(pipeline, tagged, frames) : bits(frames);
+	unsigned went = session_advance(pipeline->options.sessions, flow->session, flow->reply,
+					flow->tcp ? pipeline->segments : NULL, n, pipeline->now);
+	uint64_t rest = frames;
 
-	for (uint64_t left = frames; left; left &= left - 1) {
-		const struct frame *frame = &pipeline->burst.frames[__builtin_ctzll(left)];
-
-		l2.ethertype = frame_load16(frame, type);
-		if (flow->tcp && (!frame_parse_ip(frame, &l2, &ip) ||
-				  !session_packet_read_tcp(frame, &ip, &tcp)))
-			break;
-		if (!session_advance(pipeline->options.sessions, flow->session, flow->reply,
-				     flow->tcp ? &tcp : NULL, pipeline->policy->generation,
-				     pipeline->now))
-			break;
-		went |= left & -left;
-	}
-	return went;
+	while (went-- > 0)
+		rest &= rest - 1;
+	return frames & ~rest;
 }
 
 /* Which of @frames go the way of @flow, which is filtered; their rules are counted. */
@@ -443,7 +451,7 @@ static void fetch_sessions(struct pipeline *pipeline)
 		flow = flow_find(pipeline->flows, &train->key, true, train->hash, train->wire_len,
 				 pipeline->now);
 		if (flow && !session_ref_is_none(flow->session))
-			session_prefetch(pipeline->options.sessions, flow->session);
+			session_prefetch(pipeline->options.sessions, flow->session, flow->tcp);
 	}
 }
 

@@ -21,10 +21,16 @@ enum {
 struct plan {
 	uint32_t n_slots;
 	uint32_t n_buckets;
+	size_t pulses;
 	size_t slots;
 	size_t fragments;
 	size_t size;
 };
+
+static size_t round_up(size_t size, size_t unit)
+{
+	return (size + unit - 1) / unit * unit;
+}
 
 static bool make_plan(uint32_t sessions, uint32_t share, struct plan *ret_plan)
 {
@@ -35,9 +41,11 @@ static bool make_plan(uint32_t sessions, uint32_t share, struct plan *ret_plan)
 		return false;
 	while (plan.n_buckets * SESSION_SLOTS_PER_BUCKET < plan.n_slots)
 		plan.n_buckets *= 2;
-	plan.slots = SESSION_PAGE + plan.n_buckets * sizeof(struct session_bucket);
-	plan.fragments = plan.slots + plan.n_slots * sizeof(struct session_slot);
-	plan.fragments = (plan.fragments + SESSION_PAGE - 1) & ~(size_t)(SESSION_PAGE - 1);
+	plan.pulses = SESSION_PAGE + plan.n_buckets * sizeof(struct session_bucket);
+	plan.slots = round_up(plan.pulses + plan.n_slots * sizeof(struct session_pulse),
+			      sizeof(struct session_slot));
+	plan.fragments =
+		round_up(plan.slots + plan.n_slots * sizeof(struct session_slot), SESSION_PAGE);
 	plan.size = plan.fragments + LIMIT_PORTS * sizeof(struct session_fragments);
 	*ret_plan = plan;
 	return true;
@@ -62,6 +70,7 @@ static int open_table(void *memory, uint32_t n_sessions, uint32_t share, bool wi
 		goto free_handle;
 	sessions->table = table;
 	sessions->buckets = (struct session_bucket *)((char *)memory + SESSION_PAGE);
+	sessions->pulses = (struct session_pulse *)((char *)memory + plan.pulses);
 	sessions->slots = (struct session_slot *)((char *)memory + plan.slots);
 	sessions->fragments = (struct session_fragments *)((char *)memory + plan.fragments);
 	sessions->n_buckets = plan.n_buckets;
@@ -235,7 +244,8 @@ static struct port_ref port_of(uint64_t packed)
 	return (struct port_ref){(uint16_t)packed, (uint16_t)(packed >> 16)};
 }
 
-static void load_image(const struct session_slot *slot, struct session_image *ret_image)
+static void load_image(const struct session_slot *slot, const struct session_pulse *pulse,
+		       struct session_image *ret_image)
 {
 	uint64_t ports = atomic_load_explicit(&slot->ports, memory_order_acquire);
 
@@ -251,8 +261,10 @@ static void load_image(const struct session_slot *slot, struct session_image *re
 	ret_image->in = port_of(ports);
 	ret_image->out = port_of(ports >> 32);
 	ret_image->owner = port_of(atomic_load_explicit(&slot->owner, memory_order_acquire));
-	ret_image->packets = atomic_load_explicit(&slot->packets, memory_order_acquire);
-	ret_image->seen = atomic_load_explicit(&slot->seen, memory_order_acquire);
+	ret_image->packets = atomic_load_explicit(&slot->packets, memory_order_acquire) +
+			     atomic_load_explicit(&pulse->packets[0], memory_order_acquire) +
+			     atomic_load_explicit(&pulse->packets[1], memory_order_acquire);
+	ret_image->seen = atomic_load_explicit(&pulse->seen, memory_order_acquire);
 	ret_image->policy = atomic_load_explicit(&slot->policy, memory_order_acquire);
 	ret_image->rule = atomic_load_explicit(&slot->rule, memory_order_acquire);
 }
@@ -272,7 +284,7 @@ int session_slot_read(const struct sessions *sessions, uint32_t slot,
 		uint64_t word = atomic_load_explicit(&at->word, memory_order_acquire);
 		struct session_image image;
 
-		load_image(at, &image);
+		load_image(at, &sessions->pulses[slot], &image);
 		if (word & 1 || atomic_load_explicit(&at->word, memory_order_relaxed) != word)
 			continue;
 		if (session_line_state(&image.line) == SESSION_FREE)

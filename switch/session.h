@@ -48,15 +48,16 @@
  *
  * Memory. As in fdb.h: sessions and their index lie flat in the state memory
  * that outlives a data plane; lists, counts and the lock belong to the process
- * that writes. A session is two cache lines, what changes with each packet in
- * the first. Nothing allocates after the handle is made, and memory that never
+ * that writes. A session is two cache lines and a quarter: what most packets
+ * change stands apart from the rest, four sessions to a line. Nothing allocates after the handle is made, and memory that never
  * held a session is not touched. The control process maps the same memory
  * read-only for `session list` and `trace`.
  *
  * Threads. session_find(), session_next(), session_read(): anybody, any time.
  * session_commit(), session_advance(), session_end(): any worker; a session is
  * written under its own sequence word for some ten instructions, sessions are
- * made and freed under one lock that is held for one session.
+ * made and freed under one lock that is held for one session. Nobody waits for
+ * either without bound: the holder may have lost his processor.
  * session_sweep() and session_flush(): the data plane's control thread.
  */
 #ifndef SWITCH_SESSION_H
@@ -199,21 +200,25 @@ enum session_outcome session_commit(struct sessions *sessions, const struct sess
 				    struct session_ref *ret_session);
 
 /*
- * One more packet of @session passes, in the opener's direction or as a @reply:
- * false if it is not as simple as that, and the packet has to go the long way
- * (find, decide, commit). That is so if the session is gone or was allowed under
- * another policy than that of generation @policy, and for TCP if a flag beside
- * ACK, PSH and URG is set, the handshake is not done, or the packet lies outside
- * of the window. @tcp is NULL for other protocols. Ports are not looked at:
- * the flow cache's key holds them.
+ * @n more packets of @session pass, in the opener's direction or as replies: how many of
+ * them, from the first, are as simple as that. The next one has to go the long way
+ * (find, decide, commit). That is so if the session is gone, or a packet would change
+ * its state; for TCP if a flag beside ACK, PSH and URG is set, the handshake is
+ * not done, or the packet lies outside of the window. @segments is NULL for other
+ * protocols. Neither ports nor the policy are looked at: who remembers a session (the
+ * flow cache) has the ports in his key, and forgets it with the policy
+ * that it was committed under.
  */
-bool session_advance(struct sessions *sessions, struct session_ref session, bool reply,
-		     const struct session_tcp *tcp, uint64_t policy, clock_ms now);
+unsigned session_advance(struct sessions *sessions, struct session_ref session, bool reply,
+			 const struct session_tcp *segments, unsigned n, clock_ms now);
 
 /* Some packets before session_advance(): fetch what it will write. Any @session will do. */
-void session_prefetch(const struct sessions *sessions, struct session_ref session);
+void session_prefetch(const struct sessions *sessions, struct session_ref session, bool tcp);
 
-/* End @session, if it is still there: its rule was withdrawn. */
+/*
+ * End @session, if it is still there: its rule was withdrawn. It stays if somebody else
+ * is making or ending one and does not get done; then its next packet is asked for as this was.
+ */
 void session_end(struct sessions *sessions, struct session_ref session);
 
 /*

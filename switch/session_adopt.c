@@ -127,8 +127,10 @@ static int compare_age(const void *a, const void *b)
 static bool adopt_slot(struct sessions *sessions, uint32_t slot, struct session_image *ret_image)
 {
 	struct session_slot *at = &sessions->slots[slot];
+	struct session_pulse *pulse = &sessions->pulses[slot];
 
 	settle_word(at);
+	atomic_store_explicit(&pulse->phase, 0, memory_order_relaxed);
 	/* Read once: a predecessor that is not dead yet may still write. */
 	if (session_slot_read(sessions, slot, ret_image) || !makes_sense(ret_image) ||
 	    is_double(sessions, ret_image) || !session_books_take(sessions, slot, ret_image)) {
@@ -136,6 +138,10 @@ static bool adopt_slot(struct sessions *sessions, uint32_t slot, struct session_
 		return false;
 	}
 	atomic_store_explicit(&at->policy, 0, memory_order_relaxed);
+	atomic_store_explicit(
+		&pulse->phase,
+		session_phase(ret_image->ref.generation, session_line_state(&ret_image->line)),
+		memory_order_release);
 	return true;
 }
 

@@ -14,8 +14,8 @@
 #include "switch/session_table.h"
 
 enum {
-	LOCK_TRIES = 4096, /* of a worker; tens of microseconds */
-	EVICTIONS = 4,	   /* for one newcomer: a quota that shrank is reached step by step */
+	LOCK_TRIES = 512, /* some microseconds: several holders' turns, if all of them run */
+	EVICTIONS = 4,	  /* for one newcomer: a quota that shrank is reached step by step */
 };
 
 bool session_books_try_lock(struct session_books *books)
@@ -28,12 +28,6 @@ bool session_books_try_lock(struct session_books *books)
 		session_relax();
 	}
 	return false;
-}
-
-void session_books_lock(struct session_books *books)
-{
-	while (!session_books_try_lock(books))
-		;
 }
 
 void session_books_unlock(struct session_books *books)
@@ -54,7 +48,8 @@ static uint64_t pack_port(struct port_ref port)
 }
 
 /* The state is stored last: until then the slot is free. Releases as in session_slot_store_side(). */
-static void store_image(struct session_slot *slot, const struct session_image *image)
+static void store_image(struct session_slot *slot, struct session_pulse *pulse,
+			const struct session_image *image)
 {
 	for (int i = 0; i < 2; i++) {
 		atomic_store_explicit(&slot->src[i], image->words.src[i], memory_order_release);
@@ -70,7 +65,9 @@ static void store_image(struct session_slot *slot, const struct session_image *i
 			      memory_order_release);
 	atomic_store_explicit(&slot->owner, pack_port(image->owner), memory_order_release);
 	atomic_store_explicit(&slot->packets, image->packets, memory_order_release);
-	atomic_store_explicit(&slot->seen, image->seen, memory_order_release);
+	atomic_store_explicit(&pulse->packets[0], 0, memory_order_release);
+	atomic_store_explicit(&pulse->packets[1], 0, memory_order_release);
+	atomic_store_explicit(&pulse->seen, image->seen, memory_order_release);
 	atomic_store_explicit(&slot->policy, image->policy, memory_order_release);
 	atomic_store_explicit(&slot->rule, image->rule, memory_order_release);
 	session_slot_store_line(slot, &image->line);
@@ -179,6 +176,8 @@ int session_books_free(struct sessions *sessions, uint32_t slot)
 	if (session_slot_enter(at, generation, &word))
 		return -EBUSY;
 	atomic_store_explicit(&at->state, SESSION_FREE, memory_order_release);
+	/* release: who begins another one here finds this one ended */
+	atomic_store_explicit(&sessions->pulses[slot].phase, 0, memory_order_release);
 	/* 0 is no generation */
 	session_slot_leave(at, word, generation + 1 ? generation + 1 : 1);
 	if (!sessions->books->links[slot + 1].owner)
@@ -212,6 +211,13 @@ static bool quota_has_room(const struct sessions *sessions, const struct session
 	       (count < sessions->share || books->n_beyond < sessions->n_sessions);
 }
 
+static bool is_weak(const struct sessions *sessions, uint32_t slot)
+{
+	uint32_t phase = atomic_load_explicit(&sessions->pulses[slot].phase, memory_order_relaxed);
+
+	return session_state_is_weak(phase & SESSION_PHASE_STATE);
+}
+
 /* Free the owner's oldest weak sessions until there is room for one more. */
 static bool make_quota_room(struct sessions *sessions, const struct session_grant *grant,
 			    uint32_t *evicted)
@@ -221,7 +227,14 @@ static bool make_quota_room(struct sessions *sessions, const struct session_gran
 	for (unsigned i = 0; i < EVICTIONS && !quota_has_room(sessions, grant); i++) {
 		uint32_t oldest = books->ports[grant->owner.id].oldest;
 
-		if (!oldest || session_books_free(sessions, oldest - 1))
+		if (!oldest)
+			return false;
+		/* it became strong while somebody else had the lock */
+		if (!is_weak(sessions, oldest - 1)) {
+			list_leave(books, oldest);
+			continue;
+		}
+		if (session_books_free(sessions, oldest - 1))
 			return false;
 		++*evicted;
 	}
@@ -252,7 +265,7 @@ static _Atomic uint32_t *make_index_room(struct sessions *sessions, uint32_t buc
 		/* a word that another process wrote against all promises */
 		if (slot >= sessions->n_slots || link->owner == 0 || link->bucket != bucket)
 			return entry;
-		own = link->weak && link->owner == owner;
+		own = link->weak && link->owner == owner && is_weak(sessions, slot);
 		if (!own &&
 		    (session_slot_read(sessions, slot, &image) || !session_is_over(&image, now)))
 			continue;
@@ -282,6 +295,7 @@ static uint32_t take_slot(struct sessions *sessions)
 static struct session_ref fill_slot(struct sessions *sessions, uint32_t slot,
 				    const struct session_image *image)
 {
+	struct session_pulse *pulse = &sessions->pulses[slot];
 	struct session_slot *at = &sessions->slots[slot];
 	uint64_t word = atomic_load_explicit(&at->word, memory_order_relaxed) & ~UINT64_C(1);
 	uint32_t generation = session_word_generation(word);
@@ -290,7 +304,11 @@ static struct session_ref fill_slot(struct sessions *sessions, uint32_t slot,
 		generation = 1;
 	/* Nobody has a reference to a free slot: no compare-and-swap needed. */
 	atomic_store_explicit(&at->word, word | 1, memory_order_relaxed);
-	store_image(at, image);
+	store_image(at, pulse, image);
+	/* release: who finds the phase finds the pulse of this session */
+	atomic_store_explicit(&pulse->phase,
+			      session_phase(generation, session_line_state(&image->line)),
+			      memory_order_release);
 	session_slot_leave(at, word, generation);
 	return (struct session_ref){slot, generation};
 }

@@ -2,11 +2,13 @@
  * session_commit - what workers and the control thread do to sessions: begin
  * them, go on with them, end them.
  *
- * A worker that goes on with a session holds nothing but that session's word,
- * for some ten instructions. Only if the packet made a weak session strong, or the
+ * A worker that goes on with a session holds nothing, or for TCP that session's
+ * word, for some ten instructions. Only if the packet made a weak session strong, or the
  * other way round, and to begin and to end one, it takes the lock of the books
- * (session_books.c). Whoever waits for too long gives up: the packet is dropped, as
- * on any congested way.
+ * (session_books.c). Nobody waits for long, as whoever has the lock may have lost his
+ * processor: a packet that begins a session is dropped then, as on any congested way; a
+ * session that is to end stays, and is asked for again by its next packet; and what
+ * a session's rank became is put right by the next sweep.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,7 +16,10 @@
 #include "switch/session_table.h"
 
 enum {
-	COMMIT_TRIES = 4, /* the session changes hands between finding and entering it */
+	COMMIT_TRIES = 4,  /* the session changes hands between finding and entering it */
+	FLUSH_TRIES = 256, /* for the lock of the books; the control thread has some milliseconds */
+	/* So long may any session be silent, and clocks differ: see session_is_silent(). */
+	LIVELY_TICKS = 10 * 1000 >> SESSION_TICK_SHIFT,
 };
 
 /* A packet that passes, with all that is needed to write it down. */
@@ -34,13 +39,15 @@ static uint64_t pack_ports(struct port_ref in, struct port_ref out)
 	       (uint64_t)out.generation << 48;
 }
 
-/* With the slot's word held: one more packet. */
-static void count_packet(struct session_slot *slot, clock_ms now)
+/* With the slot's word held: one more packet, and those that only the pulse was told of. */
+static void count_packet(struct session_slot *slot, struct session_pulse *pulse, bool reply,
+			 clock_ms now)
 {
 	uint64_t packets = atomic_load_explicit(&slot->packets, memory_order_relaxed);
 
-	atomic_store_explicit(&slot->packets, packets + 1, memory_order_release);
-	atomic_store_explicit(&slot->seen, session_ticks(now), memory_order_release);
+	packets += 1 + atomic_exchange_explicit(&pulse->packets[reply], 0, memory_order_release);
+	atomic_store_explicit(&slot->packets, packets, memory_order_release);
+	atomic_store_explicit(&pulse->seen, session_ticks(now), memory_order_release);
 }
 
 /* With the slot's word held: allowed by this grant, between these ports. */
@@ -60,23 +67,26 @@ static void stamp_grant(struct session_slot *slot, const struct passage *passage
 	atomic_store_explicit(&slot->rule, grant->rule, memory_order_release);
 }
 
-/* A session became weak or strong: keep its owner's list in step. */
-static void rank_again(struct sessions *sessions, struct session_ref session)
+/* A session became weak or strong: keep its owner's list in step. False: the lock is taken. */
+static bool rank_again(struct sessions *sessions, struct session_ref session)
 {
 	struct session_image image;
 
-	session_books_lock(sessions->books);
+	if (!session_books_try_lock(sessions->books))
+		return false;
 	/* Under the lock it cannot be freed; its state is what it is now. */
 	if (session_slot_read(sessions, session.slot, &image) == 0 &&
 	    image.ref.generation == session.generation)
 		session_books_rank(sessions, session.slot,
 				   session_state_is_weak(session_line_state(&image.line)));
 	session_books_unlock(sessions->books);
+	return true;
 }
 
 static int go_on(const struct passage *passage, const struct session_image *image, bool reply)
 {
 	struct session_slot *slot = &passage->sessions->slots[image->ref.slot];
+	struct session_pulse *pulse = &passage->sessions->pulses[image->ref.slot];
 	bool stamp =
 		image->policy != (uint32_t)passage->grant->policy ||
 		!port_ref_equal(reply ? passage->packet->out : passage->packet->in, image->in) ||
@@ -100,7 +110,11 @@ static int go_on(const struct passage *passage, const struct session_image *imag
 	fault = session_line_step(&line, passage->packet, reply);
 	if (fault == SESSION_FAULT_NONE) {
 		session_slot_store_line(slot, &line);
-		count_packet(slot, passage->now);
+		atomic_store_explicit(
+			&pulse->phase,
+			session_phase(image->ref.generation, session_line_state(&line)),
+			memory_order_release);
+		count_packet(slot, pulse, reply, passage->now);
 		if (stamp)
 			stamp_grant(slot, passage, reply);
 	}
@@ -108,8 +122,9 @@ static int go_on(const struct passage *passage, const struct session_image *imag
 	if (fault != SESSION_FAULT_NONE)
 		return SESSION_REFUSED;
 	is_weak = session_state_is_weak(session_line_state(&line));
-	if (is_weak != was_weak)
-		rank_again(passage->sessions, image->ref);
+	if (is_weak != was_weak && !rank_again(passage->sessions, image->ref))
+		atomic_store_explicit(&passage->sessions->books->misranked, true,
+				      memory_order_relaxed);
 	return SESSION_ADVANCED;
 }
 
@@ -240,50 +255,85 @@ enum session_outcome session_commit(struct sessions *sessions, const struct sess
 	return outcome;
 }
 
-/* With the slot's word held: can the packet go the short way? If so TCP has moved on. */
-static bool step_plain(struct session_slot *slot, const struct session_tcp *tcp, bool reply,
-		       clock_ms now)
+/* Has the session been heard of lately enough? */
+static bool is_lively(const struct session_slot *slot, enum session_state state, uint32_t seen,
+		      clock_ms now)
 {
-	uint8_t protocol = (uint8_t)atomic_load_explicit(&slot->about, memory_order_relaxed);
-	uint32_t seen = atomic_load_explicit(&slot->seen, memory_order_relaxed);
-	uint32_t packed = atomic_load_explicit(&slot->state, memory_order_relaxed);
-	enum session_state state = packed & 0xff & ~(uint32_t)SESSION_LOOSE;
+	uint64_t about;
 
-	if (seen != session_ticks(now) && session_is_silent(state, protocol, seen, now))
-		return false;
-	if (protocol == IPPROTO_TCP)
-		return tcp && session_tcp_advance(slot, tcp, reply);
-	return state == SESSION_STREAM || (state == SESSION_OPENING && !reply) ||
-	       (state == SESSION_REPLIED &&
-		(reply || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6));
+	if (session_ticks(now) - seen <= LIVELY_TICKS)
+		return true;
+	about = atomic_load_explicit(&slot->about, memory_order_relaxed);
+	return !session_is_silent(state, (uint8_t)about, seen, now);
 }
 
-bool session_advance(struct sessions *sessions, struct session_ref session, bool reply,
-		     const struct session_tcp *tcp, uint64_t policy, clock_ms now)
+/* May a packet that is not TCP pass without changing the session's state? */
+static bool is_steady(const struct session_slot *slot, enum session_state state, bool reply)
 {
-	struct session_slot *slot;
+	uint8_t protocol;
+
+	if (state == SESSION_STREAM || state == (reply ? SESSION_REPLIED : SESSION_OPENING))
+		return true;
+	if (state != SESSION_REPLIED)
+		return false;
+	protocol = (uint8_t)atomic_load_explicit(&slot->about, memory_order_relaxed);
+	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+}
+
+/* How many of the @n segments, from the first, go the short way. */
+static unsigned advance_tcp(struct session_slot *slot, struct session_ref session, bool reply,
+			    const struct session_tcp *segments, unsigned n)
+{
+	unsigned went = 0;
 	uint64_t word;
-	bool plain;
+
+	if (session_slot_enter(slot, session.generation, &word))
+		return 0;
+	while (went < n && session_tcp_advance(slot, &segments[went], reply))
+		went++;
+	session_slot_leave(slot, word, session.generation);
+	return went;
+}
+
+unsigned session_advance(struct sessions *sessions, struct session_ref session, bool reply,
+			 const struct session_tcp *segments, unsigned n, clock_ms now)
+{
+	struct session_pulse *pulse;
+	struct session_slot *slot;
+	enum session_state state;
+	uint32_t phase, seen, packets;
 
 	if (session.slot >= sessions->n_slots || session_ref_is_none(session))
-		return false;
+		return 0;
 	slot = &sessions->slots[session.slot];
-	if (session_slot_enter(slot, session.generation, &word))
-		return false;
-	plain = atomic_load_explicit(&slot->policy, memory_order_relaxed) == (uint32_t)policy &&
-		step_plain(slot, tcp, reply, now);
-	if (plain)
-		count_packet(slot, now);
-	session_slot_leave(slot, word, session.generation);
-	return plain;
+	pulse = &sessions->pulses[session.slot];
+	/* acquire: who finds the phase finds the pulse of this session */
+	phase = atomic_load_explicit(&pulse->phase, memory_order_acquire);
+	state = phase & SESSION_PHASE_STATE;
+	seen = atomic_load_explicit(&pulse->seen, memory_order_relaxed);
+	if (phase != session_phase(session.generation, state) || state == SESSION_FREE ||
+	    !is_lively(slot, state, seen, now))
+		return 0;
+	if (segments)
+		n = advance_tcp(slot, session, reply, segments, n);
+	else if (!is_steady(slot, state, reply))
+		return 0;
+	if (n == 0)
+		return 0;
+	packets = atomic_load_explicit(&pulse->packets[reply], memory_order_relaxed);
+	atomic_store_explicit(&pulse->packets[reply], packets + n, memory_order_relaxed);
+	if (seen != session_ticks(now))
+		atomic_store_explicit(&pulse->seen, session_ticks(now), memory_order_relaxed);
+	return n;
 }
 
-void session_prefetch(const struct sessions *sessions, struct session_ref session)
+void session_prefetch(const struct sessions *sessions, struct session_ref session, bool tcp)
 {
-	if (session.slot < sessions->n_slots) {
-		__builtin_prefetch(&sessions->slots[session.slot].word, 1);
-		__builtin_prefetch(&sessions->slots[session.slot].about, 0);
-	}
+	if (session.slot >= sessions->n_slots)
+		return;
+	__builtin_prefetch(&sessions->pulses[session.slot], 1);
+	if (tcp)
+		__builtin_prefetch(&sessions->slots[session.slot], 1);
 }
 
 /* Why a session may go: for session_end(), session_sweep(), session_flush(). */
@@ -308,14 +358,18 @@ static bool is_dead(const struct session_image *image, const struct policy *poli
 	       port_is_gone(policy, image->out);
 }
 
-/* End @session if it is still there, and still to go: looked at without the lock, judged with it. */
-static bool end_session(struct sessions *sessions, struct session_ref session,
-			const struct removal *removal)
+/*
+ * End @session if it is still there, and still to go: looked at without the lock, judged
+ * with it. How many ended, 0 or 1; -EBUSY: the lock was taken.
+ */
+static int end_session(struct sessions *sessions, struct session_ref session,
+		       const struct removal *removal)
 {
 	struct session_image image;
 	bool ended;
 
-	session_books_lock(sessions->books);
+	if (!session_books_try_lock(sessions->books))
+		return -EBUSY;
 	ended = session_slot_read(sessions, session.slot, &image) == 0 &&
 		image.ref.generation == session.generation &&
 		(!removal->policy || is_dead(&image, removal->policy, removal->now)) &&
@@ -342,14 +396,21 @@ uint32_t session_sweep(struct sessions *sessions, const struct policy *policy, u
 		high = sessions->n_slots;
 	if (slots > high)
 		slots = high;
+	if (atomic_exchange_explicit(&books->misranked, false, memory_order_relaxed))
+		books->n_to_rank = high;
 	while (slots-- > 0) {
 		struct session_image image;
 		uint32_t slot = books->hand < high ? books->hand : 0;
+		bool rank = books->n_to_rank > 0;
 
 		books->hand = slot + 1;
-		if (session_slot_read(sessions, slot, &image) == 0 &&
-		    is_dead(&image, policy, now) && end_session(sessions, image.ref, &removal))
-			freed++;
+		books->n_to_rank -= rank;
+		if (session_slot_read(sessions, slot, &image))
+			continue;
+		if (is_dead(&image, policy, now))
+			freed += end_session(sessions, image.ref, &removal) > 0;
+		else if (rank && !rank_again(sessions, image.ref))
+			books->n_to_rank = high;
 	}
 	return freed;
 }
@@ -360,13 +421,16 @@ uint32_t session_flush(struct sessions *sessions, uint16_t network, struct port_
 	uint32_t cursor = 0, flushed = 0;
 
 	while (session_next(sessions, &cursor, &entry)) {
+		int ended = -EBUSY;
+
 		if (network != 0 && entry.opener.network != network)
 			continue;
 		if (!port_ref_is_none(port) && !port_ref_equal(port, entry.in) &&
 		    !port_ref_equal(port, entry.out))
 			continue;
-		if (end_session(sessions, entry.session, &(struct removal){0}))
-			flushed++;
+		for (unsigned i = 0; i < FLUSH_TRIES && ended < 0; i++)
+			ended = end_session(sessions, entry.session, &(struct removal){0});
+		flushed += ended > 0;
 	}
 	return flushed;
 }

@@ -18,8 +18,9 @@ enum {
 	TALKS = 48,
 	PORTS = 4,
 	NOW = 1000000,
-	/* the head, the index and the slots; the pages of fragments are not edited */
-	EDITED = 2 * SESSION_PAGE + SESSIONS * sizeof(struct session_slot),
+	/* the head, the index, the pulses and the slots; the pages of fragments are not edited */
+	EDITED = 2 * SESSION_PAGE +
+		 SESSIONS * (sizeof(struct session_pulse) + sizeof(struct session_slot)),
 };
 
 static struct policy *policy;
@@ -158,7 +159,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 
 		session = SESSION_NONE;
 		fuzz_demand(pass(sessions, i % TALKS, i & 1, NOW + i, &session) != SESSION_BUSY);
-		(void)session_advance(sessions, session, i & 1, &packet.tcp, 1, NOW + i);
+		(void)session_advance(sessions, session, i & 1, i % 3 ? NULL : &packet.tcp, 1,
+				      NOW + i);
 	}
 	check_books(sessions);
 	(void)session_sweep(sessions, policy, UINT32_MAX, NOW + 40000);

@@ -449,12 +449,12 @@ enum session_outcome ref_session_commit(struct ref_sessions *ref, const struct r
 }
 
 bool ref_session_advance(struct ref_sessions *ref, struct ref_session *session, bool reply,
-			 const struct ref_packet *packet, uint64_t policy, clock_ms now)
+			 const struct ref_packet *packet, clock_ms now)
 {
 	uint8_t flags = packet->packet.tcp.flags;
 	struct ref_session next = *session;
 
-	if (!session->live || session->policy != policy || ref_session_is_over(session, now))
+	if (!session->live || ref_session_is_over(session, now))
 		return false;
 	if (is_tcp(&session->opener) && (session->state != SESSION_ESTABLISHED_TCP ||
 					 !(flags & ACK) || flags & (SYN | FIN | RST)))

@@ -64,7 +64,7 @@ enum session_outcome ref_session_commit(struct ref_sessions *ref, const struct r
 					struct ref_session **ret_session);
 
 bool ref_session_advance(struct ref_sessions *ref, struct ref_session *session, bool reply,
-			 const struct ref_packet *packet, uint64_t policy, clock_ms now);
+			 const struct ref_packet *packet, clock_ms now);
 
 /* Whose network or port is gone is for the caller to say. */
 uint32_t ref_session_sweep(struct ref_sessions *ref, clock_ms now,

@@ -18,14 +18,9 @@
 #include <sys/mman.h>
 
 #include "switch/session_table.h"
-#include "tests/model/ref_session.h"
+#include "tests/model/speech.h"
 #include "tests/sketch/policy_sketch.h"
 #include "tests/sketch/session_sketch.h"
-
-#define A SESSION_TCP_ACK
-#define S SESSION_TCP_SYN
-#define F SESSION_TCP_FIN
-#define R SESSION_TCP_RST
 
 enum {
 	STEPS = 4000,
@@ -114,53 +109,6 @@ static void renew_policy(void)
 	model.generation++;
 }
 
-/* An initial sequence number; often one that is soon to wrap. */
-static int64_t initial(void)
-{
-	int64_t epoch = (int64_t)(1 + any(1000)) << 32;
-
-	return once_in(2) ? epoch - any(3000) : epoch + any(UINT32_MAX);
-}
-
-/* Near @number, or at it. */
-static int64_t near(int64_t number)
-{
-	switch (any(8)) {
-	case 0: return number + 1;
-	case 1: return number - 1;
-	case 2: return number + any(2000);
-	case 3: return number - any(2000);
-	case 4: return number + any(200000) - 100000;
-	default: return number;
-	}
-}
-
-static uint8_t any_flags(void)
-{
-	static const uint8_t flags[] = {A,     A,     A, A,	A,     A, A | SESSION_TCP_PSH,
-					F | A, F | A, S, S | A, S | A, R, R | A};
-
-	return flags[any(sizeof(flags))];
-}
-
-static void fill_tcp(struct ref_packet *packet, uint8_t flags, int64_t seq, int64_t ack)
-{
-	static const uint32_t lens[] = {0, 0, 0, 1, 10, 536, 1460, 60000};
-	/* scaled, at most half of what RFC 7323 allows: strangers may use all of it at once */
-	static const uint16_t windows[] = {0, 1, 1000, 1000, 8192, 32767};
-
-	packet->seq = seq;
-	packet->ack = flags & A ? ack : 0;
-	packet->packet.tcp = (struct session_tcp){
-		.seq = (uint32_t)packet->seq,
-		.ack = (uint32_t)packet->ack,
-		.len = flags & S ? (once_in(8) ? 100 : 0) : lens[any(8)],
-		.window = windows[any(6)],
-		.flags = flags,
-		.scale = flags & S && !once_in(4) ? (uint8_t)any(15) : SESSION_SCALE_NONE,
-	};
-}
-
 static struct ref_packet any_stranger(void)
 {
 	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_TCP,  IPPROTO_TCP,
@@ -184,63 +132,21 @@ static struct ref_packet any_stranger(void)
 	packet.packet.in = port_now(src);
 	packet.packet.out = once_in(20) ? PORT_NONE : port_now(dst);
 	if (protocol == IPPROTO_TCP)
-		fill_tcp(&packet, once_in(6) ? any_flags() : S, initial(), initial());
+		speech_tcp(any, once_in(6) ? speech_flags(any) : SESSION_TCP_SYN,
+			   speech_initial(any), speech_initial(any), &packet);
 	packet.packet.pickup = once_in(2);
 	return packet;
 }
 
-/* What an end that remembers @session might say, or one that would like to seem to. */
-static void fill_segment(const struct ref_session *session, bool reply, struct ref_packet *packet)
-{
-	const struct ref_end *from = &session->ends[reply], *to = &session->ends[!reply];
-	int64_t seqs[] = {from->end,	from->end, to->ack, from->limit, from->end - to->window,
-			  from->end - 1};
-	int64_t acks[] = {to->end, to->end, from->ack, to->end - 66000, to->end - from->window};
-	uint8_t flags = any_flags();
-	bool fresh = (!from->spoke && !session->loose) || (flags == S && once_in(2));
-
-	fill_tcp(packet, flags, fresh ? initial() : near(seqs[any(6)]), near(acks[any(5)]));
-	/* a handshake that is to succeed, or none would get far */
-	if (session->state == SESSION_OPENING && reply && !once_in(3))
-		fill_tcp(packet, S | A, initial(), to->end);
-	else if (session->state == SESSION_SYN_RECEIVED && !once_in(3))
-		fill_tcp(packet, A, from->end, to->end);
-	packet->packet.fragment = once_in(200);
-}
-
+/* A packet of @session, mostly between its ports. */
 static struct ref_packet any_member(const struct ref_session *session)
 {
-	bool reply = once_in(2);
-	struct ref_packet packet = {0};
-	struct session_packet *plain = &packet.packet;
+	struct ref_packet packet = speech_member(any, session);
 
-	plain->kind = SESSION_KIND_PLAIN;
-	plain->key = session->opener;
-	if (reply) {
-		memcpy(plain->key.src, session->opener.dst, sizeof(plain->key.src));
-		memcpy(plain->key.dst, session->opener.src, sizeof(plain->key.dst));
-	}
-	if (session->opener.protocol == IPPROTO_ICMP) {
-		plain->answer = reply;
-	} else if (reply) {
-		plain->key.src_port = session->opener.dst_port;
-		plain->key.dst_port = session->opener.src_port;
-	}
-	plain->in = reply ? session->out : session->in;
-	plain->out = reply ? session->in : session->out;
 	if (once_in(16))
-		plain->in = port_now((uint16_t)(1 + any(PORTS)));
+		packet.packet.in = port_now((uint16_t)(1 + any(PORTS)));
 	if (once_in(16))
-		plain->out = once_in(2) ? PORT_NONE : port_now((uint16_t)(1 + any(PORTS)));
-	if (session->opener.protocol == IPPROTO_TCP)
-		fill_segment(session, reply, &packet);
-	if (once_in(24)) {
-		packet.packet = sketch_error(plain);
-		packet.seq = near(session->ends[reply].end - (once_in(2) ? 66000 : 0));
-		packet.packet.tcp.seq = (uint32_t)packet.seq;
-		if (once_in(4))
-			packet.packet.error_dst[1]++;
-	}
+		packet.packet.out = once_in(2) ? PORT_NONE : port_now((uint16_t)(1 + any(PORTS)));
 	return packet;
 }
 
@@ -342,8 +248,10 @@ static void try_packet(void)
 static void try_advance(void)
 {
 	struct ref_session *session = any_session();
+	struct session_tcp segments[4];
 	struct ref_packet packet;
-	bool reply = once_in(2), tcp, passed;
+	bool reply = once_in(2), tcp;
+	unsigned n = 1 + any(4), passed, want = 0;
 
 	if (!session)
 		return;
@@ -351,13 +259,16 @@ static void try_advance(void)
 	tcp = session->opener.protocol == IPPROTO_TCP;
 	packet.packet.fragment = false;
 	if (tcp)
-		fill_segment(session, reply, &packet);
+		speech_segment(any, session, reply, &packet);
 	packet.packet.fragment = false;
-	passed = session_advance(model.sessions, session->real, reply,
-				 tcp ? &packet.packet.tcp : NULL, model.generation, model.now);
-	if (passed !=
-	    ref_session_advance(&model.ref, session, reply, &packet, model.generation, model.now))
-		disagree("the short way");
+	for (unsigned i = 0; i < n; i++)
+		segments[i] = packet.packet.tcp;
+	passed = session_advance(model.sessions, session->real, reply, tcp ? segments : NULL, n,
+				 model.now);
+	while (want < n && ref_session_advance(&model.ref, session, reply, &packet, model.now))
+		want++;
+	if (passed != want)
+		disagree("the short way: %u of %u, not %u", passed, n, want);
 	short_ways += passed;
 }
 

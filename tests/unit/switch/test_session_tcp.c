@@ -345,7 +345,6 @@ static void the_short_way(void **state)
 	open_connection();
 	session_find(sessions, &packet, 1, now, &found);
 	assert_true(session_advance(sessions, found.session, false, &packet.tcp, 1, now));
-	assert_false(session_advance(sessions, found.session, false, &packet.tcp, 2, now));
 	packet = segment(SERVER, A, 1, 101, 100);
 	assert_true(session_advance(sessions, found.session, true, &packet.tcp, 1, now));
 	assert_false(session_advance(sessions, found.session, false, &packet.tcp, 1, now));

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/decimal.h"
+
 static int hex_digit(char letter)
 {
 	if (letter >= '0' && letter <= '9')
@@ -121,14 +123,14 @@ int address_parse_prefix(const char *text, struct address_prefix *ret)
 char *address_format_prefix4(const struct policy_prefix4 *prefix,
 			     char ret_text[ADDRESS_PREFIX_TEXT])
 {
-	struct in_addr address = {htonl(prefix->address)};
-	int length = __builtin_popcount(prefix->mask);
-	char *end;
+	unsigned length = (unsigned)__builtin_popcount(prefix->mask);
+	char *end = ret_text;
 
-	inet_ntop(AF_INET, &address, ret_text, ADDRESS_PREFIX_TEXT);
-	end = ret_text + strlen(ret_text);
+	for (int shift = 24; shift >= 0; shift -= 8)
+		end = decimal_write(stpcpy(end, shift < 24 ? "." : ""),
+				    prefix->address >> shift & 0xff);
 	if (length < 32)
-		snprintf(end, (size_t)(ret_text + ADDRESS_PREFIX_TEXT - end), "/%d", length);
+		decimal_write(stpcpy(end, "/"), length);
 	return ret_text;
 }
 

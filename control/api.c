@@ -291,7 +291,7 @@ static char *answer_make(json_t *id, json_t *result, const struct api_call *call
 		answer = json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", id, "error",
 				   error_make(call));
 	if (answer)
-		text = json_text_write(answer, JSON_COMPACT);
+		text = json_text_write(answer, NULL);
 	json_decref(answer);
 	return text ? text : strdup(no_memory);
 }
@@ -335,7 +335,7 @@ void api_publish(struct daemon *daemon, const char *about, json_t *params)
 {
 	json_t *event =
 		json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", "event", "params", params);
-	char *text = event ? json_text_write(event, JSON_COMPACT) : NULL;
+	char *text = event ? json_text_write(event, NULL) : NULL;
 	struct rpc_client *client = NULL;
 
 	while (text && daemon->rpc && (client = rpc_server_next_subscriber(daemon->rpc, client))) {

@@ -162,7 +162,7 @@ static int compile_all(struct policy_builder *builder, const struct ids *ids,
 }
 
 int compile_policy(const struct model *model, const struct ids *ids, uint64_t generation,
-		   uint64_t hash_seed, const struct policy *previous,
+		   uint64_t hash_seed, const struct compile_previous *previous,
 		   char ret_why[static COMPILE_WHY], struct policy **ret)
 {
 	struct policy_builder *builder;

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include "control/compile_rule.h"
-#include "switch/hash.h"
 
 /* ---- numbers ---- */
 
@@ -44,6 +43,7 @@ static uint32_t set_number(const struct model *model, const struct model_rule *r
 struct list {
 	const struct model_rules *rules;
 	enum policy_rules_kind kind;
+	enum rule_direction direction;
 	uint16_t number;
 	uint32_t n_rules;
 	uint64_t digest;
@@ -66,10 +66,13 @@ static bool find_list(const struct model *model, uint32_t number, struct list *r
 	if (number <= n_group_lists) {
 		list.rules = &model->groups[(number - 1) / 2];
 		list.kind = number % 2 ? POLICY_GROUP_IN : POLICY_GROUP_OUT;
+		list.direction = number % 2 ? RULE_IN : RULE_OUT;
 	} else {
 		list.rules = &model->acls[number - n_group_lists - 1];
 		list.kind = POLICY_ACL;
 	}
+	list.n_rules = list.rules->list->counts[list.direction];
+	list.digest = list.rules->list->digests[list.direction];
 	*ret_list = list;
 	return true;
 }
@@ -89,38 +92,6 @@ const struct model_rule *compile_find_rule(const struct model *model, uint16_t n
 }
 
 /* ---- places of hits ---- */
-
-static void digest_line(uint64_t *digest, const char *line)
-{
-	uint64_t word;
-
-	for (size_t left = strlen(line) + 1, n; left; line += n, left -= n) {
-		word = 0;
-		n = left < sizeof(word) ? left : sizeof(word);
-		memcpy(&word, line, n);
-		*digest = hash_word(*digest ^ word, UINT64_C(0x9e3779b97f4a7c15),
-				    UINT64_C(0xd1b54a32d192ed03));
-	}
-}
-
-/* How many rules it has, and what they say. */
-static void digest_list(struct list *list)
-{
-	char line[RULE_LINE];
-
-	for (uint32_t i = 0; i < list->rules->n_rules; i++) {
-		const struct model_rule *rule = &list->rules->rules[i];
-
-		if (!is_of(list, rule))
-			continue;
-		if (list->kind == POLICY_ACL)
-			rule_format_acl(rule->acl, line);
-		else
-			rule_format_group(rule->group, line);
-		digest_line(&list->digest, line);
-		list->n_rules++;
-	}
-}
 
 static int compare_lists(const void *a, const void *b)
 {
@@ -212,23 +183,60 @@ static int place_hits(struct list *lists, uint32_t n_lists, uint64_t generation,
 
 /* ---- into the policy ---- */
 
-static int build_list(struct policy_builder *builder, const struct ids *ids,
-		      const struct model *model, const struct list *list)
+/* Do the rules of both, which say the same, name the same numbers? */
+static bool same_sets(const struct model *model, const struct model_rules *rules,
+		      const struct model *previous, const struct model_rules *before)
 {
-	struct compile_rule *compiled = calloc(list->n_rules + 1, sizeof(*compiled));
-	struct classify_rule *rules = calloc(list->n_rules + 1, sizeof(*rules));
+	for (uint32_t i = 0; i < rules->n_rules; i++)
+		if (set_number(model, &rules->rules[i]) != set_number(previous, &before->rules[i]))
+			return false;
+	return true;
+}
+
+/* What compiling @list would give, out of the previous policy; NULL if that is not known. */
+static const struct classify *find_compiled(const struct model *model, const struct list *list,
+					    const struct compile_previous *previous)
+{
+	const struct model_rules *before;
+	uint16_t number;
+
+	if (!previous || !previous->model)
+		return NULL;
+	before = list->kind == POLICY_ACL ? model_acl(previous->model, list->rules->name)
+					  : model_group(previous->model, list->rules->name);
+	if (!before || before->list != list->rules->list ||
+	    !same_sets(model, list->rules, previous->model, before))
+		return NULL;
+	number = list->kind == POLICY_ACL	 ? compile_list_acl(previous->model, before)
+		 : list->kind == POLICY_GROUP_IN ? compile_list_in(previous->model, before)
+						 : compile_list_out(previous->model, before);
+	return policy_compiled(previous->policy, number);
+}
+
+static int build_list(struct policy_builder *builder, const struct ids *ids,
+		      const struct model *model, const struct compile_previous *previous,
+		      const struct list *list)
+{
+	struct compile_rule *compiled = NULL;
+	struct classify_rule *rules = NULL;
 	struct policy_rules_spec spec = {
 		.number = list->number,
 		.kind = list->kind,
 		.tenant = ids_tenant(ids, list->rules->tenant->name),
 		.name = list->rules->name,
-		.rules = rules,
+		.n_rules = list->n_rules,
+		.compiled = find_compiled(model, list, previous),
 		.hits = list->hits,
 		.hits_tag = list->hits_tag,
 		.digest = list->digest,
 	};
+	uint32_t n = 0;
 	int error = -ENOMEM;
 
+	if (spec.compiled)
+		return policy_builder_rules(builder, &spec);
+	compiled = calloc(list->n_rules + 1, sizeof(*compiled));
+	rules = calloc(list->n_rules + 1, sizeof(*rules));
 	if (!compiled || !rules)
 		goto free_rules;
 	for (uint32_t i = 0; i < list->rules->n_rules; i++) {
@@ -237,13 +245,13 @@ static int build_list(struct policy_builder *builder, const struct ids *ids,
 		if (!is_of(list, rule))
 			continue;
 		if (list->kind == POLICY_ACL)
-			compile_rule_acl(rule->acl, &compiled[spec.n_rules]);
+			compile_rule_acl(rule->acl, &compiled[n]);
 		else
-			compile_rule_group(rule->group, set_number(model, rule),
-					   &compiled[spec.n_rules]);
-		rules[spec.n_rules] = compiled[spec.n_rules].rule;
-		spec.n_rules++;
+			compile_rule_group(rule->group, set_number(model, rule), &compiled[n]);
+		rules[n] = compiled[n].rule;
+		n++;
 	}
+	spec.rules = rules;
 	error = policy_builder_rules(builder, &spec);
 
 free_rules:
@@ -315,21 +323,20 @@ static int build_all_sets(struct policy_builder *builder, const struct ids *ids,
 }
 
 int compile_lists(struct policy_builder *builder, const struct ids *ids, const struct model *model,
-		  uint64_t generation, const struct policy *previous, const char **ret_blamed)
+		  uint64_t generation, const struct compile_previous *previous,
+		  const char **ret_blamed)
 {
 	uint32_t n_lists = 2 * model->n_groups + model->n_acls;
 	struct list *lists = calloc(n_lists + 1, sizeof(*lists));
 	int error = lists ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; !error && i < n_lists; i++) {
+	for (uint32_t i = 0; !error && i < n_lists; i++)
 		find_list(model, i + 1, &lists[i]);
-		digest_list(&lists[i]);
-	}
 	if (!error)
-		error = place_hits(lists, n_lists, generation, previous);
+		error = place_hits(lists, n_lists, generation, previous ? previous->policy : NULL);
 	for (uint32_t i = 0; !error && i < n_lists; i++) {
 		*ret_blamed = lists[i].rules->name;
-		error = build_list(builder, ids, model, &lists[i]);
+		error = build_list(builder, ids, model, previous, &lists[i]);
 	}
 	for (uint16_t i = 1; !error && i <= model->n_groups; i++)
 		error = policy_builder_group(builder, i, (uint16_t)(2 * i - 1), (uint16_t)(2 * i));

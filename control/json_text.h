@@ -4,7 +4,8 @@
  * jansson looks in neither direction whether the buffer of a string could grow:
  * where memory is short, a text loses characters, or a whole key, and is taken for
  * good all the same. What is read for a configuration, stored or answered must not
- * be another one.
+ * be another one. So writing is done here; it is also what a commit among a hundred
+ * thousand rules takes longest for.
  *
  * Threads: one at a time.
  */
@@ -17,7 +18,10 @@
 /* As json_loadb(); NULL with json_error_out_of_memory if any allocation failed. */
 json_t *json_text_read(const char *text, size_t size, size_t flags, json_error_t *ret_error);
 
-/* As json_dumps(); NULL if any allocation failed. The caller frees the text. */
-char *json_text_write(const json_t *value, size_t flags);
+/*
+ * The text of @value, without blanks, which the caller frees; *@ret_length (NULL: not
+ * wanted) without the NUL at its end. NULL without memory.
+ */
+char *json_text_write(const json_t *value, size_t *ret_length);
 
 #endif

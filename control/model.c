@@ -71,7 +71,18 @@ static int create_model(struct model **ret)
 int model_build(const struct document *document, const struct model_host *host,
 		struct problems *problems, struct model **ret)
 {
-	struct reading reading = {.document = document, .host = host, .problems = problems};
+	return model_build_next(document, host, NULL, problems, ret);
+}
+
+int model_build_next(const struct document *document, const struct model_host *host,
+		     const struct model *previous, struct problems *problems, struct model **ret)
+{
+	struct reading reading = {
+		.document = document,
+		.host = host,
+		.previous = previous,
+		.problems = problems,
+	};
 	unsigned problems_before = problems->total;
 	int error;
 
@@ -102,8 +113,13 @@ destroy_model:
 
 void model_destroy(struct model *model)
 {
-	if (model)
-		arena_destroy(model->arena); /* the model lies in it */
+	if (!model)
+		return;
+	for (uint32_t i = 0; i < model->n_groups; i++)
+		rule_list_drop(model->groups[i].list);
+	for (uint32_t i = 0; i < model->n_acls; i++)
+		rule_list_drop(model->acls[i].list);
+	arena_destroy(model->arena); /* the model lies in it */
 }
 
 /* Every object begins with its name, so one comparison serves all arrays. */

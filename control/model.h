@@ -14,14 +14,15 @@
  * Uplinks are ports without a tenant.
  *
  * Threads: any, as long as the model lives; it is read-only.
- * Memory: one arena, freed by model_destroy(); nothing points into the document.
+ * Memory: one arena, freed by model_destroy(), and lists of rules, which several models
+ * may share; nothing points into the document.
  */
 #ifndef CONTROL_MODEL_H
 #define CONTROL_MODEL_H
 
 #include "control/document.h"
 #include "control/problem.h"
-#include "control/rule.h"
+#include "control/rule_list.h"
 #include "switch/policy.h"
 
 /* What holds for a network that does not say otherwise. */
@@ -105,6 +106,7 @@ struct model_rule {
 struct model_rules {
 	const char *name;
 	const struct model_tenant *tenant;
+	struct rule_list *list;	  /* a reference; NULL: nothing was read of it */
 	struct model_rule *rules; /* as written */
 	uint32_t n_rules;
 	uint32_t n_ports; /* that use it */
@@ -200,14 +202,16 @@ struct model_host {
 int model_build(const struct document *document, const struct model_host *host,
 		struct problems *problems, struct model **ret) __attribute__((warn_unused_result));
 
-void model_destroy(struct model *model); /* NULL is fine */
-
 /*
- * Rules of @model that came without a place (through the API) and stood in @previous
- * as well were written where they were. -ENOMEM.
+ * The same, behind @previous, which may be NULL: lists of rules that say what they said there
+ * are taken from it, and rules that come without a place (through the API) were
+ * written where they were there.
  */
-int model_inherit_places(struct model *model, const struct model *previous)
+int model_build_next(const struct document *document, const struct model_host *host,
+		     const struct model *previous, struct problems *problems, struct model **ret)
 	__attribute__((warn_unused_result));
+
+void model_destroy(struct model *model); /* NULL is fine */
 
 /* The object of that name, or NULL. */
 const struct model_tenant *model_tenant(const struct model *model, const char *name);

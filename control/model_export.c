@@ -311,21 +311,6 @@ static json_t *export_port(struct export *export, const struct model_port *port)
 	return object;
 }
 
-static json_t *export_rules(struct export *export, const struct model_rules *list, bool is_acl)
-{
-	json_t *lines = json_array();
-	char line[RULE_LINE];
-
-	for (uint32_t i = 0; i < list->n_rules; i++) {
-		if (is_acl)
-			rule_format_acl(list->rules[i].acl, line);
-		else
-			rule_format_group(list->rules[i].group, line);
-		append(export, lines, json_string(line));
-	}
-	return lines;
-}
-
 /* The mapping of the tenant's objects of a kind. */
 static json_t *section_of(struct export *export, json_t *tenants, const struct model_tenant *tenant,
 			  const char *kind)
@@ -345,11 +330,10 @@ static void export_filters(struct export *export, const struct model *model, jso
 	}
 	for (uint32_t i = 0; i < model->n_groups; i++)
 		set(export, section_of(export, tenants, model->groups[i].tenant, "groups"),
-		    local_name(model->groups[i].name),
-		    export_rules(export, &model->groups[i], false));
+		    local_name(model->groups[i].name), json_incref(model->groups[i].list->lines));
 	for (uint32_t i = 0; i < model->n_acls; i++)
 		set(export, section_of(export, tenants, model->acls[i].tenant, "acls"),
-		    local_name(model->acls[i].name), export_rules(export, &model->acls[i], true));
+		    local_name(model->acls[i].name), json_incref(model->acls[i].list->lines));
 }
 
 static void export_tenants(struct export *export, const struct model *model, json_t *document)

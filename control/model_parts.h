@@ -28,9 +28,9 @@ void model_read_networks(struct reading *reading, const struct node *tenants);
 void model_read_ports(struct reading *reading, const struct node *tenants,
 		      const struct node *uplinks, struct port_draft **ret_drafts);
 
-/* model_rule.c: one rule, with its peer still to be found. False with a problem. */
-bool model_read_rule(struct reading *reading, const struct node *node, bool is_acl,
-		     struct model_rule *ret_rule);
+/* model_rule.c: rule @index of @list. False with a problem, and it is left as it was. */
+bool model_read_rule(struct reading *reading, const struct node *node, struct rule_list *list,
+		     uint32_t index);
 
 /*
  * model_rules.c: fill the model's sets, groups and ACLs; what a port names of

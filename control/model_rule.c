@@ -10,7 +10,7 @@
 
 #include "control/model_parts.h"
 
-/* What a rule is read into, before it has a place in the model. */
+/* What a rule is read into, before it has a place in its list. */
 struct rule_draft {
 	bool is_acl;
 	union {
@@ -169,28 +169,16 @@ static bool read_draft(struct reading *reading, const struct node *node, struct 
 	return false;
 }
 
-/* A copy of @size bytes in the model. */
-static void *keep(struct reading *reading, const void *bytes, size_t size)
+bool model_read_rule(struct reading *reading, const struct node *node, struct rule_list *list,
+		     uint32_t index)
 {
-	void *copy = reading_alloc(reading, 1, size);
-
-	return copy ? memcpy(copy, bytes, size) : NULL;
-}
-
-bool model_read_rule(struct reading *reading, const struct node *node, bool is_acl,
-		     struct model_rule *ret_rule)
-{
-	struct rule_draft draft = {.is_acl = is_acl};
-	struct model_rule rule = {.written = reading_place(reading, node)};
+	struct rule_draft draft = {.is_acl = list->is_acl};
 
 	if (!read_draft(reading, node, &draft))
 		return false;
-	if (is_acl)
-		rule.acl = keep(reading, &draft.acl, sizeof(draft.acl));
+	if (list->is_acl)
+		list->acls[index] = draft.acl;
 	else
-		rule.group = keep(reading, &draft.group, sizeof(draft.group));
-	if (reading->no_memory)
-		return false;
-	*ret_rule = rule;
+		list->groups[index] = draft.group;
 	return true;
 }

@@ -212,6 +212,60 @@ static void read_set(struct reading *reading, const struct node *node, enum owne
 			 &set->n_addresses6);
 }
 
+/* ---- what they have in common with those before ---- */
+
+enum { AHEAD = 16 }; /* rules that may have gone from one place of a list */
+
+static const struct model_rules *previous_rules(const struct model *previous, enum owned kind,
+						const char *name)
+{
+	if (!previous)
+		return NULL;
+	return kind == OWNED_ACL ? model_acl(previous, name) : model_group(previous, name);
+}
+
+static bool same_line(const struct model_rules *a, uint32_t i, const struct model_rules *b,
+		      uint32_t j)
+{
+	const char *left = rule_list_line(a->list, i), *right = rule_list_line(b->list, j);
+
+	return left == right || !strcmp(left, right);
+}
+
+/* What came without a place, and stood in @previous as well, was written where it was there. */
+static void inherit_places(struct reading *reading, struct model_rules *rules,
+			   const struct model_rules *previous)
+{
+	const char *file = NULL, *copy = NULL;
+	uint32_t from = 0;
+
+	for (uint32_t i = 0; i < rules->n_rules; i++) {
+		struct model_rule *rule = &rules->rules[i];
+		uint32_t at = from;
+
+		while (at < previous->n_rules && at < from + AHEAD &&
+		       !same_line(rules, i, previous, at))
+			at++;
+		if (at == previous->n_rules || at == from + AHEAD)
+			continue;
+		from = at + 1;
+		if (rule->written.file || !previous->rules[at].written.file)
+			continue;
+		if (previous->rules[at].written.file != file) {
+			file = previous->rules[at].written.file;
+			copy = arena_text(reading->arena, file);
+			if (!copy) {
+				reading->no_memory = true;
+				return;
+			}
+		}
+		rule->written = previous->rules[at].written;
+		rule->written.file = copy;
+	}
+}
+
+/* ---- their rules ---- */
+
 /* Find what a group's rule names. */
 static void resolve_peer(struct reading *reading, const struct node *node,
 			 const struct model_tenant *tenant, struct model_rule *rule)
@@ -224,28 +278,100 @@ static void resolve_peer(struct reading *reading, const struct node *node,
 		rule->peer_set = demand_owned(reading, node, OWNED_SET, tenant, peer->name);
 }
 
+/* Do the rules at @node say what @previous says? Its own lines are known by where they lie. */
+static bool says_the_same(const struct node *node, const struct model_rules *previous)
+{
+	return previous && (node->value == previous->list->lines ||
+			    json_equal(node->value, previous->list->lines));
+}
+
+/* The rules at @node, read; NULL without memory. */
+static struct rule_list *read_list(struct reading *reading, const struct node *node, bool is_acl)
+{
+	size_t count = json_array_size(node->value);
+	struct rule_list *list;
+
+	if (rule_list_create(is_acl, (uint32_t)count, &list)) {
+		reading->no_memory = true;
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct node *element = reading_element(reading, node, i);
+
+		if (element && model_read_rule(reading, element, list, (uint32_t)i) && is_acl &&
+		    list->acls[i].log)
+			model_refuse_not_yet(reading, element, "log", "logs of rules");
+	}
+	if (rule_list_finish(list)) {
+		reading->no_memory = true;
+		rule_list_drop(list);
+		return NULL;
+	}
+	return list;
+}
+
+/* Rules with the same peer stand together. */
+static bool same_peer(const struct model_rule *a, const struct model_rule *b)
+{
+	return a->group->peer.kind == b->group->peer.kind &&
+	       !strcmp(a->group->peer.name, b->group->peer.name);
+}
+
+/* The rules of @rules, which were read from @node, with what they are in this model. */
+static void enter_rules(struct reading *reading, const struct node *node, struct model_rules *rules)
+{
+	const struct rule_list *list = rules->list;
+	bool has_places;
+
+	rules->rules = reading_alloc(reading, list->n_rules, sizeof(rules->rules[0]));
+	if (!rules->rules || !list->n_rules)
+		return;
+	has_places =
+		document_place(reading->document, node->value, NULL, 0, DOCUMENT_VALUE_PART).file !=
+		NULL;
+	for (uint32_t i = 0; i < list->n_rules; i++) {
+		struct model_rule *rule = &rules->rules[i];
+		const struct node *element = NULL;
+
+		if (list->is_acl)
+			rule->acl = &list->acls[i];
+		else
+			rule->group = &list->groups[i];
+		if (has_places || !list->is_acl)
+			element = reading_element(reading, node, i);
+		if (!element)
+			continue;
+		rule->written = reading_place(reading, element);
+		if (list->is_acl)
+			continue;
+		if (i > 0 && same_peer(rule, rule - 1)) {
+			rule->peer_group = rule[-1].peer_group;
+			rule->peer_set = rule[-1].peer_set;
+		} else {
+			resolve_peer(reading, element, rules->tenant, rule);
+		}
+	}
+	rules->n_rules = list->n_rules;
+}
+
 static void read_rules(struct reading *reading, const struct node *node, enum owned kind,
 		       struct model_tenant *tenant)
 {
-	struct model_rules *list = find_owned(reading->model, kind, tenant, node->key);
+	struct model_rules *rules = find_owned(reading->model, kind, tenant, node->key);
 	size_t count = json_array_size(node->value);
+	const struct model_rules *previous;
 
-	if (!list || !reading_is_list(reading, node) ||
+	if (!rules || !reading_is_list(reading, node) ||
 	    !claim_room(reading, node, &reading->n_rules, count, LIMIT_RULES, "rules"))
 		return;
-	list->rules = reading_alloc(reading, count, sizeof(list->rules[0]));
-	for (size_t i = 0; list->rules && i < count; i++) {
-		const struct node *element = reading_element(reading, node, i);
-		struct model_rule *rule = &list->rules[list->n_rules];
-
-		if (!element || !model_read_rule(reading, element, kind == OWNED_ACL, rule))
-			continue;
-		list->n_rules++;
-		if (kind == OWNED_ACL && rule->acl->log)
-			model_refuse_not_yet(reading, element, "log", "logs of rules");
-		if (kind == OWNED_GROUP)
-			resolve_peer(reading, element, tenant, rule);
-	}
+	previous = previous_rules(reading->previous, kind, rules->name);
+	rules->list = says_the_same(node, previous) ? rule_list_take(previous->list)
+						    : read_list(reading, node, kind == OWNED_ACL);
+	if (!rules->list)
+		return;
+	enter_rules(reading, node, rules);
+	if (previous)
+		inherit_places(reading, rules, previous);
 	tenant->n_rules += (uint32_t)count;
 	if (tenant->n_rules > tenant->quota.rules &&
 	    tenant->n_rules - count <= tenant->quota.rules) {
@@ -346,71 +472,4 @@ static const struct reading_key acl_keys[] = {
 void model_read_port_acl(struct reading *reading, const struct node *node, void *draft)
 {
 	reading_mapping(reading, node, acl_keys, draft);
-}
-
-/* ---- where they were written ---- */
-
-enum { AHEAD = 16 }; /* rules that may have gone from one place of a list */
-
-static bool same_rule(const struct model_rule *a, const struct model_rule *b, bool is_acl)
-{
-	char left[RULE_LINE], right[RULE_LINE];
-
-	if (is_acl) {
-		rule_format_acl(a->acl, left);
-		rule_format_acl(b->acl, right);
-	} else {
-		rule_format_group(a->group, left);
-		rule_format_group(b->group, right);
-	}
-	return !strcmp(left, right);
-}
-
-static int inherit_list(struct arena *arena, struct model_rules *list,
-			const struct model_rules *previous, bool is_acl)
-{
-	const char *file = NULL, *copy = NULL;
-	uint32_t from = 0;
-
-	for (uint32_t i = 0; i < list->n_rules; i++) {
-		struct model_rule *rule = &list->rules[i];
-		uint32_t at = from;
-
-		while (at < previous->n_rules && at < from + AHEAD &&
-		       !same_rule(rule, &previous->rules[at], is_acl))
-			at++;
-		if (at == previous->n_rules || at == from + AHEAD)
-			continue;
-		from = at + 1;
-		if (rule->written.file || !previous->rules[at].written.file)
-			continue;
-		if (previous->rules[at].written.file != file) {
-			file = previous->rules[at].written.file;
-			copy = arena_text(arena, file);
-			if (!copy)
-				return -ENOMEM;
-		}
-		rule->written = previous->rules[at].written;
-		rule->written.file = copy;
-	}
-	return 0;
-}
-
-int model_inherit_places(struct model *model, const struct model *previous)
-{
-	int error = 0;
-
-	for (uint32_t i = 0; !error && i < model->n_groups; i++) {
-		const struct model_rules *old = model_group(previous, model->groups[i].name);
-
-		if (old)
-			error = inherit_list(model->arena, &model->groups[i], old, false);
-	}
-	for (uint32_t i = 0; !error && i < model->n_acls; i++) {
-		const struct model_rules *old = model_acl(previous, model->acls[i].name);
-
-		if (old)
-			error = inherit_list(model->arena, &model->acls[i], old, true);
-	}
-	return error;
 }

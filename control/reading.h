@@ -22,6 +22,7 @@
 struct reading {
 	const struct document *document;
 	const struct model_host *host;
+	const struct model *previous; /* or NULL */
 	struct problems *problems;
 	struct arena *arena;
 	struct arena *scratch;

@@ -39,7 +39,8 @@ static int seed_make(uint64_t *ret_seed)
  * @ids and counters that continue those of @previous.
  */
 static int candidate_compile(struct candidate *candidate, const struct ids *ids, uint64_t seed,
-			     const struct policy *previous, char ret_why[static RUNNING_WHY])
+			     const struct compile_previous *previous,
+			     char ret_why[static RUNNING_WHY])
 {
 	char why[COMPILE_WHY] = "no memory";
 	uint64_t generation = candidate->state.generation;
@@ -147,6 +148,7 @@ static int candidate_compile_first(struct candidate *candidate, char ret_why[sta
 static int candidate_compile_next(struct candidate *candidate, const struct policy *adopted,
 				  bool *ret_same, char ret_why[static RUNNING_WHY])
 {
+	const struct compile_previous previous = {.policy = adopted};
 	struct ids *ids;
 	int error = ids_adopt(adopted, &ids);
 
@@ -156,12 +158,12 @@ static int candidate_compile_next(struct candidate *candidate, const struct poli
 	}
 	if (candidate->state.generation < adopted->generation)
 		candidate->state.generation = adopted->generation;
-	error = candidate_compile(candidate, ids, adopted->hash_seed, adopted, ret_why);
+	error = candidate_compile(candidate, ids, adopted->hash_seed, &previous, ret_why);
 	*ret_same = !error && candidate->policy->size == adopted->size &&
 		    !memcmp(candidate->policy, adopted, adopted->size);
 	if (!error && !*ret_same && candidate->state.generation == adopted->generation) {
 		candidate->state.generation++;
-		error = candidate_compile(candidate, ids, adopted->hash_seed, adopted, ret_why);
+		error = candidate_compile(candidate, ids, adopted->hash_seed, &previous, ret_why);
 	}
 	ids_destroy(ids);
 	return error;
@@ -171,10 +173,9 @@ static int candidate_compile_next(struct candidate *candidate, const struct poli
 static int candidate_build(struct running *running, const struct running_change *change,
 			   struct candidate *candidate, struct problems *problems)
 {
-	int error = model_build(change->document, &running->host, problems, &candidate->model);
+	int error = model_build_next(change->document, &running->host, running->model, problems,
+				     &candidate->model);
 
-	if (!error && running->model)
-		error = model_inherit_places(candidate->model, running->model);
 	if (error)
 		return error;
 	candidate->state = running->state;
@@ -294,11 +295,12 @@ static int commit_nothing(struct running *running, const struct running_change *
 static int commit_candidate(struct running *running, struct candidate *candidate,
 			    struct problems *problems, char ret_why[static RUNNING_WHY])
 {
+	const struct compile_previous previous = {running->policy, running->model};
 	uint64_t seed;
 	int error = seed_make(&seed);
 
 	if (!error)
-		error = candidate_compile(candidate, running->ids, seed, running->policy, ret_why);
+		error = candidate_compile(candidate, running->ids, seed, &previous, ret_why);
 	if (!error)
 		error = store_save(running->store, &candidate->state, problems);
 	if (!error)

@@ -148,31 +148,37 @@ static int write_whole(int fd, const char *text, size_t size)
 	return 0;
 }
 
-/* The two lines of the file. */
-static int format_state(const struct store_state *state, char **ret_text, size_t *ret_size)
+/* The second line of the file, without its end. */
+static int format_state(const struct store_state *state, char **ret_line, size_t *ret_length)
 {
 	json_t *value = json_pack(
 		"{sI, so, sO}", "generation", (json_int_t)state->generation, "config",
 		state->has_config ? json_sprintf("%016" PRIx64, state->config_digest) : json_null(),
 		"document", state->document);
-	char *line = value ? json_text_write(value, JSON_COMPACT) : NULL;
-	char digest[DIGEST_TEXT], *text = NULL;
-	int size = -1;
+	char *line = value ? json_text_write(value, ret_length) : NULL;
 
 	json_decref(value);
-	if (line) {
-		digest_text(line, strlen(line), digest);
-		size = asprintf(&text, "%s%s\n%s\n", store_head, digest, line);
-	}
-	free(line);
-	if (size < 0)
+	if (!line)
 		return -ENOMEM;
-	*ret_text = text;
-	*ret_size = (size_t)size;
+	*ret_line = line;
 	return 0;
 }
 
-static int write_new_file(const struct store *store, const char *text, size_t size)
+/* Both lines, of which @line is the second. */
+static int write_lines(int fd, const char *line, size_t length)
+{
+	char head[HEAD_TEXT + 1], digest[DIGEST_TEXT];
+	int error;
+
+	digest_text(line, length, digest);
+	snprintf(head, sizeof(head), "%s%s\n", store_head, digest);
+	error = write_whole(fd, head, HEAD_TEXT);
+	if (!error)
+		error = write_whole(fd, line, length);
+	return error ? error : write_whole(fd, "\n", 1);
+}
+
+static int write_new_file(const struct store *store, const char *line, size_t length)
 {
 	int fd = openat(store->dir_fd, store_new_file,
 			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -180,7 +186,7 @@ static int write_new_file(const struct store *store, const char *text, size_t si
 
 	if (fd < 0)
 		return -errno;
-	error = write_whole(fd, text, size);
+	error = write_lines(fd, line, length);
 	if (!error && fsync(fd))
 		error = -errno;
 	if (close(fd) && !error)
@@ -192,14 +198,14 @@ static int write_new_file(const struct store *store, const char *text, size_t si
 
 int store_save(struct store *store, const struct store_state *state, struct problems *problems)
 {
-	size_t size = 0;
-	char *text = NULL;
-	int error = format_state(state, &text, &size);
+	size_t length = 0;
+	char *line = NULL;
+	int error = format_state(state, &line, &length);
 
 	if (error)
 		return error;
-	error = write_new_file(store, text, size);
-	free(text);
+	error = write_new_file(store, line, length);
+	free(line);
 	/* commit: before the rename the old state stands, after it the new one */
 	if (!error && renameat(store->dir_fd, store_new_file, store->dir_fd, store_file))
 		error = -errno;

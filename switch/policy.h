@@ -254,6 +254,14 @@ static inline const struct policy_rules *policy_rules(const struct policy *polic
 	return (const struct policy_rules *)policy_at(policy, policy->rules) + number;
 }
 
+/* What the list of rules @number, which must be in use, was compiled into; NULL: no rules. */
+static inline const struct classify *policy_compiled(const struct policy *policy, uint16_t number)
+{
+	const struct policy_rules *rules = policy_rules(policy, number);
+
+	return rules->classify ? policy_at(policy, rules->classify) : NULL;
+}
+
 static inline const struct policy_group *policy_group(const struct policy *policy, uint16_t number)
 {
 	return (const struct policy_group *)policy_at(policy, policy->groups) + number;
@@ -383,6 +391,8 @@ struct policy_rules_spec {
 	uint16_t tenant;
 	const char *name;
 	const struct classify_rule *rules; /* sets by number: a group's, or POLICY_SETS + a set's */
+	/* Or what compiling them gives, out of another policy, which outlives the builder. */
+	const struct classify *compiled;
 	uint32_t n_rules;
 	uint32_t hits;
 	uint32_t hits_tag;

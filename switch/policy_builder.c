@@ -172,7 +172,9 @@ int policy_builder_rules(struct policy_builder *builder, const struct policy_rul
 	name = strdup(spec->name);
 	if (!name)
 		return -ENOMEM;
-	error = spec->n_rules ? classify_build(spec->rules, spec->n_rules, &compiled) : 0;
+	error = spec->n_rules && !spec->compiled
+			? classify_build(spec->rules, spec->n_rules, &compiled)
+			: 0;
 	if (!error && compiled && classify_cost(compiled, CLASSIFY_KEY_SETS) > CLASSIFY_BUDGET)
 		error = -E2BIG;
 	if (error) {
@@ -528,7 +530,8 @@ static struct policy_section append_section(struct blob *blob, const void *secti
 static void lay_out_rules(const struct policy_builder *builder, struct blob *blob, uint32_t number)
 {
 	const struct policy_rules_spec *spec = &builder->lists[number];
-	const struct classify *compiled = builder->compiled[number];
+	const struct classify *compiled =
+		spec->compiled ? spec->compiled : builder->compiled[number];
 	struct policy_section section = {0, 0};
 	struct policy_rules *rules;
 

@@ -460,13 +460,14 @@ static void hits_stay_with_their_list(void **state)
 	struct compiled first = compile_first(written_model(FILTERED("")));
 	char why[COMPILE_WHY];
 	struct compiled second = {.model = written_model(FILTERED("drop udp, "))};
+	const struct compile_previous previous = {.policy = first.policy};
 	const struct policy_rules *l, *m;
 
 	assert_int_equal(list_of(&first, "a/l")->n_rules, 1);
 	assert_int_equal(port_of(&first, "a/p")->acl_in + 1, port_of(&first, "a/p")->acl_out);
 	assert_int_equal(ids_next(first.ids, second.model, 2, &second.ids), 0);
 	assert_int_equal(
-		compile_policy(second.model, second.ids, 2, 99, first.policy, why, &second.policy),
+		compile_policy(second.model, second.ids, 2, 99, &previous, why, &second.policy),
 		0);
 	l = list_of(&second, "a/l");
 	m = list_of(&second, "a/m");

@@ -17,7 +17,7 @@ enum command_bit {
 	COMMAND_LOAD = 1 << 4,
 	COMMAND_WAKE = 1 << 5,
 	COMMAND_WIRE = 1 << 6,
-	COMMAND__ALL = (1 << 7) - 1,
+	COMMAND_NOISY = 1 << 7,
 };
 
 enum command_sockets {
@@ -36,11 +36,12 @@ struct command {
 	unsigned windows;
 	double seconds;
 	double warmup_s;
+	double rate_pps; /* 0: all that it can */
 	/* The exit status. @paths: two sockets, or NULL. The thread is on the generator's processor. */
 	int (*run)(struct options *options, char *const *paths);
 };
 
-enum { COMMANDS = 7 };
+enum { COMMANDS = 8 };
 
 extern const struct command commands[COMMANDS];
 
@@ -56,6 +57,7 @@ int command_ndr(struct options *options, char *const *paths);
 int command_scale(struct options *options, char *const *paths);
 int command_load(struct options *options, char *const *paths);
 int command_wake(struct options *options, char *const *paths);
+int command_noisy(struct options *options, char *const *paths);
 int command_wire(struct options *options, char *const *paths);
 
 #endif

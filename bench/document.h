@@ -15,7 +15,7 @@ extern const char document_mac_a[], document_mac_b[];
 /* Tenant and network; @network: what stands in its braces. */
 void document_begin(FILE *to, const char *network);
 
-/* Ports a and b with what @more says of each; other ports may follow. */
+/* Ports a and b with what @more_a and @more_b say of them; other ports may follow. */
 void document_ports(FILE *to, const char *more_a, const char *more_b);
 
 /*

@@ -7,12 +7,13 @@
 
 #include "bench/command.h"
 #include "bench/compare.h"
+#include "bench/flood.h"
 #include "bench/sweep.h"
 
 enum {
 	ONE = COMMAND_PAIR | COMMAND_NDR | COMMAND_LOAD |
 	      COMMAND_WAKE, /* they measure one switch */
-	MANY = COMMAND_COMPARE | COMMAND_SCALE,
+	MANY = COMMAND_COMPARE | COMMAND_SCALE | COMMAND_NOISY,
 	ALL = ONE | MANY,
 };
 
@@ -43,6 +44,8 @@ const struct option_row option_rows[] = {
 	 COMMAND_NDR | COMMAND_LOAD | COMMAND_WAKE},
 	{"workloads", "LIST", "which (all)", OPT_WORKLOADS, COMMAND_COMPARE},
 	{"sweeps", "LIST", "which (all)", OPT_SWEEPS, COMMAND_SCALE},
+	{"floods", "LIST", "which (all)", OPT_FLOODS, COMMAND_NOISY},
+	{"rate", "PPS", "of the victim's frames (200k)", OPT_RATE, COMMAND_NOISY},
 	{"rate", "PPS",
 	 "offer so many frames a second each way, and measure\n"
 	 "latency; with a suffix k or M if you like",
@@ -63,7 +66,8 @@ const struct option_row option_rows[] = {
 	{"output", "table|json", "(table); -o for short", OPT_OUTPUT, ALL},
 	{"json", NULL, "short for -o json", OPT_JSON, ALL},
 	{"record", "FILE", "in JSON into a file, too", OPT_RECORD, MANY | COMMAND_LOAD},
-	{"plot", "FILE", "a picture, SVG or PNG, drawn by gnuplot", OPT_PLOT, MANY | COMMAND_LOAD},
+	{"plot", "FILE", "a picture, SVG or PNG, drawn by gnuplot", OPT_PLOT,
+	 COMMAND_COMPARE | COMMAND_SCALE | COMMAND_LOAD},
 };
 
 const unsigned n_option_rows = sizeof(option_rows) / sizeof(option_rows[0]);
@@ -73,6 +77,7 @@ const char *option_list_word(enum option_id id, unsigned i)
 	switch (id) {
 	case OPT_SWITCHES: return i < COMPARE_KINDS ? compare_kinds[i]->name : NULL;
 	case OPT_WORKLOADS: return i < WORKLOAD__COUNT ? workloads[i].name : NULL;
+	case OPT_FLOODS: return i < FLOODS ? flood_kinds[i].name : NULL;
 	case OPT_SWEEPS: return i < SWEEPS ? sweeps[i].name : NULL;
 	default: return NULL;
 	}

@@ -117,6 +117,7 @@ static bool parse_report(enum option_id option, const char *text, struct options
 	case OPT_POLICY: return options->policy = true;
 	case OPT_SWITCHES: options->switches = text; return true;
 	case OPT_WORKLOADS: options->workloads = text; return true;
+	case OPT_FLOODS: options->floods = text; return true;
 	case OPT_SWEEPS: options->sweeps = text; return true;
 	default: return parse_session(option, text, options);
 	}
@@ -183,6 +184,7 @@ static struct options defaults_of(const struct command *command)
 		.windows = command->windows,
 		.seconds = command->seconds,
 		.warmup_s = command->warmup_s,
+		.rate_pps = command->rate_pps,
 		.count = 200,
 		.gap_ms = 20,
 	};

@@ -22,6 +22,7 @@ struct options {
 	bool policy;	       /* compare: by rules */
 	const char *switches;  /* compare: which, with commas between; NULL: all */
 	const char *workloads; /* compare: likewise */
+	const char *floods;    /* noisy: likewise */
 	const char *sweeps;    /* scale: likewise */
 	const char *record;    /* a file for the report in JSON, too; or NULL */
 	const char *plot;      /* a file for a picture; or NULL */

@@ -143,12 +143,13 @@ static void send_due(struct stream *stream, uint64_t began, uint64_t first, doub
 		stream_send(stream, n);
 }
 
+/* In the window, which began just now: what was due and not sent, and the longest gap. */
 static uint64_t run_paced(struct pair *pair, unsigned n, uint64_t end_ns, double rate_pps,
-			  uint64_t *ret_unsent)
+			  struct window *window)
 {
 	struct arrivals arrivals = {&pair->latency, clock_now_ns()};
 	const struct stream_arrival arrival = {note_arrival, &arrivals};
-	uint64_t began = arrivals.now, first[2], unsent = 0;
+	uint64_t began = arrivals.now, last = began, first[2];
 
 	for (unsigned i = 0; i < n; i++)
 		pair->streams[i].timed_from = first[i] = pair->streams[i].number;
@@ -158,14 +159,18 @@ static uint64_t run_paced(struct pair *pair, unsigned n, uint64_t end_ns, double
 			arrivals.now = clock_now_ns();
 			stream_receive(&pair->streams[i], &arrival);
 		}
+		if (pair->beside)
+			pair->beside(pair->user, arrivals.now);
+		if (arrivals.now - last > window->gap_ns)
+			window->gap_ns = arrivals.now - last;
+		last = arrivals.now;
 	}
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t due = (uint64_t)((double)(end_ns - began) * rate_pps / 1e9);
 		uint64_t sent = pair->streams[i].number - first[i];
 
-		unsent += due > sent ? due - sent : 0;
+		window->unsent += due > sent ? due - sent : 0;
 	}
-	*ret_unsent = unsent;
 	return arrivals.now;
 }
 
@@ -309,8 +314,9 @@ static enum pair_silence find_cause(struct pair *pair)
 bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct window *ret_window)
 {
 	enum placement placement = placement_measure(pair->probe);
+	struct window window = {.stolen_ms = placement_stolen_ms()};
 	struct stream_counts idle, before, within, after;
-	uint64_t began, end, sent, received, unsent = 0;
+	uint64_t began, end, sent, received;
 
 	remember_times(pair, rate_pps > 0 && !pair->untimed);
 	idle = sum(pair);
@@ -320,7 +326,7 @@ bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct win
 	before = sum(pair);
 	began = clock_now_ns();
 	end = began + (uint64_t)(seconds * 1e9);
-	end = rate_pps > 0 ? run_paced(pair, pair->n_streams, end, rate_pps, &unsent)
+	end = rate_pps > 0 ? run_paced(pair, pair->n_streams, end, rate_pps, &window)
 			   : run_full(pair, pair->n_streams, end);
 	within = sum(pair);
 	drain(pair, rate_pps > 0);
@@ -329,18 +335,17 @@ bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct win
 		placement = PLACEMENT_UNKNOWN;
 	sent = after.sent - idle.sent;
 	received = after.received - idle.received;
-	*ret_window = (struct window){
-		.placement = placement,
-		.seconds = (double)(end - began) / 1e9,
-		.counts = {.sent = sent,
-			   .received = within.received - before.received,
-			   .bytes = within.bytes - before.bytes,
-			   .late = after.late - idle.late,
-			   .corrupt = after.corrupt - idle.corrupt,
-			   .foreign = after.foreign - idle.foreign},
-		.lost = sent > received ? sent - received : 0,
-		.unsent = unsent,
-	};
+	window.placement = placement;
+	window.seconds = (double)(end - began) / 1e9;
+	window.counts = (struct stream_counts){.sent = sent,
+					       .received = within.received - before.received,
+					       .bytes = within.bytes - before.bytes,
+					       .late = after.late - idle.late,
+					       .corrupt = after.corrupt - idle.corrupt,
+					       .foreign = after.foreign - idle.foreign};
+	window.lost = sent > received ? sent - received : 0;
+	window.stolen_ms = placement_stolen_ms() - window.stolen_ms;
+	*ret_window = window;
 	pair->silence = received > 0 && !pair_is_broken(pair) ? PAIR_HEARD : find_cause(pair);
 	return pair->silence == PAIR_HEARD;
 }

@@ -39,6 +39,9 @@ struct pair {
 	struct histogram latency;  /* of windows with a rate */
 	enum pair_silence silence; /* of the last window */
 	bool untimed;		   /* windows with a rate measure no latency */
+	/* What else the generator does in windows with a rate, between two looks at the clock; or NULL. */
+	void (*beside)(void *user, uint64_t now_ns);
+	void *user;
 };
 
 /* Connect to both sockets. On failure a message was written to stderr. */

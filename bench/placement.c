@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/lib/clock.h"
@@ -42,6 +43,19 @@ const char *placement_name(enum placement placement)
 	};
 
 	return names[placement];
+}
+
+uint64_t placement_stolen_ms(void)
+{
+	unsigned long long ticks = 0;
+	FILE *from = fopen("/proc/stat", "re");
+
+	/* The eighth number of the first line (proc(5)), in ticks of which userspace sees 100 a second. */
+	if (from && fscanf(from, "cpu %*u %*u %*u %*u %*u %*u %*u %llu", &ticks) != 1)
+		ticks = 0;
+	if (from)
+		fclose(from);
+	return ticks * 10;
 }
 
 int placement_pin(int cpu)

@@ -14,6 +14,8 @@
 #ifndef BENCH_PLACEMENT_H
 #define BENCH_PLACEMENT_H
 
+#include <stdint.h>
+
 enum placement {
 	PLACEMENT_UNKNOWN = 0, /* not asked for, or it changed meanwhile */
 	PLACEMENT_CORE,	       /* two threads of one core */
@@ -25,6 +27,9 @@ enum placement {
 struct placement_probe;
 
 const char *placement_name(enum placement placement);
+
+/* What the hypervisor kept of all processors to itself until now; 0 where it does not tell. */
+uint64_t placement_stolen_ms(void);
 
 /* Keep this thread on @cpu. 0 or -errno. */
 int placement_pin(int cpu);

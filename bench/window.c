@@ -12,7 +12,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(double *values, unsigned n)
+double window_median(double *values, unsigned n)
 {
 	qsort(values, n, sizeof(*values), compare);
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
@@ -40,9 +40,9 @@ struct window_summary window_summarise(const struct window *windows, unsigned n,
 		summary.wrong += counts->late + counts->corrupt + counts->foreign;
 	}
 	if (summary.windows) {
-		summary.mpps = median(mpps, summary.windows);
+		summary.mpps = window_median(mpps, summary.windows);
 		summary.best_mpps = mpps[summary.windows - 1];
-		summary.gbps = median(gbps, summary.windows);
+		summary.gbps = window_median(gbps, summary.windows);
 		summary.loss = sent ? (double)lost / (double)sent : 0;
 	}
 	free(mpps);

@@ -21,6 +21,8 @@ struct window {
 		counts; /* received and bytes: in time; all else: of all that was sent */
 	uint64_t lost;
 	uint64_t unsent; /* at a rate: frames that were due, and there was no room to send them */
+	uint64_t gap_ns; /* at a rate: the longest time in which the generator did nothing */
+	uint64_t stolen_ms; /* that the hypervisor kept processors to itself */
 };
 
 struct window_summary {
@@ -31,6 +33,14 @@ struct window_summary {
 	double loss;	/* of all that was sent, 0..1 */
 	uint64_t wrong; /* frames that were late, corrupt or foreign */
 };
+
+enum { WINDOW_GAP_MAX_NS = 1000000 };
+
+/* Did the machine take a processor away? What was lost or late then tells nothing about the switch. */
+static inline bool window_is_disturbed(const struct window *window)
+{
+	return window->stolen_ms > 0 || window->gap_ns > WINDOW_GAP_MAX_NS;
+}
 
 static inline double window_mpps(const struct window *window)
 {
@@ -45,6 +55,9 @@ static inline double window_loss(const struct window *window)
 
 	return offered ? (double)missing / (double)offered : 0;
 }
+
+/* The median of @n values, which are sorted by it. */
+double window_median(double *values, unsigned n);
 
 /* Of the windows with @placement among @n. */
 struct window_summary window_summarise(const struct window *windows, unsigned n,

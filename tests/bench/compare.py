@@ -40,6 +40,16 @@ def scale_measures_each_size():
     assert [point["size"] for point in found["networks"]] == [1, 100, 4094], found
 
 
+def noisy_measures_each_flood():
+    """Whether the bar was met is the machine's business; that it was looked at is ours."""
+    done = subprocess.run([BENCH, "noisy", "--floods", "macs,memory", *SHORT], capture_output=True,
+                          text=True, timeout=100)
+    found = json.loads(done.stdout)
+    assert set(found) == {"macs", "memory"}, done
+    assert done.returncode == (0 if all(row["met"] for row in found.values()) else 1), done
+    assert all(row["flood-pps"] > 0 for row in found.values() if row["windows"]), found
+
+
 def an_unknown_switch_is_refused():
     done = subprocess.run([BENCH, "ndr", "--switches", "nosuch"], capture_output=True, text=True,
                           timeout=20)
@@ -47,7 +57,8 @@ def an_unknown_switch_is_refused():
 
 
 def main():
-    tests = [compare_measures_all, compare_decides_by_rules, scale_measures_each_size, an_unknown_switch_is_refused]
+    tests = [compare_measures_all, compare_decides_by_rules, scale_measures_each_size,
+             noisy_measures_each_flood, an_unknown_switch_is_refused]
     failed = 0
     for number, test in enumerate(tests, 1):
         name = test.__name__.replace("_", " ")

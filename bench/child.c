@@ -150,20 +150,27 @@ uint64_t child_process_cpu_ns(pid_t pid)
 	return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
+/* The proportional set size (proc(5)) of all mappings but those of our guests' memory. */
 static uint64_t memory_kib(pid_t pid)
 {
-	char path[64], line[256];
-	unsigned long kib = 0;
+	unsigned long kib, sum = 0;
+	char path[64], line[512];
+	bool ours = false;
 	FILE *from;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
 	from = fopen(path, "re");
-	while (from && fgets(line, sizeof(line), from))
-		if (sscanf(line, "RssAnon: %lu kB", &kib) == 1)
-			break;
+	while (from && fgets(line, sizeof(line), from)) {
+		if (strstr(line, " /memfd:guest"))
+			ours = true;
+		else if (strncmp(line, "VmFlags:", 8) == 0) /* a mapping's last line */
+			ours = false;
+		else if (!ours && sscanf(line, "Pss: %lu kB", &kib) == 1)
+			sum += kib;
+	}
 	if (from)
 		fclose(from);
-	return kib;
+	return sum;
 }
 
 /* The sum of a measure over all of them. */

@@ -29,8 +29,8 @@ void child_thaw(const struct child *child);
 bool child_lives(const struct child *child);
 
 /*
- * What it and all that it started took until now: processor time, and memory that they share
- * with nobody (so without the guests').
+ * What it and all that it started took until now: processor time, and memory, of which what is
+ * shared counts in parts and what is our guests' does not count.
  */
 uint64_t child_process_cpu_ns(pid_t pid); /* of one, whoever started it; 0: there is none */
 uint64_t child_cpu_ns(const struct child *child);

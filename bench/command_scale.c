@@ -9,20 +9,52 @@
 #include "bench/plot.h"
 #include "bench/scale.h"
 
-enum { HUGE_MIB = 128 };
+enum { HUGE_MIB = 256 };
 
-static void print_bar(const struct scale *scale, unsigned number, enum placement placement)
+enum { PORT_KIB_MAX = 256 }; /* memory that a port may cost */
+
+/* The point that a sweep's bar is for, measured at @placement; -1: it was not. */
+static int find_bar(const struct scale *scale, unsigned number, enum placement placement)
 {
-	unsigned last = sweep_points(&sweeps[number]) - 1;
-	double part = scale_part(scale, number, last, placement);
+	for (unsigned i = 0; i < sweep_points(&sweeps[number]); i++)
+		if (sweeps[number].sizes[i] == sweeps[number].bar &&
+		    scale_mpps(scale, number, i, placement) > 0)
+			return (int)i;
+	return -1;
+}
 
-	if (sweeps[number].keeps <= 0 || part <= 0)
-		return;
-	printf("  at least %.0f %% of the first: ", 100 * sweeps[number].keeps);
-	if (part >= sweeps[number].keeps)
+static void print_verdict(double measured, double wanted)
+{
+	if (measured >= wanted)
 		printf("met\n");
 	else
-		printf("missed by %.0f %%\n", 100 * (1 - part / sweeps[number].keeps));
+		printf("missed by %.0f %%\n", 100 * (1 - measured / wanted));
+}
+
+static void print_bars(const struct scale *scale, unsigned number, enum placement placement)
+{
+	const struct scale_sweep *result = &scale->sweeps[number];
+	const struct sweep *sweep = &sweeps[number];
+	int at = find_bar(scale, number, placement);
+
+	if (at < 0)
+		return;
+	if (sweep->keeps > 0) {
+		printf("  bar: %u keep %.0f %% of the first's speed: ", sweep->bar,
+		       100 * sweep->keeps);
+		print_verdict(scale_part(scale, number, (unsigned)at, placement), sweep->keeps);
+	}
+	if (sweep->mpps > 0) {
+		printf("  bar: %g Mpps with %u: ", sweep->mpps, sweep->bar);
+		print_verdict(scale_mpps(scale, number, (unsigned)at, placement), sweep->mpps);
+	}
+	if (sweep->ports) {
+		double each = (double)(result->memory_kib[at] - result->memory_kib[0]) /
+			      (double)(sweep->bar - sweep->sizes[0]);
+
+		printf("  bar: a port costs %.0f KiB, less than %u: %s\n", each,
+		       (unsigned)PORT_KIB_MAX, each < PORT_KIB_MAX ? "met" : "missed");
+	}
 }
 
 static void print_sweep(const struct scale *scale, unsigned number)
@@ -49,7 +81,7 @@ static void print_sweep(const struct scale *scale, unsigned number)
 			       pair_silence_name(cell->cause));
 		putchar('\n');
 	}
-	print_bar(scale, number, placement);
+	print_bars(scale, number, placement);
 }
 
 static json_t *report(const struct scale *scale)

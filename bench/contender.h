@@ -81,7 +81,7 @@ void contender_thaw(const struct contender *contender);
 /* For kinds that listen: until both sockets are there. 0 or -errno. */
 int contender_await_sockets(const struct contender *contender);
 
-/* What all of its processes took until now: processor time in ns, private memory in KiB. */
+/* What all of its processes took until now: processor time in ns, memory in KiB (child.h). */
 uint64_t contender_cpu_ns(const struct contender *contender);
 uint64_t contender_memory_kib(const struct contender *contender);
 

@@ -113,7 +113,6 @@ static int prepare(struct scale *scale, unsigned number, struct field *field)
 		if (error)
 			return error;
 		turn_connect(turn, &pair);
-		scale->sweeps[number].memory_kib[i] = contender_memory_kib(&turn->contender);
 		if (!sweep->ports)
 			continue;
 		contender_thaw(&turn->contender);
@@ -163,6 +162,8 @@ int scale_run(struct scale *scale, unsigned number)
 	if (!error) {
 		turn_measure(field->turns, result->cells, field->n, scale->options,
 			     sweeps[number].title);
+		for (unsigned i = 0; i < field->n; i++)
+			result->memory_kib[i] = contender_memory_kib(&field->turns[i].contender);
 		result->done = true;
 	}
 	tear_down(field);

@@ -11,7 +11,7 @@ struct scale_sweep {
 	bool done;
 	struct turn_cell cells[SWEEP_POINTS];
 	double idle[SWEEP_POINTS];	   /* of `ports`: processors used while nothing is sent */
-	uint64_t memory_kib[SWEEP_POINTS]; /* of all sweeps: private, of both processes */
+	uint64_t memory_kib[SWEEP_POINTS]; /* of all sweeps: of both processes (child.h) */
 };
 
 struct scale {

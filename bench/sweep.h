@@ -15,7 +15,10 @@ struct sweep {
 	const char *title;
 	unsigned sizes
 		[SWEEP_POINTS]; /* the first is what the others are compared with; 0: no more */
-	double keeps; /* the part of the first's speed that the last is meant to keep; 0: no bar */
+	/* What is meant to hold at the size @bar, of the first one's speed or in itself; 0: nothing. */
+	unsigned bar;
+	double keeps;
+	double mpps;
 	void (*write)(FILE *to, unsigned size);			     /* the document's tenants */
 	void (*shape)(struct stream_options *stream, unsigned size); /* NULL: 64 B, 1 flow */
 	void (*warm)(struct stream_options *stream, unsigned size);  /* what goes before; or NULL */

@@ -122,6 +122,7 @@ json_t *api_fail_problems(struct api_call *call, int error, const char *why)
 				error == -ETIMEDOUT ? "time-out"
 				: error == -EPIPE   ? "no-dataplane"
 				: error == -ENOMEM  ? "no-memory"
+				: error == -EPERM   ? "isolation"
 						    : "failed",
 				"%s", why);
 	code = problems->count ? problem_code(problems->list[0].reason) : API_FAILED;
@@ -173,6 +174,31 @@ bool api_sees(struct api_call *call, const char *name)
 	api_fail(call, API_NOT_FOUND, "not-found", "there is no %s `%s`",
 		 edit_kind_word(call->kind), name);
 	return false;
+}
+
+const struct model_network *api_network(struct api_call *call, const char *name)
+{
+	const struct model_network *network = model_network(call->daemon->running.model, name);
+
+	if (network && caller_sees_network(&call->caller, network))
+		return network;
+	api_fail(call, API_NOT_FOUND, "not-found", "there is no network `%s`", name);
+	return NULL;
+}
+
+bool api_sees_list(const struct api_call *call, uint16_t number)
+{
+	const struct policy *policy = call->daemon->running.policy;
+
+	return number < policy->n_rules && policy_rules(policy, number)->kind &&
+	       caller_sees(&call->caller, policy_at(policy, policy_rules(policy, number)->name));
+}
+
+const char *api_port_name(const struct api_call *call, const struct model_port *port)
+{
+	if (caller_sees(&call->caller, port->name))
+		return port->name;
+	return port->tenant ? "(another tenant's)" : "(uplink)";
 }
 
 static const struct method *method_find(const char *name)

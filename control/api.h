@@ -85,6 +85,15 @@ bool api_flag(const struct api_call *call, const char *key);
 /* Does `params.name` exist for the caller? Otherwise false, after api_fail(). */
 bool api_sees(struct api_call *call, const char *name);
 
+/* The network @name, if it is the caller's or shared with him; otherwise NULL, after api_fail(). */
+const struct model_network *api_network(struct api_call *call, const char *name);
+
+/* Are the rules of list @number of the running policy the caller's? */
+bool api_sees_list(const struct api_call *call, uint16_t number);
+
+/* What the caller may know of a port by: its name, or what it is to him. */
+const char *api_port_name(const struct api_call *call, const struct model_port *port);
+
 /* A text of uncertain origin as a JSON string: what is no UTF-8 is replaced. */
 json_t *api_json_text(const char *text);
 

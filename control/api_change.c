@@ -4,6 +4,7 @@
 #include "control/api_change.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "control/edit.h"
@@ -27,6 +28,20 @@ static json_t *failed_ports(struct daemon *daemon)
 	return list;
 }
 
+/* A change can fail for what another tenant has: whose that is, and what, is not the caller's. */
+static void hide_others(struct api_call *call)
+{
+	for (unsigned i = 0; i < call->problems.count; i++) {
+		struct problem *problem = &call->problems.list[i];
+		char tenant[LIMIT_NAME + 1];
+
+		if (call->caller.full || sscanf(problem->path, "tenants.%63[^.]", tenant) != 1 ||
+		    caller_sees(&call->caller, tenant))
+			continue;
+		problem_hide(problem, "it does not fit what another tenant has");
+	}
+}
+
 /* Commit @document, or say what it would change. */
 static json_t *change_commit(struct api_call *call, const struct document *document, bool dry_run)
 {
@@ -37,6 +52,7 @@ static json_t *change_commit(struct api_call *call, const struct document *docum
 
 	if (error) {
 		problems_sort(&call->problems);
+		hide_others(call);
 		return api_fail_problems(call, error, why);
 	}
 	result = json_pack("{s:I, s:b, s:o, s:o}", "generation",

@@ -115,3 +115,12 @@ bool caller_sees(const struct caller *caller, const char *name)
 	}
 	return false;
 }
+
+bool caller_sees_network(const struct caller *caller, const struct model_network *network)
+{
+	bool sees = caller_sees(caller, network->name);
+
+	for (uint32_t i = 0; i < network->n_shares && !sees; i++)
+		sees = caller_sees(caller, network->shares[i]->name);
+	return sees;
+}

@@ -41,4 +41,7 @@ bool caller_is_known(const struct caller *caller);
 /* Does @name exist for it: a tenant, or an object of one ("acme/vm1")? Uplinks only if it may do everything. */
 bool caller_sees(const struct caller *caller, const char *name);
 
+/* Is @network its own, or shared with a tenant that it acts for? Of the latter it sees its own ports. */
+bool caller_sees_network(const struct caller *caller, const struct model_network *network);
+
 #endif

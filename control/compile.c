@@ -18,9 +18,15 @@ static uint16_t network_flags(const struct model_network *network)
 			  (network->isolated ? POLICY_NET_ISOLATED : 0));
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
 static int compile_network(struct policy_builder *builder, const struct ids *ids,
 			   const struct model_network *network)
 {
+	uint16_t shares[LIMIT_TENANTS];
 	const struct policy_network_spec spec = {
 		.id = ids_network(ids, network->name),
 		.generation = ids_network_generation(ids, network->name),
@@ -31,8 +37,13 @@ static int compile_network(struct policy_builder *builder, const struct ids *ids
 		.mtu = network->mtu,
 		.age_ms = network->age_ms,
 		.macs_max = network->macs_max,
+		.shares = shares,
+		.n_shares = network->n_shares,
 	};
 
+	for (uint32_t i = 0; i < network->n_shares; i++)
+		shares[i] = ids_tenant(ids, network->shares[i]->name);
+	qsort(shares, network->n_shares, sizeof(shares[0]), compare_ids);
 	return policy_builder_network(builder, &spec);
 }
 

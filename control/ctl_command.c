@@ -46,6 +46,7 @@ static const struct ctl_option network_fields[] = {
 	{"age", "TIME", "fields.age", SHAPE_TEXT, "forget an address that is silent for so long [300s]"},
 	{"macs", "N", "fields.macs", SHAPE_TEXT, "most addresses that are learned"},
 	{"unknown-unicast", "flood|drop", "fields.unknown-unicast", SHAPE_TEXT, "frames for nobody known [flood]"},
+	{"share", "TENANT", "fields.share", SHAPE_LIST, "let ports of another tenant join it"},
 	{0},
 };
 static const struct ctl_option port_fields[] = {
@@ -110,7 +111,8 @@ static const struct ctl_column tenant_columns[] = {
 };
 static const struct ctl_column network_columns[] = {
 	{"NAME", "name"}, {"VLAN", "vlan", STYLE_NUMBER}, {"PORTS", "ports", STYLE_NUMBER},
-	{"MACS", "macs", STYLE_NUMBER}, {"MTU", "mtu", STYLE_NUMBER}, {"ISOLATED", "isolated"}, {0},
+	{"MACS", "macs", STYLE_NUMBER}, {"MTU", "mtu", STYLE_NUMBER}, {"ISOLATED", "isolated"},
+	{"SHARED WITH", "share"}, {0},
 };
 static const struct ctl_column port_columns[] = {
 	{"NAME", "name"}, {"TYPE", "type"}, {"NETWORK", "network"}, {"VLAN", "vlan", STYLE_NUMBER},
@@ -134,7 +136,10 @@ static const struct ctl_column drop_columns[] = {
 	{"REASON", "reason"}, {"EXPLANATION", "explanation"}, {0},
 };
 static const struct ctl_column usage_columns[] = {
-	{"TENANT", "tenant"}, {"NETWORKS", "networks", STYLE_NUMBER}, {"PORTS", "ports", STYLE_NUMBER},
+	{"TENANT", "tenant"}, {"NETWORKS", "networks", STYLE_NUMBER}, {"OF", "networks_max", STYLE_NUMBER},
+	{"PORTS", "ports", STYLE_NUMBER}, {"OF", "ports_max", STYLE_NUMBER},
+	{"RULES", "rules", STYLE_NUMBER}, {"OF", "rules_max", STYLE_NUMBER},
+	{"SESSIONS", "sessions", STYLE_NUMBER}, {"OF", "sessions_max", STYLE_NUMBER},
 	{"RX-PACKETS", "rx_packets", STYLE_NUMBER}, {"RX-BYTES", "rx_bytes", STYLE_NUMBER},
 	{"TX-PACKETS", "tx_packets", STYLE_NUMBER}, {"TX-BYTES", "tx_bytes", STYLE_NUMBER}, {0},
 };
@@ -158,7 +163,7 @@ static const struct ctl_column rule_columns[] = {
 };
 static const struct ctl_column session_columns[] = {
 	{"NETWORK", "network"}, {"PROTO", "proto"}, {"SRC", "src"}, {"DST", "dst"},
-	{"STATE", "state"}, {"AGE", "age_s", STYLE_NUMBER}, {"PACKETS", "packets", STYLE_NUMBER},
+	{"ICMP", "icmp_type"}, {"ID", "icmp_id", STYLE_NUMBER}, {"STATE", "state"}, {"AGE", "age_s", STYLE_NUMBER}, {"PACKETS", "packets", STYLE_NUMBER},
 	{0},
 };
 

@@ -181,6 +181,15 @@ uint32_t model_port_mtu(const struct model_port *port)
 	return mtu ? mtu : LIMIT_MTU_DEFAULT;
 }
 
+bool model_network_admits(const struct model_network *network, const struct model_tenant *tenant)
+{
+	bool admits = network->tenant == tenant;
+
+	for (uint32_t i = 0; i < network->n_shares && !admits; i++)
+		admits = network->shares[i] == tenant;
+	return admits;
+}
+
 bool model_port_carries(const struct model_port *port, const struct model_network *network)
 {
 	if (port->native == network)

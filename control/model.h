@@ -71,6 +71,8 @@ struct model_tenant {
 struct model_network {
 	const char *name;
 	const struct model_tenant *tenant;
+	const struct model_tenant **shares; /* who else may have ports in it, by name */
+	uint32_t n_shares;
 	uint16_t vlan; /* 0: stays on this host */
 	bool isolated;
 	bool learning;
@@ -223,6 +225,9 @@ const struct model_port *model_port(const struct model *model, const char *name)
 
 /* The largest mtu of the networks that @port carries; LIMIT_MTU_DEFAULT if none. */
 uint32_t model_port_mtu(const struct model_port *port);
+
+/* May @tenant have ports in @network: is it theirs, or shared with them? */
+bool model_network_admits(const struct model_network *network, const struct model_tenant *tenant);
 
 /* Does @port carry @network, tagged or not? */
 bool model_port_carries(const struct model_port *port, const struct model_network *network);

@@ -54,14 +54,18 @@ static void refuse_mac(struct reading *reading, const struct mac_claim *a,
 	const struct node *a_node = mac_node(reading, a->draft, a->mac);
 	const struct node *b_node = mac_node(reading, b->draft, b->mac);
 	const struct node *later;
+	const char *other;
 	char text[ADDRESS_MAC_TEXT];
 
 	if (!a_node || !b_node)
 		return;
 	later = reading_later(reading, a_node, b_node);
+	other = (later == a_node ? b : a)->draft->port.name;
+	if (a->draft->port.tenant != b->draft->port.tenant)
+		other = "somebody else";
 	reading_problem(reading, later, PROBLEM_MAC_TWICE,
 			"%s is bound to %s in network %s already", address_format_mac(a->mac, text),
-			(later == a_node ? b : a)->draft->port.name, a->network->name);
+			other, a->network->name);
 	problems_hint(reading->problems, "give one of the ports another MAC");
 }
 

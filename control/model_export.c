@@ -155,6 +155,13 @@ static json_t *export_network(struct export *export, const struct model_network 
 		set(export, object, "macs", json_integer(network->macs_max));
 	if (!network->flood_unknown)
 		set(export, object, "unknown-unicast", json_string("drop"));
+	if (network->n_shares) {
+		json_t *names = json_array();
+
+		for (uint32_t i = 0; i < network->n_shares; i++)
+			append(export, names, json_string(network->shares[i]->name));
+		set(export, object, "share", names);
+	}
 	return object;
 }
 
@@ -175,15 +182,20 @@ static void set_device(struct export *export, json_t *object, const struct model
 		set(export, object, "worker", json_integer(port->worker));
 }
 
+/* As @port names @network: in full, if it is not of the port's tenant. */
+static json_t *export_network_name(const struct model_port *port,
+				   const struct model_network *network)
+{
+	return json_string(port->tenant == network->tenant ? local_name(network->name)
+							   : network->name);
+}
+
 static json_t *export_carried(struct export *export, const struct model_port *port)
 {
 	json_t *names = json_array();
 
-	for (uint32_t i = 0; i < port->n_trunk; i++) {
-		const char *name = port->trunk[i].network->name;
-
-		append(export, names, json_string(port->tenant ? local_name(name) : name));
-	}
+	for (uint32_t i = 0; i < port->n_trunk; i++)
+		append(export, names, export_network_name(port, port->trunk[i].network));
 	return names;
 }
 
@@ -193,7 +205,7 @@ static void set_networks(struct export *export, json_t *object, const struct mod
 
 	if (port->mode == POLICY_ACCESS) {
 		if (port->native)
-			set(export, object, "network", json_string(local_name(port->native->name)));
+			set(export, object, "network", export_network_name(port, port->native));
 		return;
 	}
 	if (!port->tenant) {
@@ -203,7 +215,7 @@ static void set_networks(struct export *export, json_t *object, const struct mod
 	}
 	trunk = json_object();
 	if (port->native)
-		set(export, trunk, "native", json_string(local_name(port->native->name)));
+		set(export, trunk, "native", export_network_name(port, port->native));
 	if (port->n_trunk)
 		set(export, trunk, "allow", export_carried(export, port));
 	set(export, object, "trunk", trunk);

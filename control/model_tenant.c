@@ -198,6 +198,63 @@ static void read_unknown_unicast(struct reading *reading, const struct node *nod
 		((struct model_network *)network)->flood_unknown = word == 0;
 }
 
+static int compare_tenants(const void *a, const void *b)
+{
+	return strcmp((*(const struct model_tenant *const *)a)->name,
+		      (*(const struct model_tenant *const *)b)->name);
+}
+
+/* The tenant that @node names, for @network to be shared with; NULL with a problem. */
+static const struct model_tenant *read_sharer(struct reading *reading, const struct node *node,
+					      const struct model_network *network)
+{
+	const char *text = reading_text(reading, node);
+	const struct model_tenant *tenant;
+
+	if (!text || !reading_is_name(reading, node, text))
+		return NULL;
+	tenant = model_tenant(reading->model, text);
+	if (!tenant) {
+		reading_problem(reading, node, PROBLEM_NO_SUCH_NAME, "there is no tenant \"%s\"",
+				text);
+		problems_hint(reading->problems, "describe it under tenants, or remove it here");
+		return NULL;
+	}
+	for (uint32_t i = 0; i < network->n_shares; i++)
+		if (network->shares[i] == tenant) {
+			reading_problem(reading, node, PROBLEM_BAD_VALUE,
+					"the tenant is in the list already");
+			problems_hint(reading->problems, "remove one of them");
+			return NULL;
+		}
+	if (tenant != network->tenant)
+		return tenant;
+	reading_problem(reading, node, PROBLEM_BAD_VALUE, "the network is this tenant's own");
+	problems_hint(reading->problems, "name other tenants, whose ports may join it");
+	return NULL;
+}
+
+static void read_share(struct reading *reading, const struct node *node, void *object)
+{
+	struct model_network *network = object;
+
+	if (!reading_is_list(reading, node))
+		return;
+	network->shares =
+		reading_alloc(reading, json_array_size(node->value), sizeof(network->shares[0]));
+	for (size_t i = 0; network->shares && i < json_array_size(node->value); i++) {
+		const struct node *element = reading_element(reading, node, i);
+		const struct model_tenant *tenant =
+			element ? read_sharer(reading, element, network) : NULL;
+
+		if (tenant)
+			network->shares[network->n_shares++] = tenant;
+	}
+	if (network->n_shares)
+		qsort(network->shares, network->n_shares, sizeof(network->shares[0]),
+		      compare_tenants);
+}
+
 static const struct reading_key network_keys[] = {
 	{"vlan", read_vlan},
 	{"isolated", read_isolated},
@@ -206,6 +263,7 @@ static const struct reading_key network_keys[] = {
 	{"age", read_age},
 	{"macs", read_network_macs},
 	{"unknown-unicast", read_unknown_unicast},
+	{"share", read_share},
 	{NULL, NULL},
 };
 

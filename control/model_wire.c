@@ -16,6 +16,31 @@ struct wire {
 	const char *name;
 };
 
+/*
+ * @tenant names another's network: whether there is none or it is not shared with
+ * @tenant, which is the same to them.
+ */
+static const struct model_network *find_shared(struct reading *reading, const struct node *node,
+					       const struct model_tenant *tenant, const char *text)
+{
+	const struct model_network *network = model_network(reading->model, text);
+	size_t owner = strcspn(text, "/");
+
+	if (network && model_network_admits(network, tenant) && network->tenant != tenant)
+		return network;
+	reading_problem(reading, node, PROBLEM_NO_SUCH_NAME,
+			"there is no network \"%s\" that is shared with tenant %s", text,
+			tenant->name);
+	if (strlen(tenant->name) == owner && !strncmp(text, tenant->name, owner))
+		problems_hint(reading->problems, "write the name without \"%s/\"", tenant->name);
+	else
+		problems_hint(reading->problems,
+			      "a port joins networks of its own tenant, and others' that say "
+			      "\"share: [%s]\"",
+			      tenant->name);
+	return NULL;
+}
+
 const struct model_network *model_find_network(struct reading *reading, const struct node *node,
 					       const struct model_tenant *tenant, const char *text)
 {
@@ -25,6 +50,8 @@ const struct model_network *model_find_network(struct reading *reading, const st
 	char name[2 * LIMIT_NAME + 2];
 	int length;
 
+	if (tenant && strchr(text, '/'))
+		return find_shared(reading, node, tenant, text);
 	length = snprintf(name, sizeof(name), "%s%s%s", tenant ? tenant->name : "",
 			  tenant ? "/" : "", text);
 	network = length < (int)sizeof(name) ? model_network(reading->model, name) : NULL;
@@ -32,14 +59,6 @@ const struct model_network *model_find_network(struct reading *reading, const st
 		return network;
 	reading_problem(reading, node, PROBLEM_NO_SUCH_NAME, "there is no network \"%s\"%s%s", text,
 			tenant ? " in tenant " : "", tenant ? tenant->name : "");
-	if (tenant && !strncmp(text, tenant->name, prefix - 1) && text[prefix - 1] == '/') {
-		problems_hint(reading->problems, "write the name without \"%s/\"", tenant->name);
-		return NULL;
-	}
-	if (tenant && strchr(text, '/')) {
-		problems_hint(reading->problems, "a port joins networks of its own tenant only");
-		return NULL;
-	}
 	for (uint32_t i = 0; i < reading->model->n_networks; i++)
 		if (!tenant || each[i].tenant == tenant)
 			suggest_offer(&suggest, each[i].name + prefix);

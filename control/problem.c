@@ -152,6 +152,23 @@ void problems_hint_all(struct problems *problems, enum problem_reason reason, co
 	}
 }
 
+void problem_hide(struct problem *problem, const char *message)
+{
+	char *copy = strdup(message);
+
+	free((char *)problem->place.file);
+	free(problem->hint);
+	problem->place = (struct place){0};
+	problem->path[0] = '\0';
+	problem->hint = NULL;
+	if (copy) {
+		free(problem->message);
+		problem->message = copy;
+	} else {
+		problem->message[0] = '\0';
+	}
+}
+
 static int compare_problems(const void *left, const void *right)
 {
 	const struct problem *a = left, *b = right;

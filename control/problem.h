@@ -99,6 +99,9 @@ void problems_hint(struct problems *problems, const char *hint, ...)
 /* Say what would be right with all problems of one reason, in place of what was said. */
 void problems_hint_all(struct problems *problems, enum problem_reason reason, const char *hint);
 
+/* Leave of @problem nothing but its reason and @message: who is told may not know the rest. */
+void problem_hide(struct problem *problem, const char *message);
+
 /* Order by file, line and column; those without a place come last, as found. */
 void problems_sort(struct problems *problems);
 

@@ -42,17 +42,28 @@ static json_t *entry_make(const char *network, mac48 mac, const char *port, bool
 			 bound);
 }
 
-/* The addresses that the configuration binds, in each network that their port carries. */
-static void add_bound(json_t *list, const struct model_network *network, const struct model *model)
+/* May the caller see what is behind @port in a network that he sees? */
+static bool shows(const struct api_call *call, const struct model_network *network,
+		  const struct model_port *port)
 {
+	return caller_sees(&call->caller, network->name) || caller_sees(&call->caller, port->name);
+}
+
+/* The addresses that the configuration binds, in each network that their port carries. */
+static void add_bound(json_t *list, const struct api_call *call,
+		      const struct model_network *network)
+{
+	const struct model *model = call->daemon->running.model;
+
 	for (uint32_t p = 0; p < model->n_ports; p++) {
 		const struct model_port *port = &model->ports[p];
 
-		if (!port->n_macs || !model_port_carries(port, network))
+		if (!port->n_macs || !model_port_carries(port, network) ||
+		    !shows(call, network, port))
 			continue;
 		for (uint32_t m = 0; m < port->n_macs; m++)
 			json_array_append_new(list, entry_make(network->name, port->macs[m],
-							       port->name, true, 0));
+							       api_port_name(call, port), true, 0));
 	}
 }
 
@@ -64,23 +75,27 @@ static const char *policy_name(const struct policy *policy, uint32_t offset)
 /* The learned addresses of @network (0: of all that the caller sees). */
 static void add_learned(json_t *list, const struct api_call *call, uint16_t network)
 {
-	const struct policy *policy = call->daemon->running.policy;
+	const struct running *running = &call->daemon->running;
+	const struct policy *policy = running->policy;
 	const struct fdb *fdb = dataplane_fdb(call->daemon->dataplane);
 	clock_ms now = loop_now();
 	struct fdb_entry entry;
 	uint32_t cursor = 0;
 
 	while (fdb && fdb_next(fdb, &cursor, &entry)) {
-		const char *name;
+		const struct model_network *in;
+		const struct model_port *port;
 
 		if ((network && entry.network != network) || !entry_lives(call->daemon, &entry))
 			continue;
-		name = policy_name(policy, policy_network(policy, entry.network)->name);
-		if (caller_sees(&call->caller, name))
+		in = model_network(
+			running->model,
+			policy_name(policy, policy_network(policy, entry.network)->name));
+		port = model_port(running->model,
+				  policy_name(policy, policy_port(policy, entry.port)->name));
+		if (shows(call, in, port))
 			json_array_append_new(
-				list, entry_make(name, entry.mac,
-						 policy_name(policy,
-							     policy_port(policy, entry.port)->name),
+				list, entry_make(in->name, entry.mac, api_port_name(call, port),
 						 false, now > entry.seen ? now - entry.seen : 0));
 	}
 }
@@ -91,16 +106,14 @@ json_t *report_fdb(struct api_call *call)
 	const char *name = api_text(call, "network");
 	json_t *list;
 
-	if (name && !api_sees(call, name))
+	if (name && !api_network(call, name))
 		return NULL;
-	if (name && !model_network(running->model, name))
-		return api_fail(call, API_NOT_FOUND, "not-found", "there is no network `%s`", name);
 	list = json_array();
 	for (uint32_t i = 0; list && i < running->model->n_networks; i++) {
 		const struct model_network *network = &running->model->networks[i];
 
-		if (name ? !strcmp(name, network->name) : caller_sees(&call->caller, network->name))
-			add_bound(list, network, running->model);
+		if (!name || !strcmp(name, network->name))
+			add_bound(list, call, network);
 	}
 	add_learned(list, call, name ? ids_network(running->ids, name) : 0);
 	return api_result(call, list);

@@ -176,9 +176,24 @@ json_t *report_tenants(struct api_call *call)
 	return api_result(call, list);
 }
 
-/* A tenant, and what its ports have moved. */
-static json_t *usage_make(const struct daemon *daemon, const struct model_tenant *tenant)
+/* How many sessions each tenant's ports hold, by the tenant's number. */
+static void count_sessions(const struct daemon *daemon, uint32_t ret_held[LIMIT_TENANTS])
 {
+	const struct sessions *sessions = dataplane_sessions(daemon->dataplane);
+	struct session_entry entry;
+	uint32_t cursor = 0;
+
+	memset(ret_held, 0, LIMIT_TENANTS * sizeof(ret_held[0]));
+	while (sessions && session_next(sessions, &cursor, &entry))
+		if (entry.tenant < LIMIT_TENANTS)
+			ret_held[entry.tenant]++;
+}
+
+/* A tenant, what it has of what it may have, and what its ports have moved. */
+static json_t *usage_make(const struct daemon *daemon, const struct model_tenant *tenant,
+			  uint32_t sessions)
+{
+	const struct model_quota *quota = &tenant->quota;
 	const struct running *running = &daemon->running;
 	uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
 	json_t *object;
@@ -198,7 +213,15 @@ static json_t *usage_make(const struct daemon *daemon, const struct model_tenant
 	object = json_object();
 	json_object_set_new(object, "tenant", json_string(tenant->name));
 	json_object_set_new(object, "networks", number(tenant->n_networks));
+	json_object_set_new(object, "networks_max", quota_or_null(quota->networks));
 	json_object_set_new(object, "ports", number(tenant->n_ports));
+	json_object_set_new(object, "ports_max", quota_or_null(quota->ports));
+	json_object_set_new(object, "rules", number(tenant->n_rules));
+	json_object_set_new(object, "rules_max", quota_or_null(quota->rules));
+	json_object_set_new(object, "sessions", number(sessions));
+	json_object_set_new(
+		object, "sessions_max",
+		number(quota->sessions == UINT32_MAX ? LIMIT_TENANT_SESSIONS : quota->sessions));
 	json_object_set_new(object, "rx_packets", number(rx_packets));
 	json_object_set_new(object, "rx_bytes", number(rx_bytes));
 	json_object_set_new(object, "tx_packets", number(tx_packets));
@@ -210,40 +233,68 @@ json_t *report_usage(struct api_call *call)
 {
 	const struct model *model = call->daemon->running.model;
 	const char *only = api_text(call, "tenant");
+	uint32_t held[LIMIT_TENANTS];
 	json_t *list;
 
 	if (only && !api_sees(call, only))
 		return NULL;
 	if (only && !model_tenant(model, only))
 		return api_fail(call, API_NOT_FOUND, "not-found", "there is no tenant `%s`", only);
+	count_sessions(call->daemon, held);
 	list = json_array();
 	for (uint32_t i = 0; list && i < model->n_tenants; i++) {
 		const struct model_tenant *tenant = &model->tenants[i];
 
 		if (only ? !strcmp(only, tenant->name) : caller_sees(&call->caller, tenant->name))
-			json_array_append_new(list, usage_make(call->daemon, tenant));
+			json_array_append_new(
+				list,
+				usage_make(
+					call->daemon, tenant,
+					held[ids_tenant(call->daemon->running.ids, tenant->name)]));
 	}
 	return api_result(call, list);
 }
 
-static json_t *network_make(const struct daemon *daemon, const struct model_network *network,
+/* Who may have ports in it besides its tenant, as far as the caller knows of them. */
+static json_t *network_shares(const struct caller *caller, const struct model_network *network)
+{
+	json_t *names = json_array();
+
+	for (uint32_t i = 0; i < network->n_shares; i++)
+		if (caller_sees(caller, network->name) ||
+		    caller_sees(caller, network->shares[i]->name))
+			json_array_append_new(names, json_string(network->shares[i]->name));
+	return names;
+}
+
+/* Of one that is shared with the caller, his own ports. */
+static json_t *network_make(const struct api_call *call, const struct model_network *network,
 			    const struct learned *learned)
 {
-	const struct running *running = &daemon->running;
-	uint32_t macs = learned->networks[ids_network(running->ids, network->name)];
+	const struct running *running = &call->daemon->running;
+	bool owns = caller_sees(&call->caller, network->name);
+	uint32_t macs = owns ? learned->networks[ids_network(running->ids, network->name)] : 0;
+	uint32_t ports = 0;
 	json_t *object;
 
-	for (uint32_t i = 0; i < running->model->n_ports; i++)
-		if (model_port_carries(&running->model->ports[i], network))
-			macs += running->model->ports[i].n_macs;
+	for (uint32_t i = 0; i < running->model->n_ports; i++) {
+		const struct model_port *port = &running->model->ports[i];
+
+		if (!model_port_carries(port, network) ||
+		    (!owns && !caller_sees(&call->caller, port->name)))
+			continue;
+		ports++;
+		macs += port->n_macs;
+	}
 	object = json_object();
 	json_object_set_new(object, "name", json_string(network->name));
 	json_object_set_new(object, "tenant", json_string(network->tenant->name));
-	json_object_set_new(object, "vlan", vlan_or_null(network));
-	json_object_set_new(object, "ports", number(network->n_ports));
+	json_object_set_new(object, "vlan", owns ? vlan_or_null(network) : json_null());
+	json_object_set_new(object, "ports", number(ports));
 	json_object_set_new(object, "macs", number(macs));
 	json_object_set_new(object, "mtu", number(network->mtu));
 	json_object_set_new(object, "isolated", json_boolean(network->isolated));
+	json_object_set_new(object, "share", network_shares(&call->caller, network));
 	return object;
 }
 
@@ -255,9 +306,9 @@ json_t *report_networks(struct api_call *call)
 
 	report_learned(call->daemon, &learned);
 	for (uint32_t i = 0; list && i < model->n_networks; i++)
-		if (caller_sees(&call->caller, model->networks[i].name))
-			json_array_append_new(
-				list, network_make(call->daemon, &model->networks[i], &learned));
+		if (caller_sees_network(&call->caller, &model->networks[i]))
+			json_array_append_new(list,
+					      network_make(call, &model->networks[i], &learned));
 	return api_result(call, list);
 }
 
@@ -412,7 +463,7 @@ static json_t *object_show(struct api_call *call, const char *name)
 		return tenant_make(daemon, model_tenant(model, name));
 	if (call->kind == EDIT_NETWORK && model_network(model, name)) {
 		report_learned(daemon, &learned);
-		return network_make(daemon, model_network(model, name), &learned);
+		return network_make(call, model_network(model, name), &learned);
 	}
 	if (call->kind == EDIT_SET || call->kind == EDIT_GROUP || call->kind == EDIT_ACL)
 		return report_filter(daemon, call->kind, name);
@@ -427,14 +478,15 @@ json_t *report_object(struct api_call *call)
 	const char *name = api_text(call, "name");
 	json_t *object;
 
-	if (!api_sees(call, name))
+	if (call->kind == EDIT_NETWORK ? !api_network(call, name) : !api_sees(call, name))
 		return NULL;
 	object = object_show(call, name);
 	if (!object)
 		return api_fail(call, API_NOT_FOUND, "not-found", "there is no %s `%s`",
 				edit_kind_word(call->kind), name);
-	json_object_set(object, "configuration",
-			edit_find(call->daemon->running.state.document, call->kind, name));
+	if (caller_sees(&call->caller, name))
+		json_object_set(object, "configuration",
+				edit_find(call->daemon->running.state.document, call->kind, name));
 	return object;
 }
 

@@ -6,9 +6,12 @@
  * the sum. Of a group's rules only the packets are counted that they were asked
  * about: those that begin sessions, and those of none.
  */
+#include <netinet/in.h>
+
 #include "control/address.h"
 #include "control/compile_lists.h"
 #include "control/report.h"
+#include "control/rule_words.h"
 
 enum { SESSIONS_SHOWN = 10000 }; /* in one answer */
 
@@ -207,13 +210,39 @@ static json_t *endpoint_text(const struct session_key *key, const uint64_t addre
 	return json_sprintf(key->version == 4 ? "%s:%u" : "[%s]:%u", text, port);
 }
 
-/* The session as a row, if it is of a network that lives, and of @only if that is not 0. */
+/* The type of an ICMP query, as rules have it: "echo-request", or a number. */
+static json_t *icmp_word(const struct session_key *key)
+{
+	const char *word = rule_word_of(key->version == 4 ? rule_icmp_types : rule_icmpv6_types,
+					key->dst_port);
+
+	return word ? json_string(word) : json_sprintf("%u", key->dst_port);
+}
+
+static bool is_icmp(const struct session_key *key)
+{
+	return key->protocol == (key->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
+/* Is one of the session's ports the caller's? */
+static bool takes_part(const struct api_call *call, const struct session_entry *entry)
+{
+	const struct policy *policy = call->daemon->running.policy;
+	const struct policy_port *in = policy_port(policy, entry->in);
+	const struct policy_port *out = policy_port(policy, entry->out);
+
+	return (in && caller_sees(&call->caller, policy_at(policy, in->name))) ||
+	       (out && caller_sees(&call->caller, policy_at(policy, out->name)));
+}
+
+/* The session as a row, if the caller may see it, and it is of @only if that is not 0. */
 static json_t *session_make(const struct api_call *call, const struct session_entry *entry,
 			    uint16_t only)
 {
 	const struct policy *policy = call->daemon->running.policy;
 	const struct session_key *opener = &entry->opener;
 	const struct policy_network *network = policy_network(policy, opener->network);
+	bool icmp = is_icmp(opener); /* whose ports are an identifier and a type */
 	clock_ms now = loop_now();
 	const char *name;
 
@@ -221,12 +250,14 @@ static json_t *session_make(const struct api_call *call, const struct session_en
 	    (only && opener->network != only))
 		return NULL;
 	name = policy_at(policy, network->name);
-	if (!caller_sees(&call->caller, name))
+	if (!caller_sees(&call->caller, name) && !takes_part(call, entry))
 		return NULL;
-	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o}", "network", name, "proto",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "network", name, "proto",
 			 protocol_word(opener->protocol, opener->version), "src",
-			 endpoint_text(opener, opener->src, opener->src_port), "dst",
-			 endpoint_text(opener, opener->dst, opener->dst_port), "state",
+			 endpoint_text(opener, opener->src, icmp ? 0 : opener->src_port), "dst",
+			 endpoint_text(opener, opener->dst, icmp ? 0 : opener->dst_port),
+			 "icmp_type", icmp ? icmp_word(opener) : json_null(), "icmp_id",
+			 icmp ? json_integer(opener->src_port) : json_null(), "state",
 			 session_state_word(entry->state), "age_s",
 			 number(now > entry->seen ? (now - entry->seen) / 1000 : 0), "packets",
 			 number(entry->packets));
@@ -241,10 +272,8 @@ json_t *report_sessions(struct api_call *call)
 	uint32_t cursor = 0;
 	json_t *list;
 
-	if (name && !api_sees(call, name))
+	if (name && !api_network(call, name))
 		return NULL;
-	if (name && !model_network(running->model, name))
-		return api_fail(call, API_NOT_FOUND, "not-found", "there is no network `%s`", name);
 	list = json_array();
 	while (sessions && json_array_size(list) < SESSIONS_SHOWN &&
 	       session_next(sessions, &cursor, &entry)) {

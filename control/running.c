@@ -11,6 +11,7 @@
 
 #include "control/compile.h"
 #include "control/edit.h"
+#include "control/isolation.h"
 
 /* One configuration, compiled, on its way to be the running one. */
 struct candidate {
@@ -36,7 +37,7 @@ static int seed_make(uint64_t *ret_seed)
 
 /*
  * From the model to the policy, as the state's generation, with ids that continue
- * @ids and counters that continue those of @previous.
+ * @ids and counters that continue those of @previous; one that keeps tenants apart.
  */
 static int candidate_compile(struct candidate *candidate, const struct ids *ids, uint64_t seed,
 			     const struct compile_previous *previous,
@@ -44,6 +45,7 @@ static int candidate_compile(struct candidate *candidate, const struct ids *ids,
 {
 	char why[COMPILE_WHY] = "no memory";
 	uint64_t generation = candidate->state.generation;
+	char path[ISOLATION_PATH];
 	struct policy *policy;
 	struct ids *next;
 	int error = ids_next(ids, candidate->model, generation, &next);
@@ -56,6 +58,13 @@ static int candidate_compile(struct candidate *candidate, const struct ids *ids,
 	}
 	if (error) {
 		snprintf(ret_why, RUNNING_WHY, "the policy cannot be made: %s", why);
+		return error;
+	}
+	error = isolation_check(policy, path);
+	if (error) {
+		snprintf(ret_why, RUNNING_WHY, "it would join tenants: %.130s", path);
+		ids_destroy(next);
+		free(policy);
 		return error;
 	}
 	ids_destroy(candidate->ids);

@@ -7,6 +7,7 @@
  *
  *	document -> model	all problems of it, or none
  *	model -> policy		with ids that stay with their objects
+ *	isolation check		no path between tenants but what they share
  *	save			on disk before it runs; a full disk stops it here
  *	publish			the data plane swaps it at once
  *	-- from here on it is the running configuration --

@@ -21,8 +21,7 @@ enum {
 static const mac48 somebody_there = 0x0200005ec002;
 
 struct trace {
-	const struct daemon *daemon;
-	const struct caller *caller;
+	const struct api_call *call;
 	const struct policy *policy;
 	const struct model_port *port;
 	struct frame frame;
@@ -44,9 +43,15 @@ __attribute__((format(printf, 4, 5))) static void step(struct trace *trace, cons
 						       (int)passed, "text", api_json_text(text)));
 }
 
+static const struct model_port *port_of(const struct trace *trace, uint16_t id)
+{
+	return model_port(trace->call->daemon->running.model,
+			  policy_at(trace->policy, policy_ports(trace->policy)[id].name));
+}
+
 static const char *port_name(const struct trace *trace, uint16_t id)
 {
-	return policy_at(trace->policy, policy_ports(trace->policy)[id].name);
+	return api_port_name(trace->call, port_of(trace, id));
 }
 
 static const char *network_name(const struct trace *trace)
@@ -60,7 +65,7 @@ static const char *network_name(const struct trace *trace)
 /* The MAC of the port that @address is bound to, in a network that @port carries; 0: unknown. */
 static mac48 mac_of_address(const struct trace *trace, const struct address_prefix *address)
 {
-	const struct model *model = trace->daemon->running.model;
+	const struct model *model = trace->call->daemon->running.model;
 
 	for (uint32_t p = 0; p < model->n_ports; p++) {
 		const struct model_port *port = &model->ports[p];
@@ -80,12 +85,12 @@ static mac48 mac_of_address(const struct trace *trace, const struct address_pref
 /* An address behind the sending port: bound, or else seen there. */
 static mac48 mac_of_sender(const struct trace *trace)
 {
-	struct port_ref ref = ids_port(trace->daemon->running.ids, trace->port->name);
+	struct port_ref ref = ids_port(trace->call->daemon->running.ids, trace->port->name);
 	struct learned learned;
 
 	if (trace->port->n_macs)
 		return trace->port->macs[0];
-	report_learned(trace->daemon, &learned);
+	report_learned(trace->call->daemon, &learned);
 	return learned.ports[ref.id] ? learned.ports[ref.id] : SOMEBODY_HERE;
 }
 
@@ -219,8 +224,10 @@ static bool tell_rules(struct trace *trace, enum filter_step which, enum drop re
 
 	if (!hit->list && !refused)
 		return true;
-	if (hit->list)
-		explain_hit(trace->daemon->running.model, hit, text);
+	if (hit->list && !api_sees_list(trace->call, hit->list))
+		snprintf(text, sizeof(text), "another tenant's rules");
+	else if (hit->list)
+		explain_hit(trace->call->daemon->running.model, hit, text);
 	else
 		snprintf(text, sizeof(text), "no groups");
 	if (hit->list && hit->rule == FILTER_NO_RULE && !refused)
@@ -334,13 +341,10 @@ static bool tell_output(struct trace *trace, json_t *outputs, uint16_t id, uint1
 {
 	struct attachment_report report = {.state = ATTACHMENT_WAITING};
 	const char *name = port_name(trace, id);
+	struct port_ref ref = {id, policy_ports(trace->policy)[id].generation};
 	char how[32] = "untagged";
 
-	attachments_report(trace->daemon->attachments, ids_port(trace->daemon->running.ids, name),
-			   &report);
-	/* Of a tenant's network only uplinks are not the tenant's. */
-	if (!caller_sees(trace->caller, name))
-		name = "(uplink)";
+	attachments_report(trace->call->daemon->attachments, ref, &report);
 	if (tag != POLICY_UNTAGGED)
 		snprintf(how, sizeof(how), "with vlan %u", tag);
 	if (report.state == ATTACHMENT_UP)
@@ -402,8 +406,7 @@ json_t *trace_port(struct api_call *call)
 {
 	const char *name = api_text(call, "port");
 	struct trace trace = {
-		.daemon = call->daemon,
-		.caller = &call->caller,
+		.call = call,
 		.policy = call->daemon->running.policy,
 		.port = model_port(call->daemon->running.model, name),
 	};

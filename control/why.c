@@ -194,10 +194,11 @@ static json_t *text_or_null(const char *text)
 }
 
 /* The rule that refused it, in words; "" if none did. */
-static void rule_words(const struct running *running, const struct refusal *refusal,
-		       enum drop reason, const struct model_port *sender,
-		       const struct model_port *receiver, char words[static EXPLAIN_TEXT])
+static void rule_words(const struct api_call *call, const struct refusal *refusal, enum drop reason,
+		       const struct model_port *sender, const struct model_port *receiver,
+		       char words[static EXPLAIN_TEXT])
 {
+	const struct running *running = &call->daemon->running;
 	const struct filter_hit hit = {.list = refusal->list, .rule = refusal->rule};
 	const struct model_port *grouped = reason == DROP_GROUP_IN ? receiver : sender;
 	char groups[EXPLAIN_TEXT];
@@ -207,6 +208,8 @@ static void rule_words(const struct running *running, const struct refusal *refu
 		return;
 	if (refusal->policy != running->policy->generation)
 		snprintf(words, EXPLAIN_TEXT, "a rule of an earlier configuration");
+	else if (!api_sees_list(call, refusal->list))
+		snprintf(words, EXPLAIN_TEXT, "another tenant's rules");
 	else if (reason == DROP_ACL_IN || reason == DROP_ACL_OUT)
 		explain_hit(running->model, &hit, words);
 	else
@@ -223,9 +226,7 @@ static const struct model_port *port_of(const struct running *running, struct po
 
 static const char *shown_name(const struct api_call *call, const struct model_port *port)
 {
-	if (!port)
-		return "somebody";
-	return caller_sees(&call->caller, port->name) ? port->name : "(uplink)";
+	return port ? api_port_name(call, port) : "somebody";
 }
 
 static void add_row(json_t *rows, const struct api_call *call, const struct model_port *sender,
@@ -239,7 +240,7 @@ static void add_row(json_t *rows, const struct api_call *call, const struct mode
 
 	take_apart(refusal, &told);
 	frame_words(&told, frame);
-	rule_words(running, refusal, reason, sender, receiver, rule);
+	rule_words(call, refusal, reason, sender, receiver, rule);
 	remedy_words(&told, reason, shown_name(call, sender), shown_name(call, receiver), remedy);
 	json_array_append_new(
 		rows,

@@ -22,7 +22,8 @@
  * Isolation. policy_permits() is the one function that decides whether a frame
  * of a network may go from one port to another. Everything asks it: unicast,
  * flood, trace, tests. What it builds on is checked with the blob: a port that
- * is no uplink is a member of networks of its own tenant only.
+ * is no uplink is a member of networks of its own tenant, and of those that are
+ * shared with it, only.
  */
 #ifndef SWITCH_POLICY_H
 #define SWITCH_POLICY_H
@@ -38,7 +39,7 @@
 
 enum {
 	POLICY_MAGIC = 0x534c5031, /* "SLP1" */
-	POLICY_VERSION = 2,
+	POLICY_VERSION = 3,
 
 	POLICY_VLANS = 4096, /* values of a VID (IEEE 802.1Q, 9.6) */
 
@@ -199,6 +200,8 @@ struct policy_network {
 	uint32_t name;	   /* offset of "tenant/network" */
 	uint32_t members;  /* offset of uint16_t[n_members]: ids of the ports in it */
 	uint32_t n_members;
+	uint32_t shares; /* offset of uint16_t[n_shares]: other tenants that may have ports in it */
+	uint32_t n_shares;
 };
 
 /* A MAC that is bound to one port of a network (`macs:`); never learned, never aged. */
@@ -279,6 +282,18 @@ const struct policy_port *policy_port(const struct policy *policy, struct port_r
 /* The live network @id, or NULL. */
 const struct policy_network *policy_network(const struct policy *policy, uint16_t id);
 
+/* May ports of @tenant be in @network: is it theirs, or shared with them? */
+static inline bool policy_network_admits(const struct policy *policy,
+					 const struct policy_network *network, uint16_t tenant)
+{
+	const uint16_t *shares = (const uint16_t *)policy_at(policy, network->shares);
+	bool admits = network->tenant == tenant;
+
+	for (uint32_t i = 0; i < network->n_shares && !admits; i++)
+		admits = shares[i] == tenant;
+	return admits;
+}
+
 /*
  * Check a blob that somebody else wrote: @size bytes at @blob. 0, or -EPROTO
  * with the reason in *@ret_why (a string constant). After 0 no offset, count,
@@ -345,7 +360,7 @@ static inline uint32_t policy_static_home(const struct policy *policy, uint64_t 
  * order, then policy_builder_finish(). All strings and arrays are copied.
  * Functions return 0 or -ENOMEM, -EINVAL (id out of range or twice), -E2BIG;
  * what concerns several objects (a network that does not exist, a VLAN or a MAC
- * used twice, a foreign tenant's network) is refused with -EINVAL at the finish.
+ * used twice, a foreign tenant's network that is not shared) is refused with -EINVAL at the finish.
  */
 struct policy_builder;
 
@@ -409,6 +424,8 @@ struct policy_network_spec {
 	uint32_t mtu;
 	uint32_t age_ms;
 	uint32_t macs_max;
+	const uint16_t *shares; /* tenants besides its own whose ports may be in it */
+	uint32_t n_shares;
 };
 
 int policy_builder_create(uint64_t generation, uint64_t hash_seed, struct policy_builder **ret)

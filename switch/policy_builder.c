@@ -67,8 +67,10 @@ void policy_builder_destroy(struct policy_builder *builder)
 		free((char *)builder->lists[i].name);
 		free(builder->compiled[i]);
 	}
-	for (unsigned i = 0; i < LIMIT_NETWORKS; i++)
+	for (unsigned i = 0; i < LIMIT_NETWORKS; i++) {
 		free((char *)builder->networks[i].name);
+		free((uint16_t *)builder->networks[i].shares);
+	}
 	for (unsigned i = 0; i < LIMIT_PORTS; i++)
 		free_port(&builder->ports[i]);
 	free(builder);
@@ -105,6 +107,7 @@ int policy_builder_tenant_limits(struct policy_builder *builder, uint16_t index,
 int policy_builder_network(struct policy_builder *builder, const struct policy_network_spec *spec)
 {
 	struct policy_network_spec *network;
+	uint16_t *shares;
 	char *name;
 
 	if (spec->flags & POLICY_NET_FILTERED)
@@ -113,11 +116,16 @@ int policy_builder_network(struct policy_builder *builder, const struct policy_n
 	    builder->networks[spec->id].name)
 		return -EINVAL;
 	name = strdup(spec->name);
-	if (!name)
+	shares = copy_array(spec->shares, spec->n_shares, sizeof(*spec->shares));
+	if (!name || !shares) {
+		free(name);
+		free(shares);
 		return -ENOMEM;
+	}
 	network = &builder->networks[spec->id];
 	*network = *spec;
 	network->name = name;
+	network->shares = shares;
 	return 0;
 }
 
@@ -403,12 +411,19 @@ static void lay_out_names(const struct policy_builder *builder, struct blob *blo
 
 static void lay_out_networks(const struct policy_builder *builder, struct blob *blob)
 {
-	for (uint32_t i = 0; i < blob_policy(blob)->n_networks; i++) {
+	for (uint32_t i = 0; !blob->error && i < blob_policy(blob)->n_networks; i++) {
 		const struct policy_network_spec *spec = &builder->networks[i];
-		struct policy_network *network = blob_network(blob, i);
+		struct policy_network *network;
+		uint32_t shares;
 
 		if (!spec->name)
 			continue;
+		shares = blob_append(blob, spec->shares, spec->n_shares, sizeof(*spec->shares));
+		if (blob->error)
+			return;
+		network = blob_network(blob, i);
+		network->shares = shares;
+		network->n_shares = spec->n_shares;
 		network->generation = spec->generation;
 		network->vlan = spec->vlan;
 		network->tenant = spec->tenant;

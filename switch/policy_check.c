@@ -6,7 +6,7 @@
  * of the blob, no search in it runs for ever, and the tables agree with one
  * another. Agreement matters for isolation: a network's member list, a trunk's
  * two tables and the statics all say the same, and nobody but an uplink is a
- * member of a foreign tenant's network. The builder's last step is the same
+ * member of a foreign tenant's network that is not shared with it. The builder's last step is the same
  * check, so what it says no to cannot be built either.
  *
  * Stands apart from policy.c because it is read once per commit, by people who
@@ -166,6 +166,21 @@ static const char *check_sets(const struct policy *policy)
 	return NULL;
 }
 
+/* Tenants that there are, each once, and not its own. */
+static bool shares_fit(const struct policy *policy, const struct policy_network *network)
+{
+	const uint16_t *shares = policy_at(policy, network->shares);
+
+	if (network->n_shares >= LIMIT_TENANTS ||
+	    !array_fits(policy, network->shares, network->n_shares, sizeof(uint16_t)))
+		return false;
+	for (uint32_t i = 0; i < network->n_shares; i++)
+		if (shares[i] == 0 || !tenant_exists(policy, shares[i]) ||
+		    shares[i] == network->tenant || (i > 0 && shares[i - 1] >= shares[i]))
+			return false;
+	return true;
+}
+
 static const char *check_networks(const struct policy *policy)
 {
 	for (uint32_t i = 0; i < policy->n_networks; i++) {
@@ -188,6 +203,8 @@ static const char *check_networks(const struct policy *policy)
 		if (network->n_members > LIMIT_PORTS ||
 		    !array_fits(policy, network->members, network->n_members, sizeof(uint16_t)))
 			return "a network's members lie outside of the policy";
+		if (!shares_fit(policy, network))
+			return "a network is shared with nobody, or twice";
 	}
 	return NULL;
 }
@@ -393,7 +410,8 @@ static const char *check_members(const struct policy *policy)
 
 			if (policy_tag(policy, (uint16_t)n, (uint16_t)p) == POLICY_NOT_MEMBER)
 				continue;
-			if (!(port->flags & POLICY_PORT_UPLINK) && port->tenant != network->tenant)
+			if (!(port->flags & POLICY_PORT_UPLINK) &&
+			    !policy_network_admits(policy, network, port->tenant))
 				return "a port is in a foreign tenant's network";
 			memberships++;
 		}

@@ -120,6 +120,51 @@ class Credentials:
         expect(self.ctl(USER, "port", "delete", "acme/vm2").returncode, DONE, "port delete")
         expect(self.ctl(USER, "fdb", "flush").returncode, DONE, "fdb flush")
 
+    def shared_network(self):
+        """Both sides agree: the owner names the tenant, the tenant's port names the network."""
+        self.switch.ctl("network", "set", "beta/lan", "--unset", "share")
+        join = ("port", "add", "acme/guest", "--vhost-user", "guest.sock", "--mac",
+                "52:54:00:00:00:03", "--network", "beta/lan")
+        done = self.ctl(USER, *join)
+        expect(done.returncode, NOT_FOUND, "a network that is not shared")
+        assert "share: [acme]" in done.stderr, done.stderr
+        nothing = self.ctl(USER, *join[:-1], "beta/nothing")
+        expect(nothing.stderr.replace("nothing", "lan"), done.stderr, "one that is not there")
+        self.switch.ctl("network", "set", "beta/lan", "--share", "acme")
+        expect(self.ctl(USER, *join).returncode, DONE, "a network that is shared")
+        seen = self.json(USER, "network", "show", "beta/lan")
+        expect((seen["tenant"], seen["share"], seen["ports"], seen["macs"], seen["vlan"]),
+               ("beta", ["acme"], 1, 1, None), "what a guest sees of it")
+        assert "configuration" not in seen, seen
+        assert "beta/lan" in [n["name"] for n in self.json(USER, "network", "list")]
+        expect([e["port"] for e in self.json(USER, "fdb", "list", "beta/lan")], ["acme/guest"],
+               "its addresses, of the guest's ports")
+        expect({e["port"] for e in self.switch.json("fdb", "list", "beta/lan")},
+               {"acme/guest", "beta/secret"}, "all its addresses")
+        for arguments in (("network", "set", "beta/lan", "--mtu", "900"),
+                          ("network", "delete", "beta/lan"), ("fdb", "flush", "beta/lan")):
+            expect(self.ctl(USER, *arguments).returncode, NOT_FOUND, f"{arguments}")
+        trace = self.ctl(USER, "trace", "acme/guest", "icmp 10.0.0.1 > 10.0.0.2", "--dst-mac",
+                         "52:54:00:00:00:02")
+        assert "(another tenant's)" in trace.stdout and "secret" not in trace.stdout, trace.stdout
+
+    def shared_network_owner(self):
+        """The owner's side: it is in use, by somebody whose name is not told."""
+        self.switch.ctl("tenant", "set", "acme", "--unset", "users")
+        self.switch.ctl("tenant", "set", "beta", "--user", USER)
+        done = self.ctl(USER, "network", "set", "beta/lan", "--unset", "share")
+        assert done.returncode != DONE and "another tenant" in done.stderr, done.stderr
+        assert "guest" not in done.stderr and "acme" not in done.stderr, done.stderr
+        seen = self.json(USER, "network", "show", "beta/lan")
+        expect((seen["ports"], seen["share"]), (3, ["acme"]), "what the owner sees")
+        expect({e["port"] for e in self.json(USER, "fdb", "list")},
+               {"beta/secret", "(another tenant's)"}, "ports in it")
+        self.switch.ctl("port", "delete", "acme/guest")
+        expect(self.ctl(USER, "network", "set", "beta/lan", "--unset", "share").returncode, DONE,
+               "a share that nobody uses ends")
+        self.switch.ctl("tenant", "set", "beta", "--unset", "users")
+        self.switch.ctl("tenant", "set", "acme", "--user", USER)
+
     def revoke(self):
         self.switch.ctl("tenant", "set", "acme", "--unset", "users")
         expect(self.ctl(USER, "status").returncode, DENIED, "status of a former user")
@@ -134,6 +179,8 @@ def body(report):
         report.run("what others own does not exist for them", test.others_do_not_exist)
         report.run("what is the operator's is denied", test.is_denied)
         report.run("they change their own", test.acts_for_itself)
+        report.run("a network of another tenant that is shared", test.shared_network)
+        report.run("what its owner knows of that", test.shared_network_owner)
         report.run("they lose their rights", test.revoke)
 
 

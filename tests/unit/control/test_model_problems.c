@@ -176,6 +176,32 @@ static void references_stay_within_the_tenant(void **state)
 	EXPECT("tenants: {a: {networks: {n: {}}, ports: {p: {tap: t, network: secret}}},\n"
 	       "          b: {networks: {secret: {}, secrets: {}}}}\n",
 	       "1:63 no-such-name tenants.a.ports.p.network | tenants.a.networks");
+	/* whether there is such a network is not told */
+	EXPECT("tenants: {a: {ports: {p: {tap: t, network: b/secret}, q: {tap: u, network: b/o}}},\n"
+	       "          b: {networks: {secret: {}}}}\n",
+	       "1:44 no-such-name tenants.a.ports.p.network | \"share: [a]\"",
+	       "1:76 no-such-name tenants.a.ports.q.network | \"share: [a]\"");
+}
+
+static void shares(void **state)
+{
+	EXPECT("tenants: {a: {networks: {n: {share: [b, x, a, b]}, m: {share: b}}}, b: {}}\n",
+	       "1:41 no-such-name tenants.a.networks.n.share[1] | under tenants",
+	       "1:44 bad-value tenants.a.networks.n.share[2] | other tenants",
+	       "1:47 bad-value tenants.a.networks.n.share[3] | remove",
+	       "1:63 wrong-type tenants.a.networks.m.share");
+	/* on one wire a tag is one network, whoever has it */
+	EXPECT("tenants: {a: {networks: {n: {vlan: 5, share: [b]}, m: {vlan: 5}}},\n"
+	       "          b: {networks: {n: {vlan: 5}},\n"
+	       "              ports: {p: {tap: t, trunk: {allow: [n, a/n]}}}}}\n"
+	       "uplinks: {u: {device: d, trunk: [a/m, b/n], map: {b/n: 5}}}\n",
+	       "3:54 vlan-twice tenants.b.ports.p.trunk.allow[1]",
+	       "4:39 vlan-twice uplinks.u.trunk[1]");
+	/* nor is a MAC twice in it; whose it is, is not told */
+	EXPECT("tenants: {a: {networks: {n: {share: [b]}},\n"
+	       "              ports: {p: {tap: t, network: n, macs: [02:00:00:00:00:01]}}},\n"
+	       "          b: {ports: {p: {tap: u, network: a/n, macs: [02:00:00:00:00:01]}}}}\n",
+	       "3:56 mac-twice tenants.b.ports.p.macs[0]");
 }
 
 static void trunks(void **state)
@@ -524,6 +550,7 @@ int main(void)
 		cmocka_unit_test(devices_are_used_once),
 		cmocka_unit_test(references),
 		cmocka_unit_test(references_stay_within_the_tenant),
+		cmocka_unit_test(shares),
 		cmocka_unit_test(trunks),
 		cmocka_unit_test(a_vlan_means_one_network_on_a_wire),
 		cmocka_unit_test(a_vlan_may_be_used_on_two_wires),

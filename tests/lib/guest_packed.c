@@ -55,9 +55,10 @@ void guest_packed_add(struct guest_ring *ring, const struct vring_desc *descs, u
 		uint16_t at = step(ring, first, i);
 		uint16_t flags = (uint16_t)(descs[i].flags | (at & WRAP ? AVAIL : USED));
 
-		slot(ring, at)->addr = descs[i].addr;
-		slot(ring, at)->len = descs[i].len;
-		slot(ring, at)->id = id;
+		/* one by one, for another thread of the test may change them meanwhile */
+		__atomic_store_n(&slot(ring, at)->addr, descs[i].addr, __ATOMIC_RELAXED);
+		__atomic_store_n(&slot(ring, at)->len, descs[i].len, __ATOMIC_RELAXED);
+		__atomic_store_n(&slot(ring, at)->id, id, __ATOMIC_RELAXED);
 		/* the device looks at the first that was not shown yet */
 		if (at == ring->shown_at)
 			ring->first_flags = flags;
@@ -92,6 +93,16 @@ static bool is_used(const struct guest_ring *ring, uint16_t at)
 	uint16_t flags = __atomic_load_n(&slot(ring, at)->flags, __ATOMIC_ACQUIRE);
 
 	return (flags & (AVAIL | USED)) == (at & WRAP ? AVAIL | USED : 0);
+}
+
+bool guest_packed_all_used(const struct guest_ring *ring)
+{
+	uint16_t at = ring->used_at;
+
+	/* each: of a burst, the device stores the first one last */
+	while (at != ring->shown_at && is_used(ring, at))
+		at = step(ring, at, 1);
+	return at == ring->shown_at;
 }
 
 bool guest_packed_pending(const struct guest_ring *ring)

@@ -24,6 +24,9 @@ void guest_packed_add(struct guest_ring *ring, const struct vring_desc *descs, u
 /* Show what was added. True: the device wants a kick for it. */
 bool guest_packed_publish(struct guest_ring *ring);
 
+/* Were all places used that were shown, each by itself? */
+bool guest_packed_all_used(const struct guest_ring *ring);
+
 bool guest_packed_pending(const struct guest_ring *ring);
 
 /* The used element that is pending; and the next one is @n places further. */

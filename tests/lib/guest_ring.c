@@ -77,17 +77,22 @@ void guest_ring_destroy(struct guest_ring *ring)
 	free(ring->order);
 }
 
-void guest_ring_reset(struct guest_ring *ring)
+static void free_all(struct guest_ring *ring)
 {
-	memset(ring->desc, 0, ring->size * sizeof(*ring->desc));
-	memset(ring->avail, 0, 6 + 2UL * ring->size);
-	memset(ring->used, 0, 6 + 8UL * ring->size);
 	for (unsigned i = 0; i < ring->size; i++) {
 		ring->next[i] = (uint16_t)(i + 1);
 		ring->count[i] = 0;
 	}
 	ring->free_head = 0;
 	ring->n_free = ring->size;
+}
+
+void guest_ring_reset(struct guest_ring *ring)
+{
+	memset(ring->desc, 0, ring->size * sizeof(*ring->desc));
+	memset(ring->avail, 0, 6 + 2UL * ring->size);
+	memset(ring->used, 0, 6 + 8UL * ring->size);
+	free_all(ring);
 	ring->avail_idx = ring->shown_idx = ring->used_idx = 0;
 	ring->in_batch = false;
 	guest_packed_reset(ring);
@@ -180,25 +185,43 @@ int guest_ring_add(struct guest_ring *ring, const struct guest_piece *pieces, un
 	return head;
 }
 
-int guest_ring_add_crafted(struct guest_ring *ring, const struct vring_desc *descs, uint16_t n)
+/* One by one, for another thread of the test may change them meanwhile. */
+static void write_desc(struct vring_desc *to, struct vring_desc from)
+{
+	__atomic_store_n(&to->addr, from.addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->len, from.len, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->flags, from.flags, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->next, from.next, __ATOMIC_RELAXED);
+}
+
+/* Into a split ring: where the descriptors stand must be what `next` counts from. */
+static void add_split_crafted(struct guest_ring *ring, const struct vring_desc *descs, uint16_t n)
 {
 	uint16_t head = ring->free_head, at = head;
 
-	check(!ring->packed, "descriptors of a packed ring are not linked");
-	check(ring->n_free >= n, "%u descriptors are free, not %u", ring->n_free, n);
 	for (uint16_t i = 0; i < n; i++, at = ring->next[at]) {
+		struct vring_desc desc = descs[i];
+
 		check(at == head + i, "the next free descriptors are not in a row");
-		ring->desc[at] = descs[i];
-		if (descs[i].next < n)
-			ring->desc[at].next = (uint16_t)(head + descs[i].next);
+		if (desc.next < n)
+			desc.next = (uint16_t)(head + desc.next);
+		write_desc(&ring->desc[at], desc);
 	}
 	ring->free_head = at;
+	guest_ring_add_raw(ring, head);
+}
+
+int guest_ring_add_crafted(struct guest_ring *ring, const struct vring_desc *descs, uint16_t n)
+{
+	uint16_t head = ring->free_head;
+
+	check(ring->n_free >= n, "%u descriptors are free, not %u", ring->n_free, n);
+	(ring->packed ? add_packed : add_split_crafted)(ring, descs, n);
 	ring->n_free = (uint16_t)(ring->n_free - n);
 	ring->count[head] = n;
 	ring->room[head] = 0;
 	for (uint16_t i = 0; i < n; i++)
 		ring->room[head] += descs[i].flags & VRING_DESC_F_WRITE ? descs[i].len : 0;
-	guest_ring_add_raw(ring, head);
 	return head;
 }
 
@@ -228,14 +251,19 @@ static bool publish_split(struct guest_ring *ring, uint16_t old)
 	return !(__atomic_load_n(&ring->used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY);
 }
 
-void guest_ring_publish(struct guest_ring *ring)
+bool guest_ring_show(struct guest_ring *ring)
 {
 	uint16_t old = ring->shown_idx;
 
 	if (old == ring->avail_idx)
-		return;
+		return false;
 	ring->shown_idx = ring->avail_idx;
-	if (ring->packed ? guest_packed_publish(ring) : publish_split(ring, old))
+	return ring->packed ? guest_packed_publish(ring) : publish_split(ring, old);
+}
+
+void guest_ring_publish(struct guest_ring *ring)
+{
+	if (guest_ring_show(ring))
 		guest_ring_kick(ring);
 }
 
@@ -319,6 +347,17 @@ int guest_ring_take(struct guest_ring *ring, uint32_t *ret_len)
 	free_chain(ring, (uint16_t)elem.id);
 	*ret_len = elem.len;
 	return (int)elem.id;
+}
+
+bool guest_ring_forget_used(struct guest_ring *ring)
+{
+	if (ring->packed ? !guest_packed_all_used(ring)
+			 : __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) != ring->shown_idx)
+		return false;
+	ring->used_idx = ring->shown_idx;
+	ring->used_at = ring->shown_at;
+	free_all(ring);
+	return true;
 }
 
 bool guest_ring_arm(struct guest_ring *ring)

@@ -87,19 +87,27 @@ int guest_ring_add(struct guest_ring *ring, const struct guest_piece *pieces, un
 /*
  * Add @n descriptors word for word as a test wrote them, where the ring has its
  * next free ones: in them, `next` counts from the first of them (as long as it
- * stays among them). The first one's index.
+ * stays among them). In a packed ring, where each is followed by its neighbour,
+ * `next` says nothing. The head.
  */
 int guest_ring_add_crafted(struct guest_ring *ring, const struct vring_desc *descs, uint16_t n);
 
 /* Put @head into the next avail entry as it is, without a chain or a check. */
 void guest_ring_add_raw(struct guest_ring *ring, uint16_t head);
 
-/* Show all chains added to the device, and kick if it asks for that. */
+/* Show all chains added to the device: true if it asks for a kick. And kick it then. */
+bool guest_ring_show(struct guest_ring *ring);
 void guest_ring_publish(struct guest_ring *ring);
 void guest_ring_kick(struct guest_ring *ring);
 
 /* Take back one used chain: its head, or -1. */
 int guest_ring_take(struct guest_ring *ring, uint32_t *ret_len);
+
+/*
+ * Were all chains used that were shown? Then they are forgotten, whatever the ring
+ * says of them: for a test that scribbles there.
+ */
+bool guest_ring_forget_used(struct guest_ring *ring);
 
 /* Ask for a call with the next used chain; true if one is there already. And: do not ask. */
 bool guest_ring_arm(struct guest_ring *ring);

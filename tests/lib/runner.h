@@ -10,6 +10,8 @@
 #ifndef TESTS_LIB_RUNNER_H
 #define TESTS_LIB_RUNNER_H
 
+#include <stdbool.h>
+
 struct scene; /* what a test is given; the runner does not look into it */
 
 struct runner_test {
@@ -19,6 +21,8 @@ struct runner_test {
 	unsigned limit_s; /* 0: RUNNER_LIMIT_S */
 	unsigned workers; /* of the data plane; 0: 1 */
 	unsigned fds;	  /* that the data plane may have; 0: as many as everybody */
+	bool one_layout;  /* chooses the layout of its rings itself */
+	bool packed;	  /* set by scene_main() */
 };
 
 enum { RUNNER_LIMIT_S = 30 };

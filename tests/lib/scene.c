@@ -4,12 +4,15 @@
 #include "tests/lib/scene.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/lib/check.h"
 #include "tests/lib/clock.h"
 #include "tests/lib/packet.h"
+
+enum { TESTS_MAX = 64 };
 
 static const struct policy_trunk_entry blue_by_tag = {.network = BLUE, .vlan = 20};
 
@@ -80,6 +83,7 @@ struct policy_builder *scene_begin_policy(struct scene *scene)
 
 static void open_scene(struct scene *scene, const struct runner_test *test)
 {
+	scene->packed = test->packed;
 	harness_start(&scene->dp, test->workers ? test->workers : 1, test->fds);
 	harness_publish(&scene->dp, scene_begin_policy(scene));
 	victims_start(&scene->victims, &scene->dp, VICTIM_A);
@@ -130,7 +134,26 @@ static void play(const struct runner_test *test)
 
 int scene_main(int argc, char **argv, const struct runner_test *tests, unsigned n_tests)
 {
-	return runner_main(argc, argv, tests, n_tests, play);
+	static struct runner_test both[2 * TESTS_MAX];
+	static char names[TESTS_MAX][80];
+	unsigned n = 0;
+
+	check(n_tests <= TESTS_MAX, "%u tests", n_tests);
+	for (unsigned i = 0; i < n_tests; i++) {
+		both[n++] = tests[i];
+		if (tests[i].one_layout)
+			continue;
+#ifdef SLUICE_SANITIZED /* where all is slow, every other test in either layout */
+		n -= i % 2;
+		if (i % 2 == 0)
+			continue;
+#endif
+		snprintf(names[i], sizeof(names[i]), "%s_packed", tests[i].name);
+		both[n] = tests[i];
+		both[n].name = names[i];
+		both[n++].packed = true;
+	}
+	return runner_main(argc, argv, both, n, play);
 }
 
 void scene_attach(struct scene *scene, struct frontend *fe, uint16_t port)
@@ -147,10 +170,20 @@ void scene_attach(struct scene *scene, struct frontend *fe, uint16_t port)
 	frontend_resume(fe); /* the last session is over: nobody writes to the rings */
 }
 
+void scene_create(const struct scene *scene, struct frontend *fe,
+		  const struct frontend_options *options)
+{
+	struct frontend_options layout = *options;
+
+	if (scene->packed)
+		layout.features |= VU_BIT(VIRTIO_F_RING_PACKED);
+	frontend_create(fe, &layout);
+}
+
 void scene_join(struct scene *scene, struct frontend *fe, uint16_t port,
 		const struct frontend_options *options)
 {
-	frontend_create(fe, options);
+	scene_create(scene, fe, options);
 	scene_attach(scene, fe, port);
 	frontend_bring_up(fe);
 	harness_await_port(&scene->dp, port, CHANNEL_PORT_UP);
@@ -199,6 +232,14 @@ uint64_t scene_dropped(struct scene *scene, uint16_t port, enum drop reason)
 uint64_t scene_missed(struct scene *scene, uint16_t port, enum drop reason)
 {
 	return harness_counters(&scene->dp, port)->missed[reason];
+}
+
+void scene_expect_faults(struct scene *scene, uint16_t port, enum fault kind, uint64_t n)
+{
+	check(clock_await(CLOCK_PATIENCE_MS, harness_counters(&scene->dp, port)->faults[kind] == n),
+	      "%s: %llu times, not %llu", fault_word(kind),
+	      (unsigned long long)harness_counters(&scene->dp, port)->faults[kind],
+	      (unsigned long long)n);
 }
 
 void scene_discard(struct frontend *fe)

@@ -43,12 +43,16 @@ enum scene_port {
 };
 
 struct scene {
+	bool packed; /* so are the rings of all guests but the victims */
 	struct harness dp;
 	struct victims victims;
 	struct harness_resources before;
 };
 
-/* The main() of a test program. */
+/*
+ * The main() of a test program. Each test is run with split rings and then, its name
+ * followed by _packed, with packed ones.
+ */
 int scene_main(int argc, char **argv, const struct runner_test *tests, unsigned n_tests);
 
 /* The scene's own networks and ports, to be added to and published by a test that needs more. */
@@ -61,6 +65,10 @@ static inline mac48 scene_mac(uint16_t port)
 
 /* Give @port a new connection from @fe; waits while the data plane still closes the last one. */
 void scene_attach(struct scene *scene, struct frontend *fe, uint16_t port);
+
+/* Create a guest whose rings are of the layout that is tested. */
+void scene_create(const struct scene *scene, struct frontend *fe,
+		  const struct frontend_options *options);
 
 /* Create a guest, attach it and bring it up. */
 void scene_join(struct scene *scene, struct frontend *fe, uint16_t port,
@@ -86,6 +94,9 @@ void scene_expect_refusal(struct scene *scene, struct frontend *fe, uint16_t por
 /* How often the counters say that @port dropped, or missed, for @reason. */
 uint64_t scene_dropped(struct scene *scene, uint16_t port, enum drop reason);
 uint64_t scene_missed(struct scene *scene, uint16_t port, enum drop reason);
+
+/* The counters, which sluicectl port show reads, say that @port did wrong in this way @n times. */
+void scene_expect_faults(struct scene *scene, uint16_t port, enum fault kind, uint64_t n);
 
 /* Send @n stamped frames one way; all must arrive in order and unchanged. */
 void scene_pass(struct frontend *from, uint16_t from_port, struct frontend *to, uint16_t to_port,

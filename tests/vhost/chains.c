@@ -24,7 +24,7 @@ enum {
 /* ---- T1 ---- */
 
 struct flipper {
-	struct vring_desc *desc;
+	struct vring_desc *desc; /* 256 */
 	uint64_t addrs[4];
 	uint32_t lens[8];
 	atomic_bool stop;
@@ -37,7 +37,7 @@ static void *flip(void *argument)
 
 	while (!atomic_load(&flipper->stop)) {
 		uint64_t noise = packet_noise(&state);
-		struct vring_desc *desc = &flipper->desc[noise >> 32 & 7];
+		struct vring_desc *desc = &flipper->desc[noise >> 32 & 255];
 
 		__atomic_store_n(&desc->addr, flipper->addrs[noise & 3], __ATOMIC_RELAXED);
 		__atomic_store_n(&desc->len, flipper->lens[noise >> 8 & 7], __ATOMIC_RELAXED);
@@ -52,8 +52,8 @@ static void *flip(void *argument)
  */
 static void t01_descriptor_flip(struct scene *scene)
 {
-	uint64_t end = clock_now_ms() + runner_amount(1000, 10000);
-	unsigned delivered = 0, sent = 0;
+	uint64_t end = clock_now_ms() + runner_amount(600, 10000);
+	unsigned delivered = 0;
 	struct flipper flipper = {0};
 	struct guest_ring *ring;
 	uint64_t a, b, before;
@@ -68,8 +68,6 @@ static void t01_descriptor_flip(struct scene *scene)
 	flipper.desc = ring->desc;
 	memcpy(flipper.addrs, (uint64_t[]){a, b, 15 << 20, 0xffffffffffffff00}, 32);
 	memcpy(flipper.lens, (uint32_t[]){72, 212, 1012, 11, 0, 0xffffffff, 0x7fffffff, 600}, 32);
-	for (unsigned i = 0; i < 8; i++)
-		ring->desc[i] = (struct vring_desc){.addr = a, .len = 72};
 	check(pthread_create(&thread, NULL, flip, &flipper) == 0, "pthread_create");
 	before = pair_drops(&pair);
 	while (clock_now_ms() < end) {
@@ -78,14 +76,11 @@ static void t01_descriptor_flip(struct scene *scene)
 		uint8_t frame[2048];
 		ssize_t len;
 
-		for (unsigned i = 0; i < 64; i++, sent++)
-			guest_ring_add_raw(ring, (uint16_t)(sent % 8));
+		for (unsigned i = 0; i < 64; i++)
+			guest_ring_add_crafted(ring, &(struct vring_desc){.addr = a, .len = 72}, 1);
 		guest_ring_publish(ring);
-		check(clock_await(CLOCK_PATIENCE_MS,
-				  __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) ==
-					  ring->avail_idx),
+		check(clock_await(CLOCK_PATIENCE_MS, guest_ring_forget_used(ring)),
 		      "the ring stands still");
-		ring->used_idx = ring->avail_idx;
 		while ((len = frontend_take(&pair.peer, 0, &hdr, frame, sizeof(frame))) >= 0) {
 			check(packet_read_stamp(frame, PACKET_ETH, (uint32_t)len, &stream,
 						&number) &&
@@ -103,6 +98,34 @@ static void t01_descriptor_flip(struct scene *scene)
 
 /* ---- T2, T3, T4: chains ---- */
 
+/*
+ * In a packed ring a chain goes on in the next place, so the only loop is all of the
+ * ring; nobody can say where the next chain would begin.
+ */
+static void loop_packed(struct scene *scene)
+{
+	const struct frontend_options options = {.features = FRONTEND_PLAIN, .ring_size = 64};
+	struct vring_desc descs[64];
+	struct pair pair;
+
+	for (unsigned i = 0; i < 64; i++)
+		descs[i] =
+			(struct vring_desc){.addr = 0x1000, .len = i % 2 ? 0 : 100, .flags = NEXT};
+	pair_open(&pair, scene, &options);
+	pair_watch_errors(&pair);
+	for (unsigned i = 0; i < 3; i++) {
+		struct guest_ring *tx = frontend_tx(&pair.fe, 0);
+
+		pair_await_return(&pair.fe, "frames before");
+		guest_ring_add_crafted(tx, descs, 64);
+		guest_ring_publish(tx);
+		scene_check_idle(scene); /* nobody spins on a broken ring */
+		pair_expect_broken(&pair, tx, "a chain without end");
+	}
+	pair_close(&pair);
+	scene_expect_faults(scene, OFFENDER, FAULT_BAD_INDEX, 3);
+}
+
 static void t02_chain_loops(struct scene *scene)
 {
 	const struct vring_desc to_itself[] = {{.addr = 0x1000, .len = 100, .flags = NEXT}};
@@ -113,6 +136,10 @@ static void t02_chain_loops(struct scene *scene)
 	struct pair pair;
 	uint64_t gpa;
 
+	if (scene->packed) {
+		loop_packed(scene);
+		return;
+	}
 	pair_open(&pair, scene, NULL);
 	pair_expect_drop(&pair, to_itself, 1, DROP_BAD_CHAIN, "a descriptor behind itself");
 	pair_expect_drop(&pair, two, 2, DROP_BAD_CHAIN, "a loop of two");
@@ -125,6 +152,20 @@ static void t02_chain_loops(struct scene *scene)
 	table = (struct vring_desc){.addr = gpa, .len = sizeof(two), .flags = INDIRECT};
 	pair_expect_drop(&pair, &table, 1, DROP_BAD_CHAIN, "a loop in an indirect table");
 	pair_close(&pair);
+	scene_expect_faults(scene, OFFENDER, FAULT_BAD_CHAIN, 5);
+}
+
+/* In a packed ring the last two words change places, and say nothing but WRITE (2.8.7). */
+static void write_table(struct frontend *fe, uint64_t gpa, const struct vring_desc *table,
+			unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_desc desc = table[i];
+
+		if (frontend_tx(fe, 0)->packed)
+			desc = (struct vring_desc){desc.addr, desc.len, 0, desc.flags};
+		guest_memory_write(fe->memory, gpa + i * sizeof(desc), &desc, sizeof(desc));
+	}
 }
 
 /* A table in memory, and the descriptor that names it with another length. */
@@ -133,7 +174,7 @@ static struct vring_desc name_table(struct frontend *fe, const struct vring_desc
 {
 	uint64_t gpa = guest_memory_take(fe->memory, n * sizeof(*table), 16);
 
-	guest_memory_write(fe->memory, gpa, table, n * sizeof(*table));
+	write_table(fe, gpa, table, n);
 	return (struct vring_desc){.addr = gpa, .len = len, .flags = INDIRECT};
 }
 
@@ -142,7 +183,7 @@ static void t03_indirect_tables(struct scene *scene)
 	const struct frontend_options options = {.features = FRONTEND_PLAIN,
 						 .layout = GUEST_ADJACENT};
 	const uint64_t border = 4 << 20;
-	struct vring_desc table[300], desc;
+	struct vring_desc table[300], both[2], desc;
 	struct virtio_net_hdr_v1 hdr;
 	struct pair pair;
 	uint8_t frame[2048];
@@ -167,15 +208,19 @@ static void t03_indirect_tables(struct scene *scene)
 
 	table[0] = name_table(&pair.fe, table + 1, 1, 16);
 	desc = name_table(&pair.fe, table, 1, 16);
-	pair_expect_drop(&pair, &desc, 1, DROP_BAD_CHAIN, "an indirect table in an indirect table");
-	desc = name_table(&pair.fe, table + 1, 1, 16);
-	desc.flags |= NEXT;
-	pair_expect_drop(&pair, &desc, 1, DROP_BAD_CHAIN, "INDIRECT and NEXT at once");
+	/* in a packed ring INDIRECT says nothing there: a buffer of 16 bytes, too short for a frame */
+	pair_expect_drop(&pair, &desc, 1, scene->packed ? DROP_RUNT : DROP_BAD_CHAIN,
+			 "an indirect table in an indirect table");
+	both[0] = name_table(&pair.fe, table + 1, 1, 16);
+	both[0].flags |= NEXT;
+	both[0].next = 1;
+	both[1] = table[1];
+	pair_expect_drop(&pair, both, 2, DROP_BAD_CHAIN, "INDIRECT and NEXT at once");
 
 	/* A table across two regions that are neighbours only for the guest: read right, or refused. */
 	table[0] = (struct vring_desc){.addr = buffer, .len = HEADER, .flags = NEXT, .next = 1};
 	table[1] = (struct vring_desc){.addr = buffer + HEADER, .len = 100};
-	guest_memory_write(pair.fe.memory, border - 24, table, 32);
+	write_table(&pair.fe, border - 24, table, 2);
 	desc = (struct vring_desc){.addr = border - 24, .len = 32, .flags = INDIRECT};
 	guest_ring_add_crafted(frontend_tx(&pair.fe, 0), &desc, 1);
 	frontend_flush(&pair.fe, 0);
@@ -204,6 +249,7 @@ static void t04_thousands_of_pieces(struct scene *scene)
 	check(descs, "out of memory");
 	pair_open(&pair, scene, &options);
 	buffer = pair_make_buffer(&pair, 100, 4);
+	pair_watch_errors(&pair);
 	for (unsigned n = 300; n <= 32768; n = n < 30000 ? n * 3 : n + 1) {
 		n = n > 30000 ? 32768 : n;
 		for (unsigned i = 0; i < n; i++)
@@ -214,11 +260,17 @@ static void t04_thousands_of_pieces(struct scene *scene)
 		/* descriptors in a row are needed: nothing but crafted chains goes through this ring */
 		guest_ring_add_crafted(frontend_tx(&pair.fe, 0), descs, (uint16_t)n);
 		frontend_flush(&pair.fe, 0);
+		if (scene->packed) { /* its end is not looked for */
+			pair_expect_broken(&pair, frontend_tx(&pair.fe, 0), "thousands of bytes");
+			scene_discard(&pair.peer);
+			continue;
+		}
 		pair_await_return(&pair.fe, "a chain of thousands of bytes");
 		check(frontend_take(&pair.peer, 0, &hdr, frame, sizeof(frame)) < 0,
 		      "%u pieces were delivered", n);
 	}
-	check(scene_dropped(scene, OFFENDER, DROP_BAD_CHAIN) >= 4, "they were not counted");
+	check(scene->packed || scene_dropped(scene, OFFENDER, DROP_BAD_CHAIN) >= 4,
+	      "they were not counted");
 
 	/* Empty descriptors between full ones: legal for nobody, harmful to nobody. */
 	for (unsigned i = 0; i < 40; i++)

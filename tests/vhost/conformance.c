@@ -446,23 +446,23 @@ static void jumbo_frames(struct scene *scene)
 int main(int argc, char **argv)
 {
 	static const struct runner_test tests[] = {
-		{.name = "order_qemu_10", order_qemu_10},
-		{.name = "order_qemu_8_2", order_qemu_8_2},
-		{.name = "order_qemu_7_2", order_qemu_7_2},
-		{.name = "order_cloud_hypervisor", order_cloud_hypervisor},
-		{.name = "order_virtio_user", order_virtio_user},
-		{.name = "order_plain", order_plain},
-		{.name = "without_acknowledgements", without_acknowledgements},
+		{.name = "order_qemu_10", order_qemu_10, .one_layout = true},
+		{.name = "order_qemu_8_2", order_qemu_8_2, .one_layout = true},
+		{.name = "order_qemu_7_2", order_qemu_7_2, .one_layout = true},
+		{.name = "order_cloud_hypervisor", order_cloud_hypervisor, .one_layout = true},
+		{.name = "order_virtio_user", order_virtio_user, .one_layout = true},
+		{.name = "order_plain", order_plain, .one_layout = true},
+		{.name = "without_acknowledgements", without_acknowledgements, .one_layout = true},
 		{.name = "several_queue_pairs", several_queue_pairs, .workers = 2},
-		{.name = "memory_slots_509", memory_slots_509},
-		{.name = "mtu_is_negotiated", mtu_is_negotiated},
+		{.name = "memory_slots_509", memory_slots_509, .one_layout = true},
+		{.name = "mtu_is_negotiated", mtu_is_negotiated, .one_layout = true},
 		{.name = "rarp_moves_the_guest", rarp_moves_the_guest},
 		{.name = "rarp_cannot_spoof", rarp_cannot_spoof},
-		{.name = "reconnect_goes_on", reconnect_goes_on},
-		{.name = "offers_are_stable", offers_are_stable},
+		{.name = "reconnect_goes_on", reconnect_goes_on, .one_layout = true},
+		{.name = "offers_are_stable", offers_are_stable, .one_layout = true},
 		{.name = "resets", resets},
 		{.name = "jumbo_frames", jumbo_frames},
-		{.name = "t42_packed_base", t42_packed_base},
+		{.name = "t42_packed_base", t42_packed_base, .one_layout = true},
 	};
 
 	return scene_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));

@@ -92,6 +92,18 @@ static void fill_eventfd(int fd)
 	check(fcntl(fd, F_SETFL, 0) == 0, "O_NONBLOCK");
 }
 
+/* An index that jumps; in a packed ring, a chain without end. */
+static void break_ring(struct guest_ring *ring)
+{
+	if (!ring->packed)
+		__atomic_store_n(&ring->avail->idx, (uint16_t)(ring->avail_idx + 999),
+				 __ATOMIC_RELEASE);
+	for (unsigned i = 0; ring->packed && i < ring->size; i++)
+		__atomic_or_fetch(&((struct vring_packed_desc *)(void *)ring->desc)[i].flags,
+				  VRING_DESC_F_NEXT, __ATOMIC_RELAXED);
+	guest_ring_kick(ring);
+}
+
 /*
  * Whether a write may wait is a property of the open file, which the front-end
  * has too: it lets the data plane find an eventfd that does not wait, and changes
@@ -122,9 +134,7 @@ static void t30_eventfds_made_to_wait(struct scene *scene)
 		stream_await(&in, 600);
 		stream_stop(&in);
 		if (i >= 4) { /* the ring breaks, which the error eventfd is to tell */
-			__atomic_store_n(&ring->avail->idx, (uint16_t)(ring->avail_idx + 999),
-					 __ATOMIC_RELEASE);
-			guest_ring_kick(ring);
+			break_ring(ring);
 		}
 		victims_await(&scene->victims, 500);
 		check(fcntl(fd, F_SETFL, O_NONBLOCK) == 0, "O_NONBLOCK");

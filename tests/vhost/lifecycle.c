@@ -45,7 +45,7 @@ static void t31_cut_messages(struct scene *scene)
 	};
 	struct frontend fe;
 
-	frontend_create(&fe, &options);
+	scene_create(scene, &fe, &options);
 	for (unsigned i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
 		struct {
 			struct vu_header header;
@@ -118,7 +118,7 @@ static void t31_two_sessions_at_once(struct scene *scene)
 	struct pair pair;
 
 	pair_open(&pair, scene, NULL);
-	frontend_create(&second, &options);
+	scene_create(scene, &second, &options);
 	check(harness_attach(&scene->dp, OFFENDER, frontend_dial(&second), 1) == -EBUSY,
 	      "a port took two devices");
 	pair_pass(&pair, 10);
@@ -193,13 +193,12 @@ static void t38_enable_toggles(struct scene *scene)
 	stream_start(&in);
 	for (unsigned round = 0; round < runner_amount(100, 10000); round++) {
 		struct guest_ring *rx = frontend_rx(&pair.fe, 0);
-		uint16_t used;
+		uint32_t used;
 
 		check(frontend_enable(&pair.fe, 0, false) == 0, "disable");
-		used = __atomic_load_n(&rx->used->idx, __ATOMIC_ACQUIRE);
+		used = guest_ring_base(rx);
 		stream_await(&in, 100);
-		check(__atomic_load_n(&rx->used->idx, __ATOMIC_ACQUIRE) == used,
-		      "a disabled ring received");
+		check(guest_ring_base(rx) == used, "a disabled ring received");
 		check(frontend_enable(&pair.fe, 0, true) == 0, "enable");
 		scene_discard(&pair.fe);
 		check(guest_ring_wait(rx, CLOCK_PATIENCE_MS), "an enabled ring receives nothing");
@@ -281,8 +280,7 @@ static void t39_start_with_full_ring(struct scene *scene)
 		while (frontend_queue(&pair.fe, 0, NULL, frame, sizeof(frame)))
 			n++;
 		check(n == tx->size, "%u frames fill the ring", n);
-		__atomic_store_n(&tx->avail->idx, tx->avail_idx, __ATOMIC_RELEASE);
-		tx->shown_idx = tx->avail_idx;
+		guest_ring_show(tx);
 		for (unsigned ring = 0; ring < 2; ring++)
 			check(frontend_enable(&pair.fe, ring, true) == 0 &&
 				      frontend_set_ring(&pair.fe, ring) == 0,
@@ -361,7 +359,9 @@ static void t41_reboots(struct scene *scene)
 			check(frontend_do_u64(&pair.fe, VU_SET_STATUS, 0) == 0, "SET_STATUS 0");
 		check(frontend_stop(&pair.fe) == 0, "stop");
 		frontend_reset(&pair.fe);
-		pair.fe.options.features = base | kinds[round % 5];
+		pair.fe.options.features =
+			base | kinds[round % 5] |
+			(pair.fe.options.features & VU_BIT(VIRTIO_F_RING_PACKED));
 		for (unsigned i = 0; i < 2; i++)
 			pair.fe.queues[i].ring.event_idx =
 				kinds[round % 5] >> VIRTIO_RING_F_EVENT_IDX & 1;

@@ -466,7 +466,7 @@ static void t32_shared_memory(struct scene *scene)
 
 	scene_join(scene, &one, OFFENDER, &options);
 	options.memory = one.memory;
-	frontend_create(&two, &options);
+	scene_create(scene, &two, &options);
 	/* Own buffers first: two sessions with the same memory. */
 	scene_attach(scene, &two, PEER);
 	frontend_bring_up(&two);

@@ -4,6 +4,7 @@
 #include "tests/vhost/pair.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/check.h"
 #include "tests/lib/clock.h"
@@ -37,6 +38,25 @@ void pair_restart_without_buffers(struct pair *pair)
 	frontend_reset(&pair->fe);
 	check(frontend_handshake(&pair->fe) == 0 && frontend_start(&pair->fe) == 0, "start");
 	harness_await_port(&pair->scene->dp, OFFENDER, CHANNEL_PORT_UP);
+}
+
+void pair_watch_errors(struct pair *pair)
+{
+	for (unsigned i = 0; i < pair->fe.n_queues; i++)
+		check(frontend_set_fd(&pair->fe, VU_SET_VRING_ERR, i,
+				      pair->fe.queues[i].ring.err) == 0,
+		      "SET_VRING_ERR");
+}
+
+void pair_expect_broken(struct pair *pair, struct guest_ring *ring, const char *what)
+{
+	uint64_t count = 0;
+
+	check(clock_await(CLOCK_PATIENCE_MS, read(ring->err, &count, sizeof(count)) > 0),
+	      "%s: no word on the error eventfd", what);
+	pair_restart(pair);
+	pair_watch_errors(pair);
+	pair_pass(pair, 3);
 }
 
 void pair_pass(struct pair *pair, unsigned n)

@@ -21,6 +21,12 @@ void pair_close(struct pair *pair);
 void pair_restart(struct pair *pair);
 void pair_restart_without_buffers(struct pair *pair);
 
+/* The hostile guest's error eventfds are said to the backend. */
+void pair_watch_errors(struct pair *pair);
+
+/* Its @ring broke: the error eventfd says so, and a new session, with the same eventfds, works. */
+void pair_expect_broken(struct pair *pair, struct guest_ring *ring, const char *what);
+
 /* A few frames each way. */
 void pair_pass(struct pair *pair, unsigned n);
 

@@ -15,11 +15,11 @@
 #include "tests/lib/tcp.h"
 #include "tests/vhost/pair.h"
 
-/* The longest that a burst of the victims may take while others press; alone it takes 0.1 ms. */
+/* The longest that a burst of the victims may take while others press; alone it takes 0.1 ms. And a late frame. */
 #ifdef SLUICE_SANITIZED
-enum { WORST_MS = 5000 };
+enum { WORST_MS = 5000, LATE_MS = 950 };
 #else
-enum { WORST_MS = 500 };
+enum { WORST_MS = 500, LATE_MS = 900 };
 #endif
 
 /* How many frames the victims passed in @ms, and that none of their bursts starved. */
@@ -55,6 +55,11 @@ static void *kick(void *argument)
 			uint64_t noise = packet_noise(&state);
 
 			(void)!write(ring->kick, &most, sizeof(most));
+			if (ring->packed) { /* an event area */
+				__atomic_store_n((uint32_t *)(void *)ring->avail, (uint32_t)noise,
+						 __ATOMIC_RELAXED);
+				continue;
+			}
 			__atomic_store_n(&ring->avail->flags, noise & 1, __ATOMIC_RELAXED);
 			__atomic_store_n(&ring->avail->ring[ring->size], (uint16_t)(noise >> 16),
 					 __ATOMIC_RELAXED);
@@ -84,6 +89,9 @@ static void t18_kick_storm(struct scene *scene)
 	atomic_store(&kicker.stop, true);
 	pthread_join(thread, NULL);
 	pair_await_return(&pair.peer, "frames under kicks");
+	/* a full eventfd takes no kick: who fills it is heard once a second only */
+	for (unsigned i = 0; i < 2; i++)
+		(void)!read(pair.fe.queues[i].ring.kick, &alone, sizeof(alone));
 	pair_restart(&pair);
 	pair_pass(&pair, 10);
 	pair_close(&pair);
@@ -101,8 +109,7 @@ static void t18_never_kicks(struct scene *scene)
 	for (unsigned i = 0; i < 200; i++) {
 		packet_build(frame, sizeof(frame), scene_mac(PEER), scene_mac(OFFENDER), 18, i);
 		check(frontend_queue(&pair.fe, 0, NULL, frame, sizeof(frame)), "no room");
-		__atomic_store_n(&tx->avail->idx, tx->avail_idx, __ATOMIC_RELEASE);
-		tx->shown_idx = tx->avail_idx;
+		guest_ring_show(tx);
 	}
 	victims_await(&scene->victims, 200);
 	guest_ring_kick(tx);
@@ -116,10 +123,11 @@ static void t18_never_kicks(struct scene *scene)
 /*
  * One frame at a time, each at another moment around the one where the data plane
  * gives up looking and goes to sleep (H7): a kick that is lost there is a frame
- * that never arrives.
+ * that waits until workers look at all rings, which they do once a second.
  */
 static void t18_no_wakeup_is_lost(struct scene *scene)
 {
+	unsigned late = 0;
 	uint64_t state = 7;
 
 	victims_pause(&scene->victims);
@@ -129,10 +137,11 @@ static void t18_no_wakeup_is_lost(struct scene *scene)
 		struct pair pair;
 
 		pair_open(&pair, scene, &options);
-		for (unsigned i = 0; i < runner_amount(6000, 600000); i++) {
-			uint64_t end;
+		for (unsigned i = 0; i < runner_amount(4000, 600000); i++) {
+			uint64_t began = clock_now_ns(), end;
 
 			scene_pass(&pair.fe, OFFENDER, &pair.peer, PEER, 1);
+			late += clock_now_ns() - began > LATE_MS * 1000000ULL;
 			end = clock_now_ns() + packet_noise(&state) % 80000;
 			while (clock_now_ns() < end) /* a nap would be too coarse */
 				;
@@ -144,6 +153,8 @@ static void t18_no_wakeup_is_lost(struct scene *scene)
 		pair_close(&pair);
 	}
 	victims_resume(&scene->victims);
+	/* on a busy machine, the odd one for other reasons */
+	check(late < 3, "%u frames waited for the look that workers take once a second", late);
 }
 
 /*
@@ -206,36 +217,34 @@ static void several_senders(struct scene *scene)
 static void t33_malformed_at_full_speed(struct scene *scene)
 {
 	uint64_t end, alone, pressed, before, sent = 0;
+	struct vring_desc malformed[30];
 	struct guest_ring *ring;
 	struct pair pair;
 
 	pair_open(&pair, scene, NULL);
+	for (unsigned i = 0; i < 30; i++)
+		malformed[i] = (struct vring_desc){.addr = i % 2 ? 0xfff0000000 : 0,
+						   .len = i % 3 ? 5 : 0xffffffff,
+						   .flags = i % 5 ? 0 : VRING_DESC_F_WRITE};
 	alone = measure_victims(scene, 300);
 	ring = frontend_tx(&pair.fe, 0);
 	ring->forgiving = true;
-	for (unsigned i = 0; i < ring->size; i++)
-		ring->desc[i] = (struct vring_desc){.addr = i % 2 ? 0xfff0000000 : 0,
-						    .len = i % 3 ? 5 : 0xffffffff,
-						    .flags = i % 5 ? 0 : VRING_DESC_F_NEXT,
-						    .next = (uint16_t)i};
 	before = pair_drops(&pair);
 	pressed = atomic_load(&scene->victims.frames);
 	atomic_store(&scene->victims.worst_ns, 0);
-	end = clock_now_ms() + runner_amount(1000, 60000);
+	end = clock_now_ms() + runner_amount(600, 60000);
 	while (clock_now_ms() < end) {
-		uint16_t used = __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE);
-
-		while ((uint16_t)(ring->avail_idx - used) < ring->size) {
-			guest_ring_add_raw(ring, ring->avail_idx % ring->size);
-			sent++;
-		}
+		for (; guest_ring_held(ring) < ring->size; sent++)
+			guest_ring_add_crafted(ring, &malformed[sent % 30], 1);
 		guest_ring_publish(ring);
+		while (!guest_ring_forget_used(ring) && clock_now_ms() < end)
+			;
 	}
 	pressed = atomic_load(&scene->victims.frames) - pressed;
 	check(atomic_load(&scene->victims.worst_ns) < WORST_MS * 1000000ULL,
 	      "victims: a burst took %llu ms",
 	      (unsigned long long)atomic_load(&scene->victims.worst_ns) / 1000000);
-	check(pressed > alone / 10, "victims: %llu frames in 300 ms alone, %llu in 1 s under it",
+	check(pressed > alone / 10, "victims: %llu frames in 300 ms alone, %llu under it",
 	      (unsigned long long)alone, (unsigned long long)pressed);
 	check(clock_await(CLOCK_PATIENCE_MS, pair_drops(&pair) == before + sent),
 	      "%llu chains, %llu drops", (unsigned long long)sent,
@@ -302,7 +311,7 @@ static void t35_smallest_segments(struct scene *scene)
 	tcp_leave_checksum(frame, len, &tcp, 48, &hdr);
 	before = atomic_load(&scene->victims.frames);
 	atomic_store(&scene->victims.worst_ns, 0);
-	end = clock_now_ms() + runner_amount(1000, 60000);
+	end = clock_now_ms() + runner_amount(600, 60000);
 	while (clock_now_ms() < end) {
 		while (frontend_queue(&pair.fe, 0, &hdr, frame, len))
 			sent++;
@@ -312,9 +321,9 @@ static void t35_smallest_segments(struct scene *scene)
 	check(atomic_load(&scene->victims.worst_ns) < WORST_MS * 1000000ULL,
 	      "victims: a burst took %llu ms",
 	      (unsigned long long)atomic_load(&scene->victims.worst_ns) / 1000000);
-	check(atomic_load(&scene->victims.frames) > before + 100, "victims: %llu frames in 1 s",
+	check(atomic_load(&scene->victims.frames) > before + 100, "victims: %llu frames",
 	      (unsigned long long)(atomic_load(&scene->victims.frames) - before));
-	check(sent > 100, "only %llu large frames were taken", (unsigned long long)sent);
+	check(sent > 50, "only %llu large frames were taken", (unsigned long long)sent);
 	pair_await_return(&pair.fe, "large frames");
 	scene_discard(&pair.peer);
 	pair_close(&pair);

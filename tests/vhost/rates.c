@@ -179,9 +179,15 @@ static void r3_who_waits_loses_nothing(struct scene *scene)
 int main(int argc, char **argv)
 {
 	static const struct runner_test tests[] = {
-		{.name = "r1_bits_over_the_rate_are_dropped", r1_bits_over_the_rate_are_dropped},
-		{.name = "r2_packets_to_a_port_are_missed", r2_packets_to_a_port_are_missed},
-		{.name = "r3_who_waits_loses_nothing", r3_who_waits_loses_nothing},
+		{.name = "r1_bits_over_the_rate_are_dropped",
+		 r1_bits_over_the_rate_are_dropped,
+		 .one_layout = true},
+		{.name = "r2_packets_to_a_port_are_missed",
+		 r2_packets_to_a_port_are_missed,
+		 .one_layout = true},
+		{.name = "r3_who_waits_loses_nothing",
+		 r3_who_waits_loses_nothing,
+		 .one_layout = true},
 	};
 
 	return scene_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));

@@ -9,17 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_TEXT = 64 }; /* bytes of the longest number, as jansson writes it */
+enum {
+	/* What a text may become in memory: `0,` is 2 bytes, and 40 as a value. */
+	READ_FLOOR = 32 << 20,
+	READ_FACTOR = 4,
+	NUMBER_TEXT = 64, /* bytes of the longest number, as jansson writes it */
+};
 
 /* ---- reading ---- */
 
-static bool is_short; /* an allocation failed */
+static bool is_short;	 /* an allocation failed */
+static size_t allowance; /* bytes that may still be taken */
 
 static void *take(size_t size)
 {
-	void *memory = malloc(size);
+	void *memory = size <= allowance ? malloc(size) : NULL;
 
 	is_short |= !memory;
+	allowance -= memory ? size : 0;
 	return memory;
 }
 
@@ -47,6 +54,7 @@ json_t *json_text_read(const char *text, size_t size, size_t flags, json_error_t
 	json_t *value;
 
 	watch_begin(&watch);
+	allowance = READ_FLOOR + READ_FACTOR * size;
 	value = json_loadb(text, size, flags, ret_error);
 	watch_end(&watch);
 	if (!is_short)

@@ -15,7 +15,10 @@
 #include <jansson.h>
 #include <stddef.h>
 
-/* As json_loadb(); NULL with json_error_out_of_memory if any allocation failed. */
+/*
+ * As json_loadb(); NULL with json_error_out_of_memory if any allocation failed, or if
+ * the value would take much more memory than such texts do.
+ */
 json_t *json_text_read(const char *text, size_t size, size_t flags, json_error_t *ret_error);
 
 /*

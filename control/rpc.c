@@ -30,7 +30,8 @@ struct rpc_client {
 	char *out;
 	size_t out_length;
 	size_t out_sent;
-	bool finished; /* nothing more to read: close when all is said */
+	clock_ms heard; /* when it last said something */
+	bool finished;	/* nothing more to read: close when all is said */
 	bool subscribed;
 	bool dead; /* close at the end of this turn */
 };
@@ -46,14 +47,18 @@ struct rpc_server {
 	unsigned n_clients;
 };
 
-static const char too_long[] = "{\"jsonrpc\": \"2.0\", \"id\": null, \"error\": {\"code\": -32600, "
-			       "\"message\": \"the request is longer than 4 MiB\", "
-			       "\"data\": {\"reason\": \"request-too-long\"}}}";
-_Static_assert(RPC_LINE_MAX == 4 << 20, "the message says so");
+#define REFUSAL(code, message, reason)                                                             \
+	"{\"jsonrpc\": \"2.0\", \"id\": null, \"error\": {\"code\": " code                         \
+	", \"message\": \"" message "\", \"data\": {\"reason\": \"" reason "\"}}}\n"
 
-static const char too_many[] =
-	"{\"jsonrpc\": \"2.0\", \"id\": null, \"error\": {\"code\": 1, "
-	"\"message\": \"too many connections\", \"data\": {\"reason\": \"too-many-connections\"}}}\n";
+static const char too_long[] =
+	REFUSAL("-32600", "the request is longer than 24 MiB", "request-too-long");
+_Static_assert(RPC_LINE_MAX == 24 << 20, "the message says so");
+
+static const char too_much[] =
+	REFUSAL("1", "too much is being asked at once; ask again", "too-much-at-once");
+
+static const char too_many[] = REFUSAL("1", "too many connections", "too-many-connections");
 
 static void client_close(struct rpc_client *client)
 {
@@ -121,22 +126,63 @@ static void client_flush(struct rpc_client *client)
 	client->out_length = client->out_sent = 0;
 }
 
+/* The last that it is told: what it asked is not read any more. */
+static void client_refuse(struct rpc_client *client, const char *refusal)
+{
+	ssize_t n = send(client->fd, refusal, strlen(refusal), MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	(void)n; /* a courtesy: the connection ends either way */
+	client->dead = true;
+}
+
+/* May @client hold @room bytes of an unfinished request, beside what all hold? */
+static bool server_has_memory(const struct rpc_server *server, const struct rpc_client *client,
+			      size_t room)
+{
+	size_t of_all = room, of_user = room;
+	uid_t uid = client->peer.uid;
+
+	for (const struct rpc_client *c = server->clients; c; c = c->next) {
+		of_all += c == client ? 0 : c->in_room;
+		of_user += c == client || c->peer.uid != uid ? 0 : c->in_room;
+	}
+	if (uid == 0)
+		return of_all <= RPC_INPUT_MAX;
+	return of_all <= RPC_INPUT_MAX - RPC_INPUT_PER_USER && of_user <= RPC_INPUT_PER_USER;
+}
+
+/* Make room in the line buffer for one read more, or refuse the client. */
+static bool client_make_room(struct rpc_client *client)
+{
+	size_t room = client->in_room * 2 + READ_CHUNK + 1;
+	char *in;
+
+	if (client->in_room - client->in_length >= READ_CHUNK + 1)
+		return true;
+	if (room > RPC_LINE_MAX + 2 * READ_CHUNK)
+		room = RPC_LINE_MAX + 2 * READ_CHUNK;
+	if (!server_has_memory(client->server, client, room)) {
+		client_refuse(client, too_much);
+		return false;
+	}
+	in = realloc(client->in, room);
+	if (!in) {
+		client->dead = true;
+		return false;
+	}
+	client->in = in;
+	client->in_room = room;
+	return true;
+}
+
 /* One read into the line buffer. */
 static void client_read(struct rpc_client *client)
 {
 	ssize_t n;
 
-	if (client->in_room - client->in_length < READ_CHUNK + 1) {
-		size_t room = client->in_room * 2 + READ_CHUNK + 1;
-		char *in = realloc(client->in, room);
-
-		if (!in) {
-			client->dead = true;
-			return;
-		}
-		client->in = in;
-		client->in_room = room;
-	}
+	if (!client_make_room(client))
+		return;
+	client->heard = loop_now();
 	n = recv(client->fd, client->in + client->in_length, READ_CHUNK, MSG_DONTWAIT);
 	if (n > 0)
 		client->in_length += (size_t)n;
@@ -192,11 +238,7 @@ static bool client_answer_lines(struct rpc_client *client)
 		size_t length = end ? (size_t)(end - client->in) : client->in_length;
 
 		if (length > RPC_LINE_MAX) {
-			client->in_length = client->in_scanned = 0;
-			client->finished = true;
-			if (!client_say(client, too_long))
-				client->dead = true;
-			client_flush(client);
+			client_refuse(client, too_long);
 			return false;
 		}
 		if (!end)
@@ -264,12 +306,31 @@ static int peer_read(int fd, struct rpc_peer *ret_peer)
 	return 0;
 }
 
-static bool server_has_room(const struct rpc_server *server, uid_t uid)
+/* Nothing is under way with it, and nothing was for a while. */
+static bool client_is_idle(const struct rpc_client *client)
 {
+	return !client->in_length && !client->out && !client->subscribed &&
+	       loop_now() - client->heard >= RPC_IDLE_MS;
+}
+
+/*
+ * Is there a place for one more connection of @uid? *@ret_idle is the one of the same
+ * user that could give way, or NULL.
+ */
+static bool server_has_room(const struct rpc_server *server, uid_t uid,
+			    struct rpc_client **ret_idle)
+{
+	struct rpc_client *idle = NULL;
 	unsigned of_user = 0;
 
-	for (const struct rpc_client *c = server->clients; c; c = c->next)
-		of_user += c->peer.uid == uid;
+	for (struct rpc_client *c = server->clients; c; c = c->next) {
+		if (c->peer.uid != uid)
+			continue;
+		of_user++;
+		if (client_is_idle(c) && (!idle || c->heard < idle->heard))
+			idle = c;
+	}
+	*ret_idle = idle;
 	if (uid == 0)
 		return server->n_clients < RPC_CLIENTS_MAX;
 	/* The last places are root's: users together cannot lock it out. */
@@ -277,11 +338,26 @@ static bool server_has_room(const struct rpc_server *server, uid_t uid)
 	       of_user < RPC_CLIENTS_PER_USER;
 }
 
+/* Make a place for one more connection of @uid, if that can be. Not in a client's own turn. */
+static bool server_make_room(struct rpc_server *server, uid_t uid)
+{
+	struct rpc_client *idle;
+
+	if (server_has_room(server, uid, &idle))
+		return true;
+	if (!idle)
+		return false;
+	client_refuse(idle, too_many);
+	client_close(idle);
+	return true;
+}
+
 static void server_adopt(struct rpc_server *server, int fd)
 {
 	struct rpc_client *client = calloc(1, sizeof(*client));
 
-	if (!client || peer_read(fd, &client->peer) || !server_has_room(server, client->peer.uid)) {
+	if (!client || peer_read(fd, &client->peer) ||
+	    !server_make_room(server, client->peer.uid)) {
 		ssize_t n = send(fd, too_many, sizeof(too_many) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		(void)n; /* a courtesy: the connection ends either way */
@@ -289,6 +365,7 @@ static void server_adopt(struct rpc_server *server, int fd)
 	}
 	client->server = server;
 	client->fd = fd;
+	client->heard = loop_now();
 	client->watch.ready = client_ready;
 	client->stall.expired = client_stalled;
 	client->watch.user = client->stall.user = client;

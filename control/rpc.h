@@ -6,10 +6,13 @@
  * says is api.h's business. Each request line is given to a function that
  * answers at once.
  *
- * A client costs only itself. A line is bounded, and so are connections, in all
- * and per user. While an answer waits to be read no more requests are read from
- * that client, so what is buffered for it is one answer; a client that does not
- * read it for half a minute is dropped. Each client's turn is short.
+ * A client costs only itself. A line is bounded, and so are connections and what is
+ * held of unfinished lines, in all and per user. While an answer waits to be read no more
+ * requests are read from that client, so what is buffered for it is one answer; a client
+ * that does not read it for half a minute is dropped. Each client's turn is short.
+ *
+ * Connections that ask nothing lock nobody out: where there is no place for a new one,
+ * the one of the same user that has been idle for longest gives way, and is told.
  */
 #ifndef CONTROL_RPC_H
 #define CONTROL_RPC_H
@@ -20,11 +23,14 @@
 #include "control/loop.h"
 
 enum {
-	RPC_LINE_MAX = 4 << 20,	   /* bytes of a request: a whole document, escaped */
-	RPC_CLIENTS_MAX = 128,	   /* connections at once */
-	RPC_CLIENTS_PER_USER = 32, /* of one user but root; as many are kept for root */
-	RPC_EVENTS_MAX = 1 << 20,  /* bytes of events that wait for a watcher */
-	RPC_STALL_MS = 30000,	   /* an answer that nobody reads for so long is given up */
+	RPC_LINE_MAX = 24 << 20,       /* bytes of a request: a whole document, escaped */
+	RPC_INPUT_MAX = 128 << 20,     /* bytes of unfinished requests, of all clients together */
+	RPC_INPUT_PER_USER = 32 << 20, /* of one user but root; as much is kept for root */
+	RPC_CLIENTS_MAX = 128,	       /* connections at once */
+	RPC_CLIENTS_PER_USER = 32,     /* of one user but root; as many are kept for root */
+	RPC_EVENTS_MAX = 1 << 20,      /* bytes of events that wait for a watcher */
+	RPC_STALL_MS = 30000,	       /* an answer that nobody reads for so long is given up */
+	RPC_IDLE_MS = 1000,	       /* a connection so long idle may have to give way */
 	RPC_GROUPS_MAX = 64,
 };
 

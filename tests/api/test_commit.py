@@ -171,6 +171,32 @@ class Commit:
             call("umount", small)
         self.switch.start()
 
+    def read_only(self):
+        """The state directory cannot be written: the same, and a start from it is none the worse."""
+        require_root()
+        self.switch.stop()
+        state = self.switch.state_dir
+        call("mount", "--bind", state, state)
+        try:
+            self.switch.start()
+            self.switch.apply(DOCUMENT)
+            call("mount", "-o", "remount,bind,ro", state)
+
+            def refused():
+                done = self.switch.ctl("network", "add", "acme/more", check=False)
+                expect(done.returncode, FAILED, done.stdout)
+                assert "Read-only" in done.stderr, done.stderr
+                assert "acme/more" not in self.export(), "it runs"
+
+            self.unchanged_by(refused)
+            call("mount", "-o", "remount,bind,rw", state)
+            self.switch.ctl("network", "add", "acme/more")
+            self.switch.ctl("network", "delete", "acme/more")
+        finally:
+            self.switch.stop()
+            call("umount", state)
+        self.switch.start()
+
     def killed_at_any_moment(self):
         """SIGKILL while changes pour in: what was acknowledged is there, and no half of anything."""
         rng = random.Random(7)
@@ -283,6 +309,7 @@ def body(report):
         report.run("--dry-run changes nothing", test.dry_run)
         report.run("an export is a document", test.round_trip)
         report.run("a full disk", test.full_disk)
+        report.run("a read-only state directory", test.read_only)
         report.run("SIGKILL at any moment", test.killed_at_any_moment)
         report.run("the configuration file and the stored state", test.config_and_state)
         report.run("--check", test.check)

@@ -15,6 +15,7 @@ static uint16_t network_flags(const struct model_network *network)
 {
 	return (uint16_t)((network->learning ? 0 : POLICY_NET_NO_LEARNING) |
 			  (network->flood_unknown ? 0 : POLICY_NET_NO_UNKNOWN) |
+			  (network->suppress ? POLICY_NET_SUPPRESSES : 0) |
 			  (network->isolated ? POLICY_NET_ISOLATED : 0));
 }
 

@@ -46,6 +46,7 @@ static const struct ctl_option network_fields[] = {
 	{"age", "TIME", "fields.age", SHAPE_TEXT, "forget an address that is silent for so long [300s]"},
 	{"macs", "N", "fields.macs", SHAPE_TEXT, "most addresses that are learned"},
 	{"unknown-unicast", "flood|drop", "fields.unknown-unicast", SHAPE_TEXT, "frames for nobody known [flood]"},
+	{"neighbour-suppression", "on|off", "fields.neighbour-suppression", SHAPE_TEXT, "ARP and ND for a bound address go to its port only [off]"},
 	{"share", "TENANT", "fields.share", SHAPE_LIST, "let ports of another tenant join it"},
 	{0},
 };

@@ -77,6 +77,7 @@ struct model_network {
 	bool isolated;
 	bool learning;
 	bool flood_unknown; /* unknown unicast */
+	bool suppress;	    /* of whom ARP or ND asks is asked alone */
 	uint32_t mtu;
 	uint32_t age_ms;
 	uint32_t macs_max;

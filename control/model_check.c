@@ -123,6 +123,25 @@ static void check_macs(struct reading *reading, const struct node *tenants,
 	}
 }
 
+/* What the policy has a place for. */
+static void check_owners(struct reading *reading, const struct node *tenants,
+			 const struct port_draft *drafts)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < reading->model->n_ports; i++) {
+		const struct model_port *port = &drafts[i].port;
+
+		count += (port->n_addresses4 + port->n_addresses6) * networks_of(port);
+	}
+	if (count <= LIMIT_OWNERS)
+		return;
+	reading_problem_key(reading, tenants, PROBLEM_LIMIT,
+			    "%zu addresses are bound, counted once for each network of their port",
+			    count);
+	problems_hint(reading->problems, "a switch has at most %d", LIMIT_OWNERS);
+}
+
 /* Sockets by their path; taps and devices are interfaces, and share one name space. */
 static const char *device_key(const struct model_port *port)
 {
@@ -227,7 +246,9 @@ void model_check(struct reading *reading, const struct node *tenants,
 		    drafts[i].port.role == POLICY_COMMUNITY)
 			check_role(reading, &drafts[i]);
 	check_devices(reading, drafts);
-	if (tenants) /* uplinks have no MACs bound */
+	if (tenants) { /* uplinks have nothing bound */
 		check_macs(reading, tenants, drafts);
+		check_owners(reading, tenants, drafts);
+	}
 	count_members(reading->model);
 }

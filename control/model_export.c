@@ -149,6 +149,8 @@ static json_t *export_network(struct export *export, const struct model_network 
 		set(export, object, "mtu", json_integer(network->mtu));
 	if (!network->learning)
 		set(export, object, "learning", json_false());
+	if (network->suppress)
+		set(export, object, "neighbour-suppression", json_true());
 	if (network->age_ms != MODEL_AGE_DEFAULT_MS)
 		set(export, object, "age", export_duration(network->age_ms));
 	if (network->macs_max != MODEL_MACS_DEFAULT)

@@ -189,6 +189,11 @@ static void read_network_macs(struct reading *reading, const struct node *node, 
 		      &((struct model_network *)network)->macs_max);
 }
 
+static void read_suppression(struct reading *reading, const struct node *node, void *network)
+{
+	reading_flag(reading, node, &((struct model_network *)network)->suppress);
+}
+
 static void read_unknown_unicast(struct reading *reading, const struct node *node, void *network)
 {
 	static const char *const words[] = {"flood", "drop", NULL};
@@ -263,6 +268,7 @@ static const struct reading_key network_keys[] = {
 	{"age", read_age},
 	{"macs", read_network_macs},
 	{"unknown-unicast", read_unknown_unicast},
+	{"neighbour-suppression", read_suppression},
 	{"share", read_share},
 	{NULL, NULL},
 };

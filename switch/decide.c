@@ -26,6 +26,7 @@
 
 #include "switch/decide.h"
 #include "switch/guard.h"
+#include "switch/neighbour.h"
 
 enum {
 	VID_PRIORITY = 0, /* IEEE 802.1Q, table 9-2 */
@@ -96,20 +97,45 @@ static enum drop place(const struct policy *policy, struct port_ref in, const st
 	return DROP_NONE;
 }
 
-/* How the destination is found: one port in *ret_output, or 0 for many. */
-static enum lookup look_up(const struct policy *policy, const struct fdb *fdb, uint16_t network,
-			   mac48 dst, clock_ms now, uint16_t *ret_output)
+/*
+ * The port that a frame for all asks for, by ARP or ND, if that port alone owns the
+ * address and may be asked by this one; 0: all are to hear it.
+ */
+static uint16_t asked_port(const struct asked *asked, const struct decision *decision)
 {
+	const struct policy *policy = asked->policy;
+	struct neighbour said;
+	uint16_t owner;
+
+	if (!neighbour_read(asked->frame, &decision->l2, &said) || !said.asks)
+		return 0;
+	owner = policy_owner(policy, decision->network, said.asked);
+	if (owner == 0 || owner == POLICY_SHARED ||
+	    policy_permits(policy, decision->network, decision->in, owner).drop != DROP_NONE)
+		return 0;
+	return owner;
+}
+
+/* How the destination is found: one port in decision->output, or 0 for many. */
+static enum lookup look_up(const struct asked *asked, struct decision *decision)
+{
+	const struct policy *policy = asked->policy;
+	uint16_t network = decision->network;
+	mac48 dst = decision->l2.dst;
 	struct port_ref learned;
 
-	*ret_output = 0;
-	if (mac_is_group(dst))
-		return LOOKUP_GROUP;
-	*ret_output = policy_static_port(policy, network, dst);
-	if (*ret_output)
+	if (mac_is_group(dst)) {
+		if (!(policy_networks(policy)[network].flags & POLICY_NET_SUPPRESSES))
+			return LOOKUP_GROUP;
+		decision->reads = DECIDE_READS_ALL;
+		decision->output = asked_port(asked, decision);
+		return decision->output ? LOOKUP_OWNER : LOOKUP_GROUP;
+	}
+	decision->output = policy_static_port(policy, network, dst);
+	if (decision->output)
 		return LOOKUP_STATIC;
-	learned = fdb_lookup(fdb, policy, network, dst, now);
-	*ret_output = learned.id;
+	learned = fdb_lookup(asked->fdb, policy, network, dst, asked->now);
+	decision->output = learned.id;
 	return port_ref_is_none(learned) ? LOOKUP_UNKNOWN : LOOKUP_LEARNED;
 }
 
@@ -188,8 +214,7 @@ static enum drop choose_output(const struct asked *asked, struct decision *decis
 	uint16_t port, tag;
 
 	decision->stage = STAGE_LOOKUP;
-	decision->lookup = look_up(policy, asked->fdb, decision->network, decision->l2.dst,
-				   asked->now, &decision->output);
+	decision->lookup = look_up(asked, decision);
 	if (decision->lookup == LOOKUP_UNKNOWN && network->flags & POLICY_NET_NO_UNKNOWN)
 		return DROP_UNKNOWN_UNICAST;
 

@@ -11,7 +11,8 @@
  *   place    which network does it belong to?                (the port's mode)
  *   guard    may this port say that?                         (guard_check)
  *   admit    does the sender's `acl: in` let it in?          (filter_admits)
- *   look up  static address, learned address, unknown, group
+ *   look up  static address, learned address, unknown, group; where the network
+ *            suppresses questions, the port that is asked for (neighbour.h)
  *   permit   each candidate output asks policy_permits()
  *   filter   and then the rules of both ports                (filter_permits)
  *
@@ -67,6 +68,7 @@ enum lookup {
 	LOOKUP_LEARNED,
 	LOOKUP_UNKNOWN, /* unicast, nowhere seen */
 	LOOKUP_GROUP,	/* broadcast or multicast */
+	LOOKUP_OWNER,	/* the same, but asks for an address that one port owns */
 };
 
 struct decision {

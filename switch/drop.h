@@ -34,11 +34,12 @@
 	X(BAD_SOURCE,		"bad-source",		"the source address is a group address or zero") \
 	X(SPOOFED_MAC,		"spoofed-mac",		"the source MAC is not one bound to the port, or is bound to another; see `macs` and `spoof-guard`") \
 	X(SPOOFED_ADDRESS,	"spoofed-address",	"the IP, ARP or ND source is not an address bound to the port; see `addresses` and `spoof-guard`") \
+	X(CLAIMED_ADDRESS,	"claimed-address",	"ARP or ND that claims an address which is bound to another port of the network; add it to `addresses` of this one, too, if both may have it") \
 	X(RESERVED_GROUP,	"reserved-group",	"sent to a link-local group (01:80:c2:00:00:0x), which a bridge never forwards") \
 	X(BPDU,			"bpdu",			"a spanning tree frame from a port that is no bridge; set `bpdu: allow` if it is one") \
 	X(DHCP_SERVER,		"dhcp-server",		"sent as a DHCP server would; set `dhcp-server: allow` if the port is one") \
 	X(ROUTER,		"router",		"a router advertisement or redirect; set `router-advertisements: allow` if the port is a router") \
-	X(HIDDEN_HEADER,	"hidden-header",	"IP that hides what it carries from the server guards: malformed, wrapped in LLC/SNAP, or its chain of headers is cut or too long; see `dhcp-server` and `router-advertisements`") \
+	X(HIDDEN_HEADER,	"hidden-header",	"IP that hides what it carries from the guards: malformed, wrapped in LLC/SNAP, or its chain of headers is cut or too long; see `dhcp-server`, `router-advertisements` and `addresses`") \
 	/* filter: what do the rules of the ports say? */ \
 	X(ILLEGIBLE,		"illegible",		"IP whose headers cannot be read completely, at a port with rules: malformed, cut off, hidden behind LLC/SNAP, or too long a chain of headers") \
 	X(ACL_IN,		"acl-in",		"no rule of the sender's `acl: in` accepts it, or one drops it") \

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "switch/guard.h"
+#include "switch/neighbour.h"
 
 /* IEEE 802.1Q, table 8-1: 01:80:c2:00:00:00 to 0f, never forwarded by a bridge. */
 #define RESERVED_GROUPS ((mac48)0x0180c2000000ULL)
@@ -15,63 +16,55 @@
 #define PVST_GROUP	((mac48)0x01000ccccccdULL) /* Cisco's, one tree for each VLAN */
 
 enum {
-	ARP_SIZE = 28,	/* RFC 826, for Ethernet and IPv4 */
 	IPV6_SIZE = 40, /* RFC 8200, 3 */
 
-	ICMPV6_MLD_REPORT = 131,     /* RFC 2710 */
-	ICMPV6_ROUTER_SOLICIT = 133, /* RFC 4861 from here */
-	ICMPV6_NEIGHBOUR_SOLICIT = 135,
-	ICMPV6_NEIGHBOUR_ADVERT = 136,
+	ICMPV6_MLD_REPORT = 131,  /* RFC 2710 */
 	ICMPV6_MLD2_REPORT = 143, /* RFC 3810 */
 
-	ND_SIZE = 24, /* neighbour solicitations and advertisements, without options */
-	ND_OPTION_SOURCE = 1,
+	ND_OPTION_SOURCE = 1, /* RFC 4861, 4.6 */
 	ND_OPTION_TARGET = 2,
 };
 
-struct address6 {
-	uint64_t high, low;
-};
-
-static bool has_address4(const struct policy *policy, const struct policy_port *port,
-			 uint32_t address)
-{
-	const struct policy_prefix4 *prefixes = policy_at(policy, port->addresses4);
-
-	for (unsigned i = 0; i < port->n_addresses4; i++) {
-		if ((address & prefixes[i].mask) == prefixes[i].address)
-			return true;
-	}
-	return false;
-}
+#define LINK_LOCAL_64 0xfe80000000000000ULL /* fe80::/64, RFC 4291, 2.5.6 */
 
 static bool is_link_local(uint64_t high)
 {
-	return high >> 54 == 0xfe80 >> 6; /* fe80::/10, RFC 4291, 2.5.6 */
+	return high >> 54 == LINK_LOCAL_64 >> 54; /* fe80::/10 */
 }
 
-/* May @port have @address? A link-local one yes, until the port binds one of its own. */
-static bool has_address6(const struct policy *policy, const struct policy_port *port,
-			 struct address6 address)
+/* The link-local address that a host makes of its MAC without being told (RFC 4291, appendix A). */
+static struct policy_address link_local_of(mac48 mac)
+{
+	uint64_t identifier = (mac >> 24) << 40 | (uint64_t)0xfffe << 24 | (mac & 0xffffff);
+
+	return (struct policy_address){LINK_LOCAL_64, identifier ^ (uint64_t)2 << 56};
+}
+
+/*
+ * May @port speak from @address with the MAC @src? A link-local one, unless it binds
+ * some of its own: any if it binds other IPv6 addresses, else what comes of the MAC.
+ */
+static bool has_address6(const struct policy *policy, const struct policy_port *port, mac48 src,
+			 struct policy_address address)
 {
 	const struct policy_prefix6 *prefixes = policy_at(policy, port->addresses6);
-	bool link_local_bound = false;
 
-	for (unsigned i = 0; i < port->n_addresses6; i++) {
-		if ((address.high & prefixes[i].mask[0]) == prefixes[i].address[0] &&
-		    (address.low & prefixes[i].mask[1]) == prefixes[i].address[1])
-			return true;
-		link_local_bound |= is_link_local(prefixes[i].address[0]);
-	}
-	return port->n_addresses6 && is_link_local(address.high) && !link_local_bound;
+	if (policy_port_binds(policy, port, address))
+		return true;
+	if (port->n_addresses6 == 0)
+		return policy_address_equal(address, link_local_of(src));
+	for (unsigned i = 0; i < port->n_addresses6; i++)
+		if (is_link_local(prefixes[i].address[0]))
+			return false;
+	return is_link_local(address.high);
 }
 
-static struct address6 load_address6(const struct frame *frame, unsigned at)
+static struct policy_address load_address6(const struct frame *frame, unsigned at)
 {
-	return (struct address6){frame_load64(frame, at), frame_load64(frame, at + 8)};
+	return (struct policy_address){frame_load64(frame, at), frame_load64(frame, at + 8)};
 }
 
-static bool is_unspecified(struct address6 address)
+static bool is_unspecified(struct policy_address address)
 {
 	return (address.high | address.low) == 0;
 }
@@ -92,7 +85,8 @@ static bool may_send_ipv4(const struct policy *policy, const struct policy_port 
 	if (port->n_addresses4 == 0 || !frame_parse_ip(frame, l2, &ip))
 		return false;
 	source = frame_load32(frame, ip.l3 + 12U);
-	return has_address4(policy, port, source) || (source == 0 && is_dhcp_client(frame, &ip));
+	return policy_port_binds(policy, port, policy_address4(source)) ||
+	       (source == 0 && is_dhcp_client(frame, &ip));
 }
 
 static bool may_send_arp(const struct policy *policy, const struct policy_port *port,
@@ -101,7 +95,7 @@ static bool may_send_arp(const struct policy *policy, const struct policy_port *
 	unsigned at = frame_l2_size(l2);
 	uint32_t sender;
 
-	if (at + ARP_SIZE > frame->head_len)
+	if (at + NEIGHBOUR_ARP_SIZE > frame->head_len)
 		return false;
 	/* hardware type 1, protocol IPv4, addresses of 6 and 4 bytes: nothing else is read */
 	if (frame_load64(frame, at) >> 16 != 0x000108000604ULL)
@@ -111,7 +105,7 @@ static bool may_send_arp(const struct policy *policy, const struct policy_port *
 	sender = frame_load32(frame, at + 14);
 	if (sender == 0 && (port->n_addresses4 || l2->ethertype == ETHERTYPE_RARP))
 		return true;
-	return has_address4(policy, port, sender);
+	return policy_port_binds(policy, port, policy_address4(sender));
 }
 
 /*
@@ -121,7 +115,7 @@ static bool may_send_arp(const struct policy *policy, const struct policy_port *
 static bool nd_options_are_own(const struct frame *frame, const struct frame_l2 *l2,
 			       const struct frame_ip *ip)
 {
-	unsigned at = ip->l4 + ND_SIZE;
+	unsigned at = ip->l4 + NEIGHBOUR_ND_SIZE;
 	unsigned end = (unsigned)ip->l3 + IPV6_SIZE + frame_load16(frame, ip->l3 + 4U);
 
 	while (at < end) {
@@ -142,9 +136,9 @@ static bool nd_options_are_own(const struct frame *frame, const struct frame_l2 
 
 static bool may_send_icmpv6(const struct policy *policy, const struct policy_port *port,
 			    const struct frame *frame, const struct frame_l2 *l2,
-			    const struct frame_ip *ip, struct address6 source)
+			    const struct frame_ip *ip, struct policy_address source)
 {
-	struct address6 target;
+	struct policy_address target;
 	uint8_t type;
 
 	if (!ip->first)
@@ -153,18 +147,18 @@ static bool may_send_icmpv6(const struct policy *policy, const struct policy_por
 		return false;
 	type = frame->head[ip->l4];
 	if (type == ICMPV6_MLD_REPORT || type == ICMPV6_MLD2_REPORT ||
-	    type == ICMPV6_ROUTER_SOLICIT)
+	    type == NEIGHBOUR_ROUTER_SOLICIT)
 		return true;
-	if (type != ICMPV6_NEIGHBOUR_SOLICIT && type != ICMPV6_NEIGHBOUR_ADVERT)
+	if (type != NEIGHBOUR_SOLICIT && type != NEIGHBOUR_ADVERT)
 		return !is_unspecified(source);
 
-	if (ip->fragment || ip->l4 + ND_SIZE > frame->head_len)
+	if (ip->fragment || ip->l4 + NEIGHBOUR_ND_SIZE > frame->head_len)
 		return false;
 	target = load_address6(frame, ip->l4 + 8U);
-	if (is_unspecified(source) && type == ICMPV6_NEIGHBOUR_ADVERT)
+	if (is_unspecified(source) && type == NEIGHBOUR_ADVERT)
 		return false;
-	if ((is_unspecified(source) || type == ICMPV6_NEIGHBOUR_ADVERT) &&
-	    !has_address6(policy, port, target))
+	if ((is_unspecified(source) || type == NEIGHBOUR_ADVERT) &&
+	    !has_address6(policy, port, l2->src, target))
 		return false;
 	return nd_options_are_own(frame, l2, ip);
 }
@@ -172,13 +166,13 @@ static bool may_send_icmpv6(const struct policy *policy, const struct policy_por
 static bool may_send_ipv6(const struct policy *policy, const struct policy_port *port,
 			  const struct frame *frame, const struct frame_l2 *l2)
 {
-	struct address6 source;
+	struct policy_address source;
 	struct frame_ip ip;
 
-	if (port->n_addresses6 == 0 || !frame_parse_ip(frame, l2, &ip))
+	if (!frame_parse_ip(frame, l2, &ip))
 		return false;
 	source = load_address6(frame, ip.l3 + 8U);
-	if (!is_unspecified(source) && !has_address6(policy, port, source))
+	if (!is_unspecified(source) && !has_address6(policy, port, l2->src, source))
 		return false;
 	if (ip.protocol == IPPROTO_ICMPV6)
 		return may_send_icmpv6(policy, port, frame, l2, &ip, source);
@@ -254,6 +248,22 @@ static enum drop check_server(const struct policy_port *port, const struct frame
 	return is_from_router(frame, &ip) ? DROP_ROUTER : DROP_NONE;
 }
 
+/* Does it claim what another port of the network owns? */
+static enum drop check_claims(const struct policy *policy, uint16_t in, uint16_t network,
+			      const struct frame *frame, const struct frame_l2 *l2)
+{
+	const struct policy_port *port = &policy_ports(policy)[in];
+	struct neighbour said;
+
+	if (is_wrapped_ethernet(frame, l2) || !neighbour_read(frame, l2, &said))
+		return DROP_HIDDEN_HEADER;
+	for (unsigned i = 0; i < said.n_claims; i++)
+		if (policy_owner(policy, network, said.claims[i]) &&
+		    !policy_port_binds(policy, port, said.claims[i]))
+			return DROP_CLAIMED_ADDRESS;
+	return DROP_NONE;
+}
+
 static bool is_bpdu(const struct frame_l2 *l2)
 {
 	return l2->dst == BRIDGE_GROUP || l2->dst == PVST_GROUP;
@@ -263,6 +273,7 @@ enum drop guard_check(const struct policy *policy, uint16_t in, uint16_t network
 		      const struct frame *frame, const struct frame_l2 *l2)
 {
 	const struct policy_port *port = &policy_ports(policy)[in];
+	enum drop drop = DROP_NONE;
 	uint16_t bound_to;
 
 	if (l2->src == 0 || mac_is_group(l2->src))
@@ -283,5 +294,7 @@ enum drop guard_check(const struct policy *policy, uint16_t in, uint16_t network
 		    !addresses_are_own(policy, port, frame, l2))
 			return DROP_SPOOFED_ADDRESS;
 	}
-	return check_server(port, frame, l2);
+	if (policy_networks(policy)[network].flags & POLICY_NET_OWNED)
+		drop = check_claims(policy, in, network, frame, l2);
+	return drop == DROP_NONE ? check_server(port, frame, l2) : drop;
 }

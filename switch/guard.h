@@ -8,8 +8,11 @@
  * completely from it and is guarded, is refused.
  *
  * From every port, with or without POLICY_PORT_SPOOF_GUARD, are refused: a
- * group or zero source, a reserved group as destination, and a source MAC that
- * is bound to another port of the network. Of the reserved groups the one of
+ * group or zero source, a reserved group as destination, a source MAC that is
+ * bound to another port of the network, and ARP or ND that claims an address which
+ * other ports of the network own (policy_owner(), neighbour.h) and this one does not
+ * bind. Where addresses are owned, what could hide such a claim is refused too: IPv6
+ * whose ICMPv6 header cannot be seen, Ethernet behind LLC/SNAP. Of the reserved groups the one of
  * bridges, 01:80:c2:00:00:00, and Cisco's for a tree per VLAN pass from a port
  * with POLICY_PORT_BPDU, and only from there; pause, 802.1X, LACP, LLDP and the
  * like always end here (8.6.3).
@@ -22,8 +25,9 @@
  *		frame from 0.0.0.0, UDP port 68 to 67 (RFC 2131, 4.1)
  *	ARP,	the Ethernet source as sender hardware address, and a bound sender
  *	RARP	address; or 0.0.0.0 (probes, RFC 5227, 2.1.1; RARP, RFC 903)
- *	IPv6	a bound source; or, if an IPv6 address is bound, a link-local one
- *		(unless a link-local one is bound, then only that); or :: with
+ *	IPv6	a bound source; or a link-local one, unless a link-local one is bound:
+ *		any, if an IPv6 address is bound, else the one that its Ethernet source
+ *		makes (RFC 4291, appendix A; as Neutron allows it); or :: with
  *		ICMPv6 messages that have it by right (neighbour solicitation for
  *		duplicate address detection, router solicitation: RFC 4861, 4.1 and
  *		4.3; MLD reports: RFC 3590)
@@ -31,8 +35,8 @@
  *		::, is an address that could be a source; link-layer address options
  *		hold the Ethernet source; no fragments (RFC 6980)
  *	others	everything but LLC/SNAP frames (RFC 1042), which could hide an IP header
- * A family without a bound address is closed, link-local addresses included; RARP
- * asks for an address, and passes with 0.0.0.0 whatever is bound.
+ * A family without a bound address is closed, but for that; RARP asks for an
+ * address, and passes with 0.0.0.0 whatever is bound.
  *
  * From a port with POLICY_PORT_DHCP_GUARD: no UDP from a DHCP server's port (67,
  * DHCPv6 547) or to a client's (68, DHCPv6 546; RFC 7610). From one with
@@ -60,6 +64,7 @@ enum {
 
 	GUARD_ICMP_REDIRECT = 5,  /* RFC 792 */
 	GUARD_ICMP_ROUTER = 9,	  /* RFC 1256, 3 */
+	GUARD_ICMP6_ND = 133,	  /* the first of neighbour discovery, RFC 4861, 4.1 */
 	GUARD_ICMP6_ROUTER = 134, /* RFC 4861, 4.2 and 4.5 */
 	GUARD_ICMP6_REDIRECT = 137,
 };
@@ -70,8 +75,8 @@ enum drop guard_check(const struct policy *policy, uint16_t in, uint16_t network
 
 /*
  * For who remembers decisions by less than what guard_check() reads: could the
- * server or router guard of @port refuse @frame? Where it says no, that guard
- * lets the frame pass; where it says yes, decide() must be asked, and what it
+ * server, router or claim guard of @port refuse @frame? Where it says no, they
+ * let the frame pass; where it says yes, decide() must be asked, and what it
  * answers holds for this frame only. It says yes more often than need be, but
  * never for TCP, for UDP between ports of no server, or for echoes.
  */
@@ -79,8 +84,10 @@ static inline bool guard_wants_look(const struct policy_port *port, const struct
 {
 	const uint8_t *head = frame->head;
 	unsigned type = frame_load16(frame, 12), l3 = FRAME_ETH;
+	bool claims = port->flags & POLICY_PORT_CLAIM_GUARD;
 
-	if (!(port->flags & (POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD)))
+	if (!(port->flags &
+	      (POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD | POLICY_PORT_CLAIM_GUARD)))
 		return false;
 	if (type == ETHERTYPE_VLAN) {
 		type = frame_load16(frame, FRAME_ETH + 2);
@@ -104,9 +111,13 @@ static inline bool guard_wants_look(const struct policy_port *port, const struct
 			       frame_load16(frame, l3 + 42) == GUARD_DHCP6_CLIENT;
 		if (head[l3 + 6] == IPPROTO_ICMPV6)
 			return head[l3 + 40] == GUARD_ICMP6_ROUTER ||
-			       head[l3 + 40] == GUARD_ICMP6_REDIRECT;
+			       head[l3 + 40] == GUARD_ICMP6_REDIRECT ||
+			       (claims && head[l3 + 40] >= GUARD_ICMP6_ND &&
+				head[l3 + 40] < GUARD_ICMP6_REDIRECT);
 		return head[l3 + 6] != IPPROTO_TCP; /* an extension header, perhaps */
 	}
+	if (type == ETHERTYPE_ARP || type == ETHERTYPE_RARP)
+		return claims;
 	return type < ETHERTYPE_MIN; /* LLC, perhaps SNAP */
 }
 

@@ -16,6 +16,7 @@ enum {
 	LIMIT_BOUND_MACS = 64,	    /* `macs:` of one port */
 	LIMIT_BOUND_ADDRESSES = 64, /* `addresses:` of one port, IPv4 and IPv6 each */
 	LIMIT_STATICS = 1 << 18,    /* bound MACs, once for each network of their port */
+	LIMIT_OWNERS = 1 << 18,	    /* bound addresses, once for each network of their port */
 	LIMIT_GROUPS = 1024,	    /* security groups of all tenants; ACLs, address sets alike */
 	LIMIT_PORT_GROUPS = 8,	    /* `groups:` of one port */
 	LIMIT_LISTS = 3 * LIMIT_GROUPS, /* of rules: ACLs, and two for each group */

@@ -79,6 +79,25 @@ bool policy_network_is_filtered(const struct policy *policy, uint16_t network)
 	return false;
 }
 
+bool policy_port_binds(const struct policy *policy, const struct policy_port *port,
+		       struct policy_address address)
+{
+	const struct policy_prefix4 *four = policy_at(policy, port->addresses4);
+	const struct policy_prefix6 *six = policy_at(policy, port->addresses6);
+
+	if (address.high == 0 && address.low >> 32 == POLICY_MAPPED4 >> 32) {
+		for (unsigned i = 0; i < port->n_addresses4; i++)
+			if (((uint32_t)address.low & four[i].mask) == four[i].address)
+				return true;
+		return false;
+	}
+	for (unsigned i = 0; i < port->n_addresses6; i++)
+		if ((address.high & six[i].mask[0]) == six[i].address[0] &&
+		    (address.low & six[i].mask[1]) == six[i].address[1])
+			return true;
+	return false;
+}
+
 uint16_t policy_static_port(const struct policy *policy, uint16_t network, mac48 mac)
 {
 	const struct policy_static *statics = policy_at(policy, policy->statics);

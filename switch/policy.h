@@ -47,6 +47,9 @@ enum {
 	POLICY_UNTAGGED = 0,
 	POLICY_NOT_MEMBER = 0xffff,
 
+	/* In policy_owner.port: several ports bind the address. */
+	POLICY_SHARED = 0xffff,
+
 	/* Number of the first address set; groups have those below. */
 	POLICY_SETS = LIMIT_GROUPS,
 	/* Sets that an address may be in, groups not counted. */
@@ -78,6 +81,8 @@ enum policy_port_flags {
 	POLICY_PORT_ROUTER_GUARD = 1 << 4, /* sends no router advertisement, no redirect */
 	POLICY_PORT_BPDU = 1 << 5,	   /* its spanning tree frames pass */
 	POLICY_PORT_WAITS = 1 << 6,	   /* what is over its rate stays in its guest's ring */
+	/* A network of it has owned addresses; the builder finds out. */
+	POLICY_PORT_CLAIM_GUARD = 1 << 7,
 };
 
 enum policy_network_flags {
@@ -85,7 +90,9 @@ enum policy_network_flags {
 	POLICY_NET_NO_UNKNOWN = 1 << 1, /* drop unknown unicast instead of flooding it */
 	POLICY_NET_ISOLATED = 1 << 2,
 	POLICY_NET_FILTERED =
-		1 << 3, /* a member has rules for what it gets; the builder's to say */
+		1 << 3,		   /* a member has rules for what it gets; the builder's to say */
+	POLICY_NET_OWNED = 1 << 4, /* addresses have owners in it; the builder's to say */
+	POLICY_NET_SUPPRESSES = 1 << 5, /* of whom ARP or ND asks is asked alone */
 };
 
 /* What a port may send and get a second, and all ports of a tenant together (rate.h). */
@@ -211,6 +218,22 @@ struct policy_static {
 	uint16_t reserved[3];
 };
 
+/* An IPv6 address, or an IPv4-mapped one (RFC 4291, 2.5.5.2), in host byte order. */
+struct policy_address {
+	uint64_t high, low;
+};
+
+/*
+ * An address that a port of a network binds by itself, and not in a prefix: nobody
+ * else there may claim it. A prefix only permits.
+ */
+struct policy_owner {
+	struct policy_address address;
+	uint16_t network; /* 0: empty slot */
+	uint16_t port;	  /* or POLICY_SHARED */
+	uint32_t reserved;
+};
+
 struct policy {
 	uint32_t magic;
 	uint32_t version;
@@ -232,6 +255,8 @@ struct policy {
 	uint32_t n_groups;   /* slots in groups, highest number + 1 */
 	uint32_t groups;     /* offset of struct policy_group[n_groups] */
 	uint32_t sets;	     /* offset of struct policy_section[n_tenants]: each tenant's sets */
+	uint32_t n_owners;   /* slots, as n_statics */
+	uint32_t owners;     /* offset of struct policy_owner[n_owners], open addressing */
 	uint32_t reserved;
 };
 
@@ -339,6 +364,10 @@ bool policy_reads_flow(const struct policy *policy, uint16_t port);
 /* Must live network @network have POLICY_NET_FILTERED? */
 bool policy_network_is_filtered(const struct policy *policy, uint16_t network);
 
+/* Must live network @network have POLICY_NET_OWNED, live port @port POLICY_PORT_CLAIM_GUARD? */
+bool policy_network_is_owned(const struct policy *policy, uint16_t network);
+bool policy_guards_claims(const struct policy *policy, uint16_t port);
+
 /* The port id that @mac is bound to in @network, or 0. */
 uint16_t policy_static_port(const struct policy *policy, uint16_t network, mac48 mac);
 
@@ -346,6 +375,34 @@ static inline uint64_t policy_static_key(uint16_t network, mac48 mac)
 {
 	return (uint64_t)network << 48 | mac;
 }
+
+/* The port that owns @address in @network; POLICY_SHARED if several do, 0 if nobody does. */
+uint16_t policy_owner(const struct policy *policy, uint16_t network, struct policy_address address);
+
+/* Does @port bind @address, by itself or in a prefix? */
+bool policy_port_binds(const struct policy *policy, const struct policy_port *port,
+		       struct policy_address address);
+
+#define POLICY_MAPPED4 0xffff00000000ULL /* what is before an IPv4 address in a mapped one */
+
+static inline struct policy_address policy_address4(uint32_t address)
+{
+	return (struct policy_address){0, POLICY_MAPPED4 | address};
+}
+
+static inline bool policy_address_equal(struct policy_address a, struct policy_address b)
+{
+	return a.high == b.high && a.low == b.low;
+}
+
+/*
+ * For the builder and the check: how many addresses are bound by themselves, once for
+ * each network of their port; put them into @owners, the table's empty slots; and
+ * NULL, or why the table is wrong.
+ */
+uint64_t policy_owners_due(const struct policy *policy);
+void policy_owners_fill(const struct policy *policy, struct policy_owner *owners);
+const char *policy_owners_check(const struct policy *policy);
 
 /* The slot of the statics table where a search for @key starts. */
 static inline uint32_t policy_static_home(const struct policy *policy, uint64_t key)

@@ -110,7 +110,7 @@ int policy_builder_network(struct policy_builder *builder, const struct policy_n
 	uint16_t *shares;
 	char *name;
 
-	if (spec->flags & POLICY_NET_FILTERED)
+	if (spec->flags & (POLICY_NET_FILTERED | POLICY_NET_OWNED))
 		return -EINVAL; /* nobody's to say */
 	if (spec->id == 0 || spec->id >= LIMIT_NETWORKS || spec->generation == 0 ||
 	    builder->networks[spec->id].name)
@@ -140,7 +140,7 @@ int policy_builder_port(struct policy_builder *builder, const struct policy_port
 {
 	struct policy_port_spec port = *spec;
 
-	if (spec->flags & POLICY_PORT_READS_FLOW)
+	if (spec->flags & (POLICY_PORT_READS_FLOW | POLICY_PORT_CLAIM_GUARD))
 		return -EINVAL; /* nobody's to say */
 	if (spec->ref.id == 0 || spec->ref.id >= LIMIT_PORTS || port_ref_is_none(spec->ref) ||
 	    builder->ports[spec->ref.id].name)
@@ -643,6 +643,28 @@ static void lay_out_statics(const struct policy_builder *builder, struct blob *b
 	}
 }
 
+/* Every address that a member of a network binds by itself; as the statics. */
+static void lay_out_owners(struct blob *blob)
+{
+	uint64_t count = policy_owners_due(blob_policy(blob));
+	uint32_t n_owners = 2, offset;
+
+	if (count == 0)
+		return;
+	if (count > LIMIT_OWNERS) {
+		blob->error = -E2BIG;
+		return;
+	}
+	while (n_owners < 2 * count)
+		n_owners *= 2;
+	offset = blob_reserve(blob, n_owners * sizeof(struct policy_owner));
+	if (blob->error)
+		return;
+	blob_policy(blob)->owners = offset;
+	blob_policy(blob)->n_owners = n_owners;
+	policy_owners_fill(blob_policy(blob), blob_at(blob, offset));
+}
+
 /* What follows from the rest, and is asked often. */
 static void mark_readers(struct blob *blob)
 {
@@ -652,12 +674,16 @@ static void mark_readers(struct blob *blob)
 		if (network->generation &&
 		    policy_network_is_filtered(blob_policy(blob), (uint16_t)i))
 			network->flags |= POLICY_NET_FILTERED;
+		if (network->generation && policy_network_is_owned(blob_policy(blob), (uint16_t)i))
+			network->flags |= POLICY_NET_OWNED;
 	}
 	for (uint32_t i = 0; i < blob_policy(blob)->n_ports; i++) {
 		struct policy_port *port = blob_port(blob, i);
 
 		if (port->generation && policy_reads_flow(blob_policy(blob), (uint16_t)i))
 			port->flags |= POLICY_PORT_READS_FLOW;
+		if (port->generation && policy_guards_claims(blob_policy(blob), (uint16_t)i))
+			port->flags |= POLICY_PORT_CLAIM_GUARD;
 	}
 }
 
@@ -691,6 +717,8 @@ int policy_builder_finish(struct policy_builder *builder, struct policy **ret_po
 		lay_out_members(&blob);
 	if (!blob.error)
 		lay_out_statics(builder, &blob);
+	if (!blob.error)
+		lay_out_owners(&blob);
 	if (!blob.error)
 		mark_readers(&blob);
 	if (!blob.error) {

@@ -23,9 +23,9 @@
 enum {
 	PORT_FLAGS = POLICY_PORT_UPLINK | POLICY_PORT_SPOOF_GUARD | POLICY_PORT_READS_FLOW |
 		     POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD | POLICY_PORT_BPDU |
-		     POLICY_PORT_WAITS,
+		     POLICY_PORT_WAITS | POLICY_PORT_CLAIM_GUARD,
 	NETWORK_FLAGS = POLICY_NET_NO_LEARNING | POLICY_NET_NO_UNKNOWN | POLICY_NET_ISOLATED |
-			POLICY_NET_FILTERED,
+			POLICY_NET_FILTERED | POLICY_NET_OWNED | POLICY_NET_SUPPRESSES,
 	NAME_MAX_LETTERS = 2 * LIMIT_NAME + 1, /* "tenant/port" */
 };
 
@@ -59,15 +59,18 @@ static const char *check_head(const struct policy *policy)
 {
 	if (policy->n_ports > LIMIT_PORTS || policy->n_networks > LIMIT_NETWORKS ||
 	    policy->n_tenants > LIMIT_TENANTS || policy->n_statics > 2 * LIMIT_STATICS ||
-	    policy->n_rules > LIMIT_LISTS || policy->n_groups > LIMIT_GROUPS)
+	    policy->n_owners > 2 * LIMIT_OWNERS || policy->n_rules > LIMIT_LISTS ||
+	    policy->n_groups > LIMIT_GROUPS)
 		return "a count is over the limit";
-	if (policy->n_statics & (policy->n_statics - 1))
-		return "the number of statics is no power of two";
+	if (policy->n_statics & (policy->n_statics - 1) ||
+	    policy->n_owners & (policy->n_owners - 1))
+		return "the number of statics or owners is no power of two";
 	if (!array_fits(policy, policy->ports, policy->n_ports, sizeof(struct policy_port)) ||
 	    !array_fits(policy, policy->networks, policy->n_networks,
 			sizeof(struct policy_network)) ||
 	    !array_fits(policy, policy->tenants, policy->n_tenants, sizeof(uint32_t)) ||
 	    !array_fits(policy, policy->statics, policy->n_statics, sizeof(struct policy_static)) ||
+	    !array_fits(policy, policy->owners, policy->n_owners, sizeof(struct policy_owner)) ||
 	    !array_fits(policy, policy->names, policy->names_size, 1) ||
 	    !array_fits(policy, policy->rules, policy->n_rules, sizeof(struct policy_rules)) ||
 	    !array_fits(policy, policy->groups, policy->n_groups, sizeof(struct policy_group)) ||
@@ -493,6 +496,9 @@ static const char *check_readers(const struct policy *policy)
 		if (network->generation && policy_network_is_filtered(policy, (uint16_t)i) !=
 						   !!(network->flags & POLICY_NET_FILTERED))
 			return "a network is filtered or not, against its flags";
+		if (network->generation && policy_network_is_owned(policy, (uint16_t)i) !=
+						   !!(network->flags & POLICY_NET_OWNED))
+			return "a network has owned addresses or not, against its flags";
 	}
 	for (uint32_t i = 0; i < policy->n_ports; i++) {
 		const struct policy_port *port = &policy_ports(policy)[i];
@@ -500,13 +506,17 @@ static const char *check_readers(const struct policy *policy)
 		if (port->generation && policy_reads_flow(policy, (uint16_t)i) !=
 						!!(port->flags & POLICY_PORT_READS_FLOW))
 			return "a port reads more or less than its flags say";
+		if (port->generation && policy_guards_claims(policy, (uint16_t)i) !=
+						!!(port->flags & POLICY_PORT_CLAIM_GUARD))
+			return "a port's claims are guarded or not, against its flags";
 	}
 	return NULL;
 }
 
 static const char *(*const checks[])(const struct policy *policy) = {
-	check_head,	check_tenants, check_lists,   check_groups,  check_sets,
-	check_networks, check_ports,   check_members, check_statics, check_readers,
+	check_head,    check_tenants,	    check_lists,   check_groups,
+	check_sets,    check_networks,	    check_ports,   check_members,
+	check_statics, policy_owners_check, check_readers,
 };
 
 int policy_check(const void *blob, size_t size, const char **ret_why)

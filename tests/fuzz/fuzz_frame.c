@@ -6,7 +6,7 @@
  * can be completed for every destination, has nothing left that it does not
  * accept, and still passes the guard as it will arrive there. The last is the
  * switch's promise: what was checked is what is delivered. And what the server
- * guards refuse, guard_wants_look() wanted to look at.
+ * and claim guards refuse, guard_wants_look() wanted to look at.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		return 0;
 	decide(policy, fdb, NULL, &frame, in, NOW, &decision);
 	if (decision.drop == DROP_DHCP_SERVER || decision.drop == DROP_ROUTER ||
-	    decision.drop == DROP_HIDDEN_HEADER)
+	    decision.drop == DROP_HIDDEN_HEADER || decision.drop == DROP_CLAIMED_ADDRESS)
 		fuzz_demand(guard_wants_look(&policy_ports(policy)[in.id], &frame));
 	if (decision.learn)
 		(void)fdb_learn(fdb, policy, decision.network, l2.src, in, NOW);

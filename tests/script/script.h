@@ -7,6 +7,7 @@
  * is about. The statements:
  *
  *	network NAME [vlan N] [mtu N] [age SECONDS] [macs N] [isolated] [no-learning] [no-unknown]
+ *		[suppress]
  *	port NAME access NETWORK [OPTION...]
  *	port NAME trunk [native NETWORK] [NETWORK[=VLAN]... | all] [OPTION...]
  *		options: macs HOST,... addresses PREFIX,... unguarded uplink quota N
@@ -26,7 +27,7 @@
  *	send PORT SRC -> DST [FRAME...]		one frame, or several alike
  *		SRC, DST: a host, a MAC or `broadcast`
  *		tag VID[/PCP], stag VID, qtag VID	outermost first
- *		ip A > B, arp A ? B, type HEX		what it carries
+ *		ip A > B, arp|rarp A ? B, type HEX		what it carries
  *		right behind the addresses: proto N, hops N, frag [more] OFFSET
  *		udp N > N, tcp N > N [flags LETTERS SEQ ACK], of SFRPA
  *		solicit IP, advert IP, with lladdr HOST

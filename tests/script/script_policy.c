@@ -65,6 +65,8 @@ bool script_say_network(struct script *script)
 			spec->flags |= POLICY_NET_ISOLATED;
 		} else if (script_accept(script, "no-learning")) {
 			spec->flags |= POLICY_NET_NO_LEARNING;
+		} else if (script_accept(script, "suppress")) {
+			spec->flags |= POLICY_NET_SUPPRESSES;
 		} else if (script_accept(script, "no-unknown")) {
 			spec->flags |= POLICY_NET_NO_UNKNOWN;
 		} else {

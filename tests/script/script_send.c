@@ -203,7 +203,7 @@ static bool say_ip(struct script *script)
 	return true;
 }
 
-static bool say_arp(struct script *script, mac48 src)
+static bool say_arp(struct script *script, uint16_t ethertype, mac48 src)
 {
 	struct sketch_ip6 unused;
 	uint32_t sender, target;
@@ -214,7 +214,7 @@ static bool say_arp(struct script *script, mac48 src)
 		return false;
 	if (script_accept(script, "lladdr") && !script_mac(script, script_next(script), &src))
 		return false;
-	set_ethertype(&script->sent.packet, ETHERTYPE_ARP);
+	set_ethertype(&script->sent.packet, ethertype);
 	sketch_arp(&script->sent.packet, ARP_REQUEST, src, sender, target);
 	return true;
 }
@@ -274,7 +274,9 @@ static bool describe(struct script *script, struct described *d)
 		else if (script_accept(script, "ip"))
 			said = say_ip(script);
 		else if (script_accept(script, "arp"))
-			said = say_arp(script, d->src);
+			said = say_arp(script, ETHERTYPE_ARP, d->src);
+		else if (script_accept(script, "rarp"))
+			said = say_arp(script, ETHERTYPE_RARP, d->src);
 		else if (script_accept(script, "partial"))
 			d->partial = true;
 		else

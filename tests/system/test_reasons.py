@@ -15,7 +15,7 @@ import subprocess
 from bed import ROOT, Bed, main, wait_until
 from bed.frame import BROADCAST, EXPERIMENTAL, frame
 from bed.packet import (ACK, ARP, DSTOPTS, FIN, ICMPV6, IPV4, IPV6, RST, SYN, TCP, UDP, arp, ipv4,
-                        ipv6, router_advertisement, snap, tcp, udp)
+                        ipv6, router_advertisement, tcp, udp)
 from bed.process import spawn
 
 OFFENDER = pathlib.Path(os.environ.get("SLUICE_OFFENDER", "offender"))
@@ -235,6 +235,8 @@ class Reasons:
             "spoofed-mac": lambda: say("bound", b"", source=RECEIVER),
             "spoofed-address": lambda: say("bound", arp(BOUND, "10.0.0.7", "10.0.0.1"), BROADCAST,
                                            BOUND, ethertype=ARP),
+            "claimed-address": lambda: say("sender", arp(SELF, "10.0.0.6", "10.0.0.2"), BROADCAST,
+                                           ethertype=ARP),
             "reserved-group": lambda: say("sender", b"", to="01:80:c2:00:00:0e"),
             "bpdu": lambda: say("sender", b"\x42\x42\x03", to="01:80:c2:00:00:00", ethertype=38),
             "dhcp-server": lambda: say("sender", ipv4(UDP, server), to=BROADCAST),
@@ -242,7 +244,7 @@ class Reasons:
                                   to="33:33:00:00:00:01", ethertype=IPV6),
             "hidden-header": lambda: say("sender", ipv6(DSTOPTS, options), to="33:33:00:00:00:01",
                                          ethertype=IPV6),
-            "illegible": lambda: say("listed", snap(IPV4, ipv4(ICMPV6, b"")), ethertype=48),
+            "illegible": lambda: say("listed", b"\x41" + bytes(40)),
             "acl-in": lambda: say("listed", tcp4(81, SYN)),
             "acl-out": lambda: say("sender", tcp4(81, SYN), to=WALLED),
             "group-out": lambda: say("mute", tcp4(80, SYN)),

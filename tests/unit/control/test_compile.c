@@ -74,7 +74,7 @@ static const char example[] =
 	"    quota: {macs-per-port: 9}\n"
 	"    rate: {out: 10gbit}\n"
 	"    networks: {n: {vlan: 5, age: 7s, mtu: 9000, macs: 3}, i: {isolated: true, learning: off,\n"
-	"               unknown-unicast: drop}}\n"
+	"               unknown-unicast: drop, neighbour-suppression: on}}\n"
 	"    ports:\n"
 	"      p: {tap: p, network: n, macs: [02:00:00:00:00:01], addresses: [10.0.0.1, fd00::/64]}\n"
 	"      q: {tap: q, trunk: {native: i, allow: [n]}, promiscuous: true, spoof-guard: off}\n"
@@ -99,10 +99,10 @@ static void networks_are_as_described(void **state)
 	assert_int_equal(n->age_ms, 7000);
 	assert_int_equal(n->mtu, 9000);
 	assert_int_equal(n->macs_max, 3);
-	assert_int_equal(n->flags, 0);
+	assert_int_equal(n->flags, POLICY_NET_OWNED);
 	assert_int_equal(n->tenant, ids_tenant(compiled.ids, "a"));
-	assert_int_equal(i->flags,
-			 POLICY_NET_ISOLATED | POLICY_NET_NO_LEARNING | POLICY_NET_NO_UNKNOWN);
+	assert_int_equal(i->flags, POLICY_NET_ISOLATED | POLICY_NET_NO_LEARNING |
+					   POLICY_NET_NO_UNKNOWN | POLICY_NET_SUPPRESSES);
 	assert_int_equal(i->macs_max, LIMIT_NETWORK_MACS);
 	assert_int_equal(network_of(&compiled, "b/n")->tenant, ids_tenant(compiled.ids, "b"));
 	discard(&compiled);
@@ -118,7 +118,8 @@ static void ports_are_as_described(void **state)
 
 	assert_int_equal(p->mode, POLICY_ACCESS);
 	assert_int_equal(p->native, n);
-	assert_int_equal(p->flags, POLICY_PORT_SPOOF_GUARD | POLICY_PORT_READS_FLOW | guards);
+	assert_int_equal(p->flags, POLICY_PORT_SPOOF_GUARD | POLICY_PORT_READS_FLOW |
+					   POLICY_PORT_CLAIM_GUARD | guards);
 	assert_int_equal(p->macs_max, 9);
 	assert_int_equal(p->n_macs, 1);
 	assert_int_equal(p->n_addresses4, 1);
@@ -127,7 +128,7 @@ static void ports_are_as_described(void **state)
 			 ids_port(compiled.ids, "a/p").id);
 	assert_int_equal(q->mode, POLICY_TRUNK);
 	assert_int_equal(q->role, POLICY_PROMISCUOUS);
-	assert_int_equal(q->flags, guards);
+	assert_int_equal(q->flags, POLICY_PORT_CLAIM_GUARD | guards);
 	assert_int_equal(port_of(&compiled, "a/r")->flags,
 			 POLICY_PORT_SPOOF_GUARD | POLICY_PORT_WAITS | guards);
 	assert_int_equal(port_of(&compiled, "a/o")->flags,
@@ -138,7 +139,7 @@ static void ports_are_as_described(void **state)
 	assert_int_not_equal(port_of(&compiled, "a/r")->community,
 			     port_of(&compiled, "a/s")->community);
 	assert_int_equal(port_of(&compiled, "a/o")->native, 0);
-	assert_int_equal(u->flags, POLICY_PORT_UPLINK);
+	assert_int_equal(u->flags, POLICY_PORT_UPLINK | POLICY_PORT_CLAIM_GUARD);
 	assert_int_equal(u->tenant, 0);
 	assert_int_equal(u->macs_max, LIMIT_UPLINK_MACS);
 	assert_int_equal(policy_tag(compiled.policy, n, ids_port(compiled.ids, "u").id), 50);

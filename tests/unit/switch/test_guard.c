@@ -256,6 +256,22 @@ static enum drop check6(uint16_t port, struct sketch_ip6 src)
 	return check(port);
 }
 
+/* fe80::ff:fe00:f, of FREE. */
+static void the_link_local_address_of_the_mac_needs_no_binding(void **state)
+{
+	struct sketch_ip6 made = {0xfe80000000000000, 0x000000fffe00000f};
+	struct sketch_ip6 wrong[] = {{0xfe80000000000000, 0x020000fffe00000f},
+				     {0xfe80000000000000, 0x000000fffe00000e},
+				     {0xfe80000000000001, 0x000000fffe00000f},
+				     {0xfec0000000000000, 0x000000fffe00000f}};
+
+	assert_drop(check6(ONLY4, made), DROP_NONE);
+	assert_drop(check6(ONLY6, made), DROP_NONE);
+	assert_drop(check6(LINK_LOCAL, made), DROP_SPOOFED_ADDRESS);
+	for (unsigned i = 0; i < 4; i++)
+		assert_drop(check6(ONLY4, wrong[i]), DROP_SPOOFED_ADDRESS);
+}
+
 static void ipv6_sources(void **state)
 {
 	assert_drop(check6(BOTH, own6), DROP_NONE);
@@ -394,7 +410,7 @@ static void llc_frames_that_could_hide_an_address(void **state)
 	sketch_put32(&packet, 0xaaaa0300);
 	sketch_put32(&packet, 0x00000800);
 	assert_drop(check(BOTH), DROP_SPOOFED_ADDRESS);
-	assert_drop(check(PLAIN), DROP_NONE);
+	assert_drop(check(PLAIN), DROP_HIDDEN_HEADER); /* it could claim what others own */
 	packet.bytes[14] = 0xab;
 	assert_drop(check(BOTH), DROP_SPOOFED_ADDRESS);
 	packet.bytes[14] = packet.bytes[15] = 0x42; /* not SNAP */
@@ -417,6 +433,7 @@ int main(void)
 		cmocka_unit_test(arp_senders),
 		cmocka_unit_test(arp_of_another_shape_is_refused),
 		cmocka_unit_test(rarp_asks_for_an_address_and_has_none),
+		cmocka_unit_test(the_link_local_address_of_the_mac_needs_no_binding),
 		cmocka_unit_test(ipv6_sources),
 		cmocka_unit_test(neighbour_discovery),
 		cmocka_unit_test(neighbour_advertisements_cannot_hide),

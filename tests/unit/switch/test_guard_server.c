@@ -19,6 +19,8 @@ enum {
 	DHCP_ONLY, /* guarded against the one, allowed the other */
 	ROUTER_ONLY,
 	FREE,
+	CLAIMS, /* not guarded itself, beside the next */
+	OWNER,
 	NPORTS,
 
 	FRAMES = 1000000,
@@ -32,16 +34,28 @@ static const struct sketch_ip6 local6 = {0xfe80000000000000, 0x1234},
 static struct policy *policy;
 static struct sketch packet;
 
+/* The ports behind FREE are in a network where addresses are owned. */
+static uint16_t network_of(uint16_t port)
+{
+	return port > FREE ? 2 : 1;
+}
+
 static int build(void **state)
 {
-	struct policy_network_spec networks[] = {sketch_network(1, 100)};
+	static const struct policy_prefix4 address = {0x0a000001, 0xffffffff};
+	static const struct policy_prefix6 address6 = {{0x20010db800000000, 1}, {~0ULL, ~0ULL}};
+	struct policy_network_spec networks[] = {sketch_network(1, 100), sketch_network(2, 200)};
 	struct policy_port_spec ports[NPORTS - 1];
 
 	for (uint16_t id = 1; id < NPORTS; id++)
-		ports[id - 1] = sketch_access(id, 1);
+		ports[id - 1] = sketch_access(id, network_of(id));
 	ports[GUARDED - 1].flags = POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD;
 	ports[DHCP_ONLY - 1].flags = POLICY_PORT_DHCP_GUARD;
 	ports[ROUTER_ONLY - 1].flags = POLICY_PORT_ROUTER_GUARD;
+	ports[OWNER - 1].addresses4 = &address;
+	ports[OWNER - 1].n_addresses4 = 1;
+	ports[OWNER - 1].addresses6 = &address6;
+	ports[OWNER - 1].n_addresses6 = 1;
 	policy = SKETCH_POLICY(networks, ports);
 	return 0;
 }
@@ -61,7 +75,7 @@ static enum drop check(uint16_t port)
 
 	sketch_frame(&packet, &frame);
 	assert_drop(frame_parse(&frame, &l2), DROP_NONE);
-	drop = guard_check(policy, port, 1, &frame, &l2);
+	drop = guard_check(policy, port, network_of(port), &frame, &l2);
 	if (drop != DROP_NONE)
 		assert_true(guard_wants_look(&policy_ports(policy)[port], &frame));
 	return drop;
@@ -171,6 +185,39 @@ static void what_most_frames_are_is_not_looked_at(void **state)
 	assert_false(is_looked_at(GUARDED));
 	make_udp(false, 67, 68);
 	assert_false(is_looked_at(FREE));
+}
+
+static enum drop check_claim(mac48 dst, uint32_t sender)
+{
+	sketch_ethernet(&packet, dst, SELF, ETHERTYPE_ARP);
+	sketch_arp(&packet, 2, SELF, sender, 3);
+	return check(CLAIMS);
+}
+
+static void claims(void **state)
+{
+	static const struct sketch_ip6 owned = {0x20010db800000000, 1};
+
+	assert_drop(check_claim(SELF + 1, 0x0a000001), DROP_CLAIMED_ADDRESS);
+	packet.bytes[15] = 6; /* IEEE 802 instead of Ethernet: Linux takes it */
+	assert_drop(check(CLAIMS), DROP_CLAIMED_ADDRESS);
+	assert_drop(check_claim(SELF + 1, 0x0a000002), DROP_NONE);
+	assert_true(is_looked_at(CLAIMS));
+	for (check_claim(SELF, 0x0a000001); packet.len > 14; packet.len--)
+		assert_drop(check(CLAIMS), packet.len < 42 ? DROP_NONE : DROP_CLAIMED_ADDRESS);
+	for (unsigned type = 0; type < 256; type++) {
+		bool neighbour = type >= 133 && type <= 137;
+
+		sketch_ethernet(&packet, SELF + 1, SELF, ETHERTYPE_IPV6);
+		sketch_ipv6(&packet, IPPROTO_ICMPV6, owned, all_nodes6);
+		sketch_put32(&packet, type << 24);
+		sketch_payload(&packet, 40);
+		assert_drop(check(CLAIMS), neighbour ? DROP_CLAIMED_ADDRESS : DROP_NONE);
+	}
+	sketch_ethernet(&packet, SELF, SELF + 1, ETHERTYPE_IPV4);
+	sketch_ipv4(&packet, IPPROTO_TCP, 1, 2);
+	sketch_tcp(&packet, 67, 68, 1, 2);
+	assert_false(is_looked_at(CLAIMS));
 }
 
 /* RFC 7113, 3: the evasions of the first router advertisement guards. */
@@ -330,7 +377,7 @@ static void no_frame_is_overlooked(void **state)
 		sketch_frame(&packet, &frame);
 		if (frame_parse(&frame, &l2) != DROP_NONE)
 			continue;
-		if (guard_check(policy, port, 1, &frame, &l2) == DROP_NONE) {
+		if (guard_check(policy, port, network_of(port), &frame, &l2) == DROP_NONE) {
 			passed++;
 			continue;
 		}
@@ -347,6 +394,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dhcp_servers),
 		cmocka_unit_test(routers),
+		cmocka_unit_test(claims),
 		cmocka_unit_test(what_most_frames_are_is_not_looked_at),
 		cmocka_unit_test(extension_headers_hide_nothing),
 		cmocka_unit_test(a_chain_that_does_not_end_in_sight_is_refused),

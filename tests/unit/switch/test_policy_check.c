@@ -73,7 +73,7 @@ static void the_head(void **state)
 	BENT("a count is over the limit", p->n_networks = LIMIT_NETWORKS + 1);
 	BENT("a count is over the limit", p->n_tenants = UINT32_MAX);
 	BENT("a count is over the limit", p->n_statics = UINT32_MAX / 2 + 1);
-	BENT("the number of statics is no power of two", p->n_statics = 3);
+	BENT("the number of statics or owners is no power of two", p->n_statics = 3);
 	BENT("an array lies outside of the policy", p->ports = 0);
 	BENT("an array lies outside of the policy", p->ports += 4);
 	BENT("an array lies outside of the policy", p->ports = UINT32_MAX - 7);
@@ -208,6 +208,39 @@ static void statics(void **state)
 		  i++) p->hash_seed++);
 }
 
+static struct policy_owner *used_owner(struct policy *policy)
+{
+	struct policy_owner *owners = (struct policy_owner *)((char *)policy + policy->owners);
+
+	while (owners->network == 0)
+		owners++;
+	return owners;
+}
+
+static void owners(void **state)
+{
+	BENT("a count is over the limit", p->n_owners = UINT32_MAX / 2 + 1);
+	BENT("the number of statics or owners is no power of two", p->n_owners = 3);
+	BENT("an array lies outside of the policy", p->owners = 8);
+	BENT("an owner is no port of its network, or does not bind the address",
+	     used_owner(p)->port = 2);
+	BENT("an owner is no port of its network, or does not bind the address",
+	     used_owner(p)->port = 9);
+	BENT("an owner is no port of its network, or does not bind the address",
+	     used_owner(p)->network = 2);
+	BENT("an owner is no port of its network, or does not bind the address",
+	     used_owner(p)->address.low++);
+	BENT("a bound address has no owner, or another one", used_owner(p)->network = 0);
+	BENT("a bound address has no owner, or another one", p->n_owners = p->owners = 0);
+	BENT("the owners are more than half full",
+	     for (unsigned i = 0; i < p->n_owners;
+		  i++)((struct policy_owner *)((char *)p + p->owners))[i] = *used_owner(p));
+	BENT("a network has owned addresses or not, against its flags",
+	     network(p, 2)->flags |= POLICY_NET_OWNED);
+	BENT("a port's claims are guarded or not, against its flags",
+	     port(p, 2)->flags &= (uint16_t)~POLICY_PORT_CLAIM_GUARD);
+}
+
 static void readers(void **state)
 {
 	BENT("a port reads more or less than its flags say",
@@ -225,6 +258,8 @@ static void ask_everything(const struct policy *policy)
 				(void)policy_permits(policy, n, a, b);
 		}
 		(void)policy_static_port(policy, n, macs[0]);
+		(void)policy_owner(policy, n, policy_address4(addresses4[0].address));
+		(void)policy_owner(policy, n, policy_address4(77));
 		(void)policy_static_port(policy, n, 0x02deadbeef00);
 	}
 	for (uint16_t id = 1; id < policy->n_ports; id++) {
@@ -400,6 +435,7 @@ int main(void)
 		cmocka_unit_test(trunk_tables),
 		cmocka_unit_test(members),
 		cmocka_unit_test(statics),
+		cmocka_unit_test(owners),
 		cmocka_unit_test(readers),
 		cmocka_unit_test(what_passes_can_be_used),
 		cmocka_unit_test(lists_of_rules),

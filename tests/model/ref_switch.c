@@ -3,7 +3,18 @@
  */
 #include "tests/model/ref_switch.h"
 
+#include <netinet/in.h>
+
 enum { TAG_8021Q = 0x8100 };
+
+/* A frame on its way, placed in a network. */
+struct way {
+	const struct ref_frame *frame;
+	uint16_t network;
+	bool tracked; /* a port with groups may take part: the next two are set */
+	struct ref_packet packet;
+	struct ref_session_found found;
+};
 
 static bool is_member(const struct ref_switch *ref, uint16_t network, uint16_t port)
 {
@@ -234,62 +245,320 @@ static bool admit(const struct ref_switch *ref, struct ref_limit *limit)
 	return true;
 }
 
-/* Who should get it, and why nobody if nobody. */
-static enum drop find_outputs(struct ref_switch *ref, const struct ref_frame *frame,
-			      uint16_t network, uint16_t *ret_outputs, unsigned *ret_n)
+/* ---- rules ---- */
+
+static bool in_set(const struct ref_switch *ref, unsigned set, const struct ref_header *header,
+		   bool source)
 {
+	for (unsigned i = 0; i < REF_MEMBERS; i++) {
+		if (ref_in_prefix(header, &ref->sets[set][i], source))
+			return true;
+	}
+	return false;
+}
+
+static bool is_peer(const struct ref_switch *ref, const struct rule_peer *peer,
+		    const struct ref_header *header, bool out, const struct ref_port *other)
+{
+	unsigned number = (unsigned)(peer->name[1] - '0');
+
+	if (peer->kind == RULE_PEER_SET)
+		return in_set(ref, number, header, !out);
+	for (unsigned i = 0; peer->kind == RULE_PEER_GROUP && i < other->n_groups; i++) {
+		if (other->groups[i] == number)
+			return true;
+	}
+	return false;
+}
+
+static bool groups_allow(const struct ref_switch *ref, const struct ref_port *port, bool out,
+			 const struct ref_port *other, const struct ref_header *header)
+{
+	for (unsigned i = 0; i < port->n_groups; i++) {
+		const struct ref_list *group = &ref->groups[port->groups[i]];
+
+		for (unsigned r = 0; r < group->n_rules; r++) {
+			const struct rule_group *rule = &group->rules[r].group;
+
+			if (ref_group_allows(rule, out, header,
+					     is_peer(ref, &rule->peer, header, out, other)))
+				return true;
+		}
+	}
+	return false;
+}
+
+static enum drop ask_groups(const struct ref_switch *ref, const struct ref_header *header,
+			    uint16_t in, uint16_t out)
+{
+	const struct ref_port *from = &ref->ports[in], *to = &ref->ports[out];
+
+	if (from->n_groups && !groups_allow(ref, from, true, to, header))
+		return DROP_GROUP_OUT;
+	if (to->n_groups && !groups_allow(ref, to, false, from, header))
+		return DROP_GROUP_IN;
+	return DROP_NONE;
+}
+
+static bool acl_accepts(const struct ref_switch *ref, uint16_t number,
+			const struct ref_header *header)
+{
+	const struct ref_list *acl = &ref->acls[number - 1];
+
+	for (unsigned i = 0; i < acl->n_rules; i++) {
+		if (ref_acl_matches(&acl->rules[i].acl, header))
+			return acl->rules[i].acl.accept;
+	}
+	return header->neighbour;
+}
+
+/* The packet that began a session, as rules see it. */
+static struct ref_header header_of(const struct session_key *opener)
+{
+	bool ports = opener->protocol == IPPROTO_TCP || opener->protocol == IPPROTO_UDP;
+	bool icmp = opener->protocol == (opener->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+
+	return (struct ref_header){
+		.family = opener->version,
+		.protocol = opener->protocol,
+		.has_ports = ports,
+		.has_type = icmp,
+		.src = {opener->src[0], opener->src[1]},
+		.dst = {opener->dst[0], opener->dst[1]},
+		.src_port = opener->src_port,
+		.dst_port = opener->dst_port,
+		.type = (uint8_t)opener->dst_port,
+	};
+}
+
+static enum drop ask_opener(const struct ref_switch *ref, const struct way *way, uint16_t in,
+			    uint16_t out)
+{
+	struct ref_header header = header_of(&way->found.session->opener);
+
+	return ask_groups(ref, &header, in, out);
+}
+
+static bool is_there(const struct ref_switch *ref, struct port_ref port)
+{
+	return ref->ports[port.id].live && ref->ports[port.id].generation == port.generation;
+}
+
+static enum drop fault(enum session_fault fault)
+{
+	switch (fault) {
+	case SESSION_FAULT_FLAGS: return DROP_SESSION_FLAGS;
+	case SESSION_FAULT_STRANGER: return DROP_SESSION_STRANGER;
+	case SESSION_FAULT_WINDOW: return DROP_SESSION_WINDOW;
+	case SESSION_FAULT_RESET: return DROP_SESSION_RESET;
+	default: return DROP_SESSION_HEADER;
+	}
+}
+
+/* The table of session.h. */
+static enum drop groups_permit(const struct ref_switch *ref, const struct way *way, uint16_t in,
+			       uint16_t out)
+{
+	const struct ref_session_found *found = &way->found;
+
+	switch (found->verdict) {
+	case SESSION_ESTABLISHED: return found->again ? ask_opener(ref, way, in, out) : DROP_NONE;
+	case SESSION_REPLY:
+		return found->again && ask_opener(ref, way, out, in) ? DROP_SESSION_ENDED
+								     : DROP_NONE;
+	case SESSION_RELATED:
+		if (!found->again)
+			return DROP_NONE;
+		return !is_there(ref, found->session->in) || !is_there(ref, found->session->out) ||
+				       ask_opener(ref, way, found->session->in.id,
+						  found->session->out.id)
+			       ? DROP_SESSION_ENDED
+			       : DROP_NONE;
+	case SESSION_INVALID: return fault(found->fault);
+	default: return ask_groups(ref, &way->frame->header, in, out);
+	}
+}
+
+/* The rules of both ports. */
+static enum drop rules_permit(const struct ref_switch *ref, const struct way *way, uint16_t in,
+			      uint16_t out)
+{
+	const struct ref_port *from = &ref->ports[in], *to = &ref->ports[out];
+	const struct ref_header *header = &way->frame->header;
+	enum drop drop = DROP_NONE;
+
+	if (!header->neighbour && (from->n_groups || to->n_groups))
+		drop = groups_permit(ref, way, in, out);
+	if (drop == DROP_NONE && to->acl_out && !acl_accepts(ref, to->acl_out, header))
+		drop = DROP_ACL_OUT;
+	return drop;
+}
+
+/* ---- sessions ---- */
+
+/* What is the frame to the sessions, on its way to port @out, or to all (0)? */
+static void track(struct ref_switch *ref, struct way *way, uint16_t out)
+{
+	const struct ref_frame *frame = way->frame;
+	struct session_packet *packet = &way->packet.packet;
+
+	if (frame->header.neighbour)
+		return;
+	way->tracked = true;
+	way->packet = frame->packet;
+	packet->key.network = way->network;
+	packet->key.network_generation = ref->networks[way->network].generation;
+	packet->in = (struct port_ref){frame->port, ref->ports[frame->port].generation};
+	packet->out = out ? (struct port_ref){out, ref->ports[out].generation} : PORT_NONE;
+	way->found = (struct ref_session_found){.verdict = SESSION_UNTRACKED};
+	if (packet->kind != SESSION_KIND_UNTRACKED)
+		ref_session_find(&ref->sessions, &way->packet, ref->generation, ref->now,
+				 &way->found);
+}
+
+static enum drop commit(struct ref_switch *ref, struct way *way)
+{
+	const struct ref_port *port = &ref->ports[way->frame->port];
+	struct ref_session *session = way->found.session;
+	struct session_grant grant = {
+		.policy = ref->generation,
+		.session = session ? session->real : SESSION_NONE,
+		.owner = way->packet.packet.in,
+		.tenant = REF_TENANT,
+		.port_max = port->sessions_max,
+		.tenant_max = ref->tenant_sessions_max,
+	};
+
+	if (way->packet.packet.kind == SESSION_KIND_UNTRACKED)
+		return DROP_NONE;
+	switch (ref_session_commit(&ref->sessions, &way->packet, &grant, ref->now, &session)) {
+	case SESSION_CREATED:
+	case SESSION_RECYCLED: session->real = (struct session_ref){0, ++ref->begun}; break;
+	case SESSION_FULL: return DROP_SESSION_FULL;
+	case SESSION_REFUSED: return DROP_SESSION_BUSY;
+	default: break;
+	}
+	return DROP_NONE;
+}
+
+/* A session whose own rules refused the frame is over. */
+static void end_session(const struct way *way, enum drop drop)
+{
+	const struct ref_session_found *found = &way->found;
+	bool reply = found->verdict == SESSION_REPLY;
+	struct port_ref in = way->packet.packet.in, out = way->packet.packet.out;
+
+	if (way->tracked && found->again && (reply || found->verdict == SESSION_ESTABLISHED) &&
+	    (drop == DROP_GROUP_OUT || drop == DROP_GROUP_IN || drop == DROP_SESSION_ENDED) &&
+	    port_ref_equal(found->session->in, reply ? out : in) &&
+	    port_ref_equal(found->session->out, reply ? in : out))
+		found->session->live = false;
+}
+
+/* ---- where to ---- */
+
+static enum drop to_one(struct ref_switch *ref, struct way *way, uint16_t out)
+{
+	const struct ref_port *ports = ref->ports;
+	enum drop drop = permits(ref, way->network, way->frame->port, out);
+
+	if (drop != DROP_NONE)
+		return drop;
+	if (ports[way->frame->port].n_groups || ports[out].n_groups)
+		track(ref, way, out);
+	drop = rules_permit(ref, way, way->frame->port, out);
+	end_session(way, drop);
+	if (drop == DROP_NONE && way->tracked)
+		drop = commit(ref, way);
+	return drop;
+}
+
+/* All whom it may reach; if rules alone keep it from all of them, the first's reason. */
+static enum drop to_all(struct ref_switch *ref, struct way *way, uint16_t *ret_outputs,
+			unsigned *ret_n)
+{
+	uint16_t in = way->frame->port;
+	bool grouped = ref->ports[in].n_groups;
+	enum drop drop = DROP_NO_RECEIVER;
+
+	track(ref, way, 0);
+	for (uint16_t p = 1; p < REF_PORTS; p++) {
+		enum drop refused;
+
+		if (permits(ref, way->network, in, p) != DROP_NONE)
+			continue;
+		refused = rules_permit(ref, way, in, p);
+		if (refused == DROP_NONE) {
+			ret_outputs[(*ret_n)++] = p;
+			grouped |= ref->ports[p].n_groups != 0;
+		} else if (drop == DROP_NO_RECEIVER) {
+			drop = refused;
+		}
+	}
+	if (!*ret_n)
+		return drop;
+	drop = way->tracked && grouped ? commit(ref, way) : DROP_NONE;
+	if (drop == DROP_NONE && !admit(ref, &ref->ports[in].floods))
+		drop = DROP_STORM;
+	return drop;
+}
+
+/* Who should get it, and why nobody if nobody. */
+static enum drop find_outputs(struct ref_switch *ref, struct way *way, uint16_t *ret_outputs,
+			      unsigned *ret_n)
+{
+	mac48 dst = way->frame->dst;
 	uint16_t to = 0;
 	enum drop drop;
 
 	*ret_n = 0;
-	if (!(frame->dst >> 40 & 1)) {
-		struct ref_learned *learned = find(ref, network, frame->dst);
+	if (!(dst >> 40 & 1)) {
+		struct ref_learned *learned = find(ref, way->network, dst);
 
-		to = bound_port(ref, network, frame->dst);
+		to = bound_port(ref, way->network, dst);
 		if (!to && learned && !is_dead(ref, learned))
 			to = learned->port.id;
-		if (!to && ref->networks[network].flags & POLICY_NET_NO_UNKNOWN)
+		if (!to && ref->networks[way->network].flags & POLICY_NET_NO_UNKNOWN)
 			return DROP_UNKNOWN_UNICAST;
 	}
 	if (to) {
-		drop = permits(ref, network, frame->port, to);
-		if (drop == DROP_NONE)
-			ret_outputs[(*ret_n)++] = to;
-		return drop;
+		ret_outputs[(*ret_n)++] = to;
+		drop = to_one(ref, way, to);
+	} else {
+		drop = to_all(ref, way, ret_outputs, ret_n);
 	}
-	for (uint16_t p = 1; p < REF_PORTS; p++) {
-		if (permits(ref, network, frame->port, p) == DROP_NONE)
-			ret_outputs[(*ret_n)++] = p;
-	}
-	if (*ret_n && !admit(ref, &ref->ports[frame->port].floods)) {
+	if (drop != DROP_NONE)
 		*ret_n = 0;
-		return DROP_STORM;
-	}
-	return *ret_n ? DROP_NONE : DROP_NO_RECEIVER;
+	return drop;
 }
 
 enum drop ref_send(struct ref_switch *ref, const struct ref_frame *frame,
 		   struct ref_copy ret_copies[REF_PORTS], unsigned *ret_n)
 {
-	uint16_t network = 0, outputs[REF_PORTS];
-	unsigned n_outputs;
+	const struct ref_port *port = &ref->ports[frame->port];
+	struct way way = {.frame = frame};
+	uint16_t outputs[REF_PORTS];
+	unsigned n_outputs = 0;
 	enum drop drop;
 
 	*ret_n = 0;
 	if (!admit(ref, &ref->ports[frame->port].packets))
 		return DROP_RATE;
-	drop = place(ref, frame, &network);
+	drop = place(ref, frame, &way.network);
 	if (drop == DROP_NONE)
-		drop = guard(ref, frame, network);
+		drop = guard(ref, frame, way.network);
 	if (drop != DROP_NONE)
 		return drop;
-	drop = find_outputs(ref, frame, network, outputs, &n_outputs);
-	if (!(ref->networks[network].flags & POLICY_NET_NO_LEARNING) &&
-	    !bound_port(ref, network, frame->src))
-		learn(ref, frame, network);
+	if (port->acl_in && !acl_accepts(ref, port->acl_in, &frame->header))
+		drop = DROP_ACL_IN;
+	else
+		drop = find_outputs(ref, &way, outputs, &n_outputs);
+	if (!(ref->networks[way.network].flags & POLICY_NET_NO_LEARNING) &&
+	    !bound_port(ref, way.network, frame->src))
+		learn(ref, frame, way.network);
 	for (unsigned i = 0; i < n_outputs; i++) {
 		if (!ref->ports[outputs[i]].down)
-			ret_copies[(*ret_n)++] = copy_for(ref, frame, network, outputs[i]);
+			ret_copies[(*ret_n)++] = copy_for(ref, frame, way.network, outputs[i]);
 	}
 	return n_outputs && !*ret_n ? DROP_PORT_DOWN : drop;
 }
@@ -300,6 +569,23 @@ void ref_forgive(struct ref_switch *ref)
 		ref->ports[p].packets.saved_ms = ref->ports[p].packets.burst_ms;
 		ref->ports[p].floods.saved_ms = ref->ports[p].floods.burst_ms;
 	}
+	for (unsigned i = 0; i < REF_SESSIONS; i++) {
+		struct ref_session *session = &ref->sessions.list[i];
+
+		session->policy = 0;
+		session->weak_since = session->seen;
+	}
+	ref->sessions.weak_count = ref->now;
+}
+
+static bool is_left(const struct ref_switch *ref, const struct ref_session *session)
+{
+	const struct ref_network *network = &ref->networks[session->opener.network];
+
+	return !ref_session_is_over(session, ref->now) && network->live &&
+	       network->generation == session->opener.network_generation &&
+	       is_there(ref, session->owner) && is_there(ref, session->in) &&
+	       (port_ref_is_none(session->out) || is_there(ref, session->out));
 }
 
 void ref_sweep(struct ref_switch *ref)
@@ -311,6 +597,20 @@ void ref_sweep(struct ref_switch *ref)
 	for (uint16_t p = 1; p < REF_PORTS; p++) {
 		while (ref->ports[p].live && count_of_port(ref, p) > ref->ports[p].quota)
 			forget(ref, oldest_of(ref, p));
+	}
+	for (unsigned i = 0; i < REF_SESSIONS; i++)
+		ref->sessions.list[i].live &= is_left(ref, &ref->sessions.list[i]);
+}
+
+void ref_flush_sessions(struct ref_switch *ref, uint16_t network, struct port_ref port)
+{
+	for (unsigned i = 0; i < REF_SESSIONS; i++) {
+		struct ref_session *session = &ref->sessions.list[i];
+
+		if ((network == 0 || session->opener.network == network) &&
+		    (port_ref_is_none(port) || port_ref_equal(session->in, port) ||
+		     port_ref_equal(session->out, port)))
+			session->live = false;
 	}
 }
 

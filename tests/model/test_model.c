@@ -4,10 +4,10 @@
  *	test_model [ROUNDS [FIRST_SEED]]
  *
  * A round is a configuration made up from a seed, and some hundred operations
- * on it: bursts of all kinds of frames, a clock that moves, ports and networks
- * that change, go and come again, sweeps, flushes, another data plane. Both
- * switches must deliver the same bytes to the same ports, give the same reasons,
- * count the same and remember the same. What fails names its seed.
+ * on it: bursts of all kinds of frames, a clock that moves, ports, networks, groups,
+ * ACLs and address sets that change, go and come again, sweeps, flushes, another data
+ * plane. Both switches must deliver the same bytes to the same ports, give the same
+ * reasons, count the same, and remember the same addresses and connections. What fails names its seed.
  *
  * The clock moves by what fdb counts as one stamp, so that both agree on when.
  */
@@ -17,17 +17,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/compile_rule.h"
 #include "tests/lab/lab.h"
-#include "tests/model/ref_switch.h"
+#include "tests/model/frames.h"
+#include "tests/model/rule_text.h"
 #include "tests/sketch/policy_sketch.h"
 
 enum {
 	FDB_SLOTS = 1 << 18, /* as many as one sweep looks at */
 	OPERATIONS = 300,
 	BURST = 8,
-	TALK_BYTES = 44, /* of the longest headers that draw_talk() makes */
 	STEP_MS = 1024,
-	FREE_MACS = 10,
 #ifdef SLUICE_SANITIZED
 	ROUNDS = 60,
 #else
@@ -38,10 +38,9 @@ enum {
 static struct model {
 	uint64_t seed, noise;
 	unsigned operation;
-	uint64_t generation;
 	struct lab *lab;
 	struct ref_switch ref;
-	uint64_t frames, delivered;
+	uint64_t frames, delivered, sessions, dropped[DROP__COUNT];
 } model;
 
 static _Noreturn void disagree(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -60,23 +59,18 @@ static void disagree(const char *format, ...)
 }
 
 /* A number below @n (splitmix64). */
-static unsigned any(unsigned n)
+static uint32_t any(uint32_t n)
 {
 	uint64_t z = model.noise += 0x9e3779b97f4a7c15ULL;
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return (unsigned)((z ^ (z >> 31)) >> 32) % n;
+	return (uint32_t)((z ^ (z >> 31)) >> 32) % n;
 }
 
 static bool once_in(unsigned n)
 {
 	return any(n) == 0;
-}
-
-static mac48 bound_mac(uint16_t port, unsigned i)
-{
-	return 0x020000000100ULL + port * 16U + i;
 }
 
 static void make_network(uint16_t id)
@@ -150,6 +144,53 @@ static struct ref_limit any_limit(void)
 	return limit;
 }
 
+/* Which of its groups and ACLs a port has; half have none. */
+static void bind_lists(struct ref_port *port)
+{
+	port->n_groups = 0;
+	for (uint16_t i = 0; i < REF_LISTS; i++) {
+		if (once_in(5))
+			port->groups[port->n_groups++] = i;
+	}
+	port->acl_in = (uint16_t)(once_in(8) ? 1 + any(REF_LISTS) : 0);
+	port->acl_out = (uint16_t)(once_in(8) ? 1 + any(REF_LISTS) : 0);
+	port->sessions_max = once_in(3) ? any(4) : 8;
+}
+
+static void make_group(struct ref_list *list)
+{
+	struct rule_fault fault;
+	char text[RULE_TEXT];
+
+	list->n_rules = any(REF_RULES + 1);
+	for (unsigned i = 0; i < list->n_rules; i++) {
+		rule_text_group(any, REF_LISTS, REF_SETS, text);
+		if (rule_parse_group(text, &list->rules[i].group, &fault))
+			disagree("%s: %s", text, fault.message);
+	}
+}
+
+static void make_acl(struct ref_list *list)
+{
+	struct rule_fault fault;
+	char text[RULE_TEXT];
+
+	list->n_rules = any(REF_RULES + 1);
+	for (unsigned i = 0; i < list->n_rules; i++) {
+		rule_text_acl(any, text);
+		if (rule_parse_acl(text, &list->rules[i].acl, &fault))
+			disagree("%s: %s", text, fault.message);
+	}
+}
+
+static void make_set(unsigned set)
+{
+	for (unsigned i = 0; i < REF_MEMBERS; i++) {
+		if (address_parse_prefix(rule_text_prefix(any, i % 2), &model.ref.sets[set][i]))
+			disagree("no prefix");
+	}
+}
+
 static void make_port(uint16_t id)
 {
 	struct ref_port *port = &model.ref.ports[id];
@@ -165,75 +206,157 @@ static void make_port(uint16_t id)
 	port->role = (enum policy_role)any(4);
 	port->community = (uint16_t)(port->role == POLICY_COMMUNITY ? 1 + any(2) : 0);
 	port->quota = once_in(3) ? any(4) : 100;
+	bind_lists(port);
 	port->packets = any_limit();
 	port->floods = any_limit();
 	port->n_macs = once_in(3) ? 1 + any(REF_BOUND) : 0;
 	for (unsigned i = 0; i < REF_BOUND; i++)
-		port->macs[i] = bound_mac(id, i);
+		port->macs[i] = frames_bound_mac(id, i);
 	model.ref.moves[id] = model.ref.evictions[id] = 0;
 }
 
-static unsigned describe_networks(struct policy_network_spec *specs)
+static void check_built(int error)
 {
-	unsigned n = 0;
+	if (error)
+		disagree("the policy cannot be built: error %d", -error);
+}
 
+static void add_networks(struct policy_builder *builder)
+{
 	for (uint16_t id = 1; id < REF_NETWORKS; id++) {
 		const struct ref_network *network = &model.ref.networks[id];
+		struct policy_network_spec spec = sketch_network(id, network->vlan);
 
 		if (!network->live)
 			continue;
-		specs[n] = sketch_network(id, network->vlan);
-		specs[n].generation = network->generation;
-		specs[n].flags = network->flags;
-		specs[n].age_ms = network->age_ms;
-		specs[n].macs_max = network->macs_max;
-		specs[n++].mtu = network->mtu;
+		spec.tenant = REF_TENANT;
+		spec.generation = network->generation;
+		spec.flags = network->flags;
+		spec.age_ms = network->age_ms;
+		spec.macs_max = network->macs_max;
+		spec.mtu = network->mtu;
+		check_built(policy_builder_network(builder, &spec));
 	}
-	return n;
+}
+
+/* Numbers of lists: those of groups in pairs, then ACLs. */
+static uint16_t number_of_acl(unsigned place)
+{
+	return (uint16_t)(1 + 2 * REF_LISTS + place);
+}
+
+static void add_port(struct policy_builder *builder, uint16_t id)
+{
+	const struct ref_port *port = &model.ref.ports[id];
+	struct policy_port_spec spec = sketch_access(id, port->native);
+	struct policy_trunk_entry pairs[REF_NETWORKS];
+	struct policy_limits limits = {0};
+	uint16_t groups[REF_LISTS];
+
+	spec.ref.generation = port->generation;
+	spec.mode = port->trunk ? POLICY_TRUNK : POLICY_ACCESS;
+	spec.trunk = pairs;
+	for (uint16_t n = 1; n < REF_NETWORKS; n++) {
+		if (port->tags[n])
+			pairs[spec.n_trunk++] = (struct policy_trunk_entry){n, port->tags[n]};
+	}
+	spec.flags = (uint16_t)((port->guarded ? POLICY_PORT_SPOOF_GUARD : 0) |
+				(port->is_server ? 0 : POLICY_PORT_DHCP_GUARD) |
+				(port->is_router ? 0 : POLICY_PORT_ROUTER_GUARD) |
+				(port->is_bridge ? POLICY_PORT_BPDU : 0));
+	spec.limits = &limits;
+	limits.of[POLICY_IN_PACKETS] = rate_limit(port->packets.per_second, port->packets.burst_ms);
+	limits.of[POLICY_FLOODS] = rate_limit(port->floods.per_second, port->floods.burst_ms);
+	spec.role = port->role;
+	spec.community = port->community;
+	spec.macs_max = port->quota;
+	spec.macs = port->macs;
+	spec.n_macs = port->n_macs;
+	spec.tenant = REF_TENANT;
+	for (unsigned i = 0; i < port->n_groups; i++)
+		groups[i] = (uint16_t)(port->groups[i] + 1);
+	spec.groups = groups;
+	spec.n_groups = port->n_groups;
+	spec.acl_in = port->acl_in ? number_of_acl(port->acl_in - 1U) : 0;
+	spec.acl_out = port->acl_out ? number_of_acl(port->acl_out - 1U) : 0;
+	spec.sessions_max = port->sessions_max;
+	spec.tenant_sessions_max = model.ref.tenant_sessions_max;
+	check_built(policy_builder_port(builder, &spec));
+}
+
+/* One direction of a group, or an ACL. */
+static void add_list(struct policy_builder *builder, uint16_t number, enum policy_rules_kind kind,
+		     const struct ref_list *list)
+{
+	struct compile_rule compiled[REF_RULES];
+	struct classify_rule rules[REF_RULES];
+	struct policy_rules_spec spec = {.number = number,
+					 .kind = kind,
+					 .tenant = REF_TENANT,
+					 .name = "a/list",
+					 .rules = rules,
+					 .hits = number * (uint32_t)REF_RULES,
+					 .hits_tag = 1};
+
+	for (unsigned i = 0; i < list->n_rules; i++) {
+		const struct rule_group *rule = &list->rules[i].group;
+		uint32_t place = (uint32_t)(rule->peer.name[1] - '0'), peer = 0;
+
+		if (kind == POLICY_ACL) {
+			compile_rule_acl(&list->rules[i].acl, &compiled[i]);
+		} else if (rule->out == (kind == POLICY_GROUP_OUT)) {
+			if (rule->peer.kind == RULE_PEER_GROUP)
+				peer = place + 1;
+			else if (rule->peer.kind == RULE_PEER_SET)
+				peer = POLICY_SETS + place;
+			compile_rule_group(rule, peer, &compiled[i]);
+		} else {
+			continue;
+		}
+		rules[spec.n_rules++] = compiled[i].rule;
+	}
+	check_built(policy_builder_rules(builder, &spec));
+}
+
+static void add_lists(struct policy_builder *builder)
+{
+	struct address_set_member members[REF_SETS * REF_MEMBERS];
+
+	for (uint16_t i = 0; i < REF_LISTS; i++) {
+		uint16_t in = (uint16_t)(1 + 2 * i), out = (uint16_t)(in + 1);
+
+		add_list(builder, in, POLICY_GROUP_IN, &model.ref.groups[i]);
+		add_list(builder, out, POLICY_GROUP_OUT, &model.ref.groups[i]);
+		check_built(policy_builder_group(builder, (uint16_t)(i + 1), in, out));
+		add_list(builder, number_of_acl(i), POLICY_ACL, &model.ref.acls[i]);
+	}
+	for (unsigned i = 0; i < REF_SETS * REF_MEMBERS; i++) {
+		unsigned set = i / REF_MEMBERS;
+
+		members[i].set = POLICY_SETS + set;
+		compile_rule_prefix(&model.ref.sets[set][i % REF_MEMBERS], &members[i].prefix,
+				    &members[i].family);
+	}
+	check_built(policy_builder_sets(builder, REF_TENANT, members, REF_SETS * REF_MEMBERS));
 }
 
 /* The policy of the model's configuration, for the real switch. */
 static void publish(void)
 {
-	struct policy_network_spec networks[REF_NETWORKS];
-	struct policy_port_spec ports[REF_PORTS];
-	struct policy_trunk_entry pairs[REF_PORTS][REF_NETWORKS];
-	struct policy_limits limits[REF_PORTS] = {0};
-	unsigned n_ports = 0;
+	struct policy_builder *builder;
+	struct policy *policy;
 
+	check_built(policy_builder_create(++model.ref.generation, model.seed, &builder));
+	check_built(policy_builder_tenant(builder, REF_TENANT, "a"));
+	add_networks(builder);
 	for (uint16_t id = 1; id < REF_PORTS; id++) {
-		const struct ref_port *port = &model.ref.ports[id];
-		struct policy_port_spec *spec = &ports[n_ports];
-
-		if (!port->live)
-			continue;
-		*spec = sketch_access(id, port->native);
-		spec->ref.generation = port->generation;
-		spec->mode = port->trunk ? POLICY_TRUNK : POLICY_ACCESS;
-		spec->trunk = pairs[id];
-		for (uint16_t n = 1; n < REF_NETWORKS; n++) {
-			if (port->tags[n])
-				pairs[id][spec->n_trunk++] =
-					(struct policy_trunk_entry){n, port->tags[n]};
-		}
-		spec->flags = (uint16_t)((port->guarded ? POLICY_PORT_SPOOF_GUARD : 0) |
-					 (port->is_server ? 0 : POLICY_PORT_DHCP_GUARD) |
-					 (port->is_router ? 0 : POLICY_PORT_ROUTER_GUARD) |
-					 (port->is_bridge ? POLICY_PORT_BPDU : 0));
-		spec->limits = &limits[id];
-		limits[id].of[POLICY_IN_PACKETS] =
-			rate_limit(port->packets.per_second, port->packets.burst_ms);
-		limits[id].of[POLICY_FLOODS] =
-			rate_limit(port->floods.per_second, port->floods.burst_ms);
-		spec->role = port->role;
-		spec->community = port->community;
-		spec->macs_max = port->quota;
-		spec->macs = port->macs;
-		spec->n_macs = port->n_macs;
-		n_ports++;
+		if (model.ref.ports[id].live)
+			add_port(builder, id);
 	}
-	lab_publish(model.lab,
-		    sketch_policy(networks, describe_networks(networks), ports, n_ports));
+	add_lists(builder);
+	check_built(policy_builder_finish(builder, &policy));
+	policy_builder_destroy(builder);
+	lab_publish(model.lab, policy);
 	for (unsigned id = 1; id < REF_PORTS; id++)
 		model.lab->ports[id].down = model.ref.ports[id].down;
 }
@@ -244,7 +367,7 @@ static void change_something(void)
 	uint16_t network = (uint16_t)(1 + any(REF_NETWORKS - 1));
 	struct ref_port *port = &model.ref.ports[id];
 
-	switch (any(7)) {
+	switch (any(12)) {
 	case 0: make_port(id); break;
 	case 1: port->live = false; break;
 	case 2: wire_port(port); break;
@@ -252,91 +375,13 @@ static void change_something(void)
 	case 4: port->down = !port->down; break;
 	case 5: remove_network(network); break;
 	case 6: make_network(network); break;
+	case 7: bind_lists(port); break;
+	case 8:
+	case 9: make_group(&model.ref.groups[any(REF_LISTS)]); break;
+	case 10: make_acl(&model.ref.acls[any(REF_LISTS)]); break;
+	case 11: make_set(any(REF_SETS)); break;
 	}
 	publish();
-}
-
-static mac48 any_mac(void)
-{
-	static const mac48 odd[] = {0,
-				    MAC_BROADCAST,
-				    0x01005e000001,
-				    0x0180c2000000,
-				    0x0180c200000f,
-				    0x0180c2000010,
-				    0x010000000001};
-
-	if (once_in(6))
-		return odd[any(sizeof(odd) / sizeof(odd[0]))];
-	if (once_in(4))
-		return bound_mac((uint16_t)(1 + any(REF_PORTS - 1)), any(REF_BOUND));
-	return 0x020000000001ULL + any(FREE_MACS);
-}
-
-static uint16_t any_tci(void)
-{
-	static const uint16_t vids[] = {0,    1,    10,	  20,	30,   40,  50,
-					1001, 1002, 1003, 1004, 4094, 4095};
-
-	return (uint16_t)((once_in(3) ? any(16) << 12 : 0) |
-			  vids[any(sizeof(vids) / sizeof(vids[0]))]);
-}
-
-static void describe_frame(uint16_t port, struct ref_frame *frame)
-{
-	static const uint16_t tpids[] = {ETHERTYPE_VLAN, ETHERTYPE_SERVICE, ETHERTYPE_QINQ};
-	static const uint32_t mtu_edge[] = {1514, 1515, 1518, 1519};
-
-	*frame = (struct ref_frame){.port = port, .src = any_mac(), .dst = any_mac()};
-	if (once_in(2) || model.ref.ports[port].trunk)
-		frame->n_tags = once_in(12) ? 2 : !once_in(4);
-	for (unsigned i = 0; i < frame->n_tags; i++) {
-		frame->tpids[i] = tpids[once_in(12) ? any(3) : 0];
-		frame->tcis[i] = any_tci();
-	}
-	frame->len = 14 + 4 * frame->n_tags + any(300);
-	if (once_in(8))
-		frame->len = mtu_edge[any(4)];
-	if (once_in(12)) {
-		frame->len = 1 + any(22);
-	} else if (once_in(2)) {
-		frame->talk = (enum ref_talk)any(REF_TALKS);
-		frame->len += TALK_BYTES;
-	}
-}
-
-/* The headers of what @frame talks of, the Ethernet header included. */
-static void draw_talk(const struct ref_frame *frame, struct sketch *ret)
-{
-	static const struct sketch_ip6 router = {0xfe80000000000000, 1},
-				       all = {0xff02000000000000, 1};
-	bool dhcp = frame->talk == REF_DHCP_CLIENT || frame->talk == REF_DHCP_SERVER;
-	bool asks = frame->talk == REF_DHCP_CLIENT;
-
-	if (frame->talk == REF_PLAIN) {
-		sketch_ethernet(ret, frame->dst, frame->src, 0x88b5);
-	} else if (dhcp) {
-		sketch_ethernet(ret, frame->dst, frame->src, ETHERTYPE_IPV4);
-		sketch_ipv4(ret, IPPROTO_UDP, 0x0a000001, 0xffffffff);
-		sketch_udp(ret, asks ? 68 : 67, asks ? 67 : 68);
-	} else {
-		sketch_ethernet(ret, frame->dst, frame->src, ETHERTYPE_IPV6);
-		sketch_ipv6(ret, IPPROTO_ICMPV6, router, all);
-		sketch_put32(ret, (frame->talk == REF_ROUTER ? 134u : 133u) << 24);
-	}
-}
-
-/* The bytes of @frame without its tags, which may be fewer than its length says. */
-static void draw_frame(const struct ref_frame *frame, struct sketch *ret_untagged,
-		       struct sketch *ret_frame)
-{
-	draw_talk(frame, ret_untagged);
-	sketch_payload(ret_untagged, frame->len);
-	*ret_frame = *ret_untagged;
-	for (unsigned i = frame->n_tags; i > 0; i--)
-		sketch_tag(ret_frame, frame->tpids[i - 1], frame->tcis[i - 1]);
-	ret_frame->len = frame->len;
-	ret_untagged->len = frame->len - 4 * frame->n_tags;
 }
 
 static void compare_delivery(uint16_t id, unsigned n, const struct ref_copy *copies,
@@ -398,12 +443,12 @@ static void send_burst(void)
 		struct ref_frame frame;
 		enum drop drop;
 
-		describe_frame(in, &frame);
-		draw_frame(&frame, &bare, &whole);
+		frames_describe(&model.ref, in, any, &frame);
+		frames_draw(&frame, &bare, &whole);
 		lab_offer(model.lab, in, &whole, &plain);
 		drop = ref_send(&model.ref, &frame, copies, &n_copies);
 		if (n_copies == 0)
-			drops[drop]++;
+			drops[drop]++, model.dropped[drop]++;
 		for (unsigned c = 0; c < n_copies; c++) {
 			uint16_t out = copies[c].port;
 
@@ -446,6 +491,39 @@ static void compare_memory(void)
 		disagree("%u addresses are remembered, not %u", count, model.ref.n_learned);
 }
 
+/* And of connections: between whom, how far, on whose account. */
+static void compare_sessions(void)
+{
+	const struct ref_session *session;
+	struct session_entry entry;
+	uint32_t cursor = 0;
+	unsigned n_real = 0, n_ref = 0;
+
+	while (session_next(model.lab->sessions, &cursor, &entry)) {
+		bool found = false;
+
+		n_real++;
+		for (unsigned i = 0; i < REF_SESSIONS && !found; i++) {
+			session = &model.ref.sessions.list[i];
+			found = session->live &&
+				ref_session_same_ends(&session->opener, &entry.opener) &&
+				port_ref_equal(session->in, entry.in) &&
+				port_ref_equal(session->out, entry.out) &&
+				port_ref_equal(session->owner, entry.owner) &&
+				session->state == entry.state && session->seen == entry.seen &&
+				session->packets == entry.packets;
+		}
+		if (!found)
+			disagree("a connection between ports %u and %u is %s after %lu packets",
+				 entry.in.id, entry.out.id, session_state_word(entry.state),
+				 (unsigned long)entry.packets);
+	}
+	for (unsigned i = 0; i < REF_SESSIONS; i++)
+		n_ref += model.ref.sessions.list[i].live;
+	if (n_real != n_ref)
+		disagree("%u connections are remembered, not %u", n_real, n_ref);
+}
+
 /* A successor orders by age alone: only where that says it all, both can agree on the oldest. */
 static bool ages_differ(void)
 {
@@ -453,6 +531,16 @@ static bool ages_differ(void)
 		for (unsigned j = 0; j < i; j++) {
 			if (model.ref.learned[i].port.id == model.ref.learned[j].port.id &&
 			    model.ref.learned[i].seen == model.ref.learned[j].seen)
+				return false;
+		}
+	}
+	for (unsigned i = 0; i < REF_SESSIONS; i++) {
+		const struct ref_session *a = &model.ref.sessions.list[i];
+
+		for (unsigned j = 0; j < i && a->live; j++) {
+			const struct ref_session *b = &model.ref.sessions.list[j];
+
+			if (b->live && a->owner.id == b->owner.id && a->seen == b->seen)
 				return false;
 		}
 	}
@@ -468,6 +556,7 @@ static void operate(void)
 	case 0: change_something(); break;
 	case 1:
 		fdb_sweep(model.lab->fdb, model.lab->policy, model.lab->now);
+		session_sweep(model.lab->sessions, model.lab->policy, UINT32_MAX, model.lab->now);
 		ref_sweep(&model.ref);
 		break;
 	case 2:
@@ -476,6 +565,10 @@ static void operate(void)
 		ref = (struct port_ref){port, model.ref.ports[port].generation};
 		fdb_flush(model.lab->fdb, network, ref);
 		ref_flush(&model.ref, network, ref);
+		if (once_in(4)) {
+			session_flush(model.lab->sessions, network, ref);
+			ref_flush_sessions(&model.ref, network, ref);
+		}
 		break;
 	case 3:
 		if (ages_differ())
@@ -501,6 +594,15 @@ static void play(uint64_t seed)
 	model.operation = 0;
 	model.lab = lab_create(FDB_SLOTS);
 	model.lab->now = model.ref.now = (clock_ms)STEP_MS * 1000;
+	model.ref.sessions.n_beyond_max = LAB_SESSIONS;
+	model.ref.sessions.share = LAB_SESSION_SHARE;
+	model.ref.tenant_sessions_max = 10 + any(40);
+	for (unsigned i = 0; i < REF_LISTS; i++) {
+		make_group(&model.ref.groups[i]);
+		make_acl(&model.ref.acls[i]);
+	}
+	for (unsigned i = 0; i < REF_SETS; i++)
+		make_set(i);
 	for (uint16_t id = 1; id < REF_NETWORKS; id++)
 		make_network(id);
 	for (uint16_t id = 1; id < REF_PORTS; id++)
@@ -509,10 +611,40 @@ static void play(uint64_t seed)
 	for (; model.operation < OPERATIONS; model.operation++) {
 		operate();
 		if (model.operation % 8 == 0)
-			compare_memory();
+			compare_memory(), compare_sessions();
 	}
 	compare_memory();
+	compare_sessions();
+	model.sessions += model.ref.begun;
 	lab_destroy(model.lab);
+}
+
+/* Enough has happened to call it a test: much was delivered, and each of these was met. */
+static void check_variety(void)
+{
+	static const enum drop met[] = {
+		DROP_RUNT,	     DROP_GIANT,
+		DROP_TAG_ON_ACCESS,  DROP_VLAN_NOT_ALLOWED,
+		DROP_DOUBLE_TAG,     DROP_SPOOFED_MAC,
+		DROP_DHCP_SERVER,    DROP_ROUTER,
+		DROP_ACL_IN,	     DROP_ACL_OUT,
+		DROP_GROUP_OUT,	     DROP_GROUP_IN,
+		DROP_SESSION_WINDOW, DROP_SESSION_RESET,
+		DROP_SESSION_ENDED,  DROP_SESSION_FULL,
+		DROP_NO_RECEIVER,    DROP_UNKNOWN_UNICAST,
+		DROP_STORM,	     DROP_PRIVATE_VLAN,
+		DROP_RATE,	     DROP_SESSION_STRANGER,
+	};
+
+	for (unsigned i = 0; i < sizeof(met) / sizeof(met[0]); i++) {
+		if (!model.dropped[met[i]])
+			disagree("no frame was dropped for %s: nothing was tested",
+				 drop_word(met[i]));
+	}
+	if (model.delivered < model.frames / 6 || model.sessions < model.frames / 100)
+		disagree("of %lu frames %lu copies arrived, in %lu connections: nothing was tested",
+			 (unsigned long)model.frames, (unsigned long)model.delivered,
+			 (unsigned long)model.sessions);
 }
 
 int main(int argc, char **argv)
@@ -522,10 +654,10 @@ int main(int argc, char **argv)
 
 	for (uint64_t seed = first; seed < first + rounds; seed++)
 		play(seed);
-	if (rounds >= 100 && model.delivered < model.frames / 4)
-		disagree("of %lu frames only %lu copies arrived: nothing was tested",
-			 (unsigned long)model.frames, (unsigned long)model.delivered);
-	printf("ok 1 - the switch and the model agree\n1..1\n# %lu frames, %lu copies\n",
-	       (unsigned long)model.frames, (unsigned long)model.delivered);
+	if (rounds >= 100)
+		check_variety();
+	printf("ok 1 - the switch and the model agree\n1..1\n# %lu frames, %lu copies, %lu connections\n",
+	       (unsigned long)model.frames, (unsigned long)model.delivered,
+	       (unsigned long)model.sessions);
 	return EXIT_SUCCESS;
 }

@@ -36,7 +36,7 @@ const struct command commands[COMMANDS] = {
 		     "  sluice-bench ndr --switch-cpu 0 vm1.sock vm2.sock\n",
 	 .bit = COMMAND_NDR,
 	 .sockets = SOCKETS_MAYBE,
-	 .seconds = 0.25,
+	 .seconds = 0.2,
 	 .warmup_s = 0.5,
 	 .run = command_ndr},
 	{.name = "scale",

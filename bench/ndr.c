@@ -3,64 +3,83 @@
  */
 #include "bench/ndr.h"
 
-enum { TRIALS = 3, SEARCHES = 4 };
+enum { TRIALS = 5, MAJORITY = TRIALS / 2 + 1, SEARCHES = 4 };
 
 static const double nothing = 1e-4; /* a rate that is as good as none, as a part of the most */
 
-/* Is the loss at @pps within the goal? False in return: stop. */
-static bool judge(const struct ndr_goal *goal, const struct ndr_trial *trial, double pps,
-		  bool *ret_held)
+/* Put @loss among the @n that are sorted. */
+static void insert(double *losses, unsigned n, double loss)
 {
-	double seconds = goal->trial_s;
-	bool held[TRIALS];
+	for (; n > 0 && losses[n - 1] > loss; n--)
+		losses[n] = losses[n - 1];
+	losses[n] = loss;
+}
 
-	for (unsigned i = 0; i < TRIALS; i++, seconds *= 2) {
-		double loss = trial->run(trial->user, pps, seconds);
+/*
+ * Is the loss at @pps within the goal, in most trials? Then *ret_rate is what held. No more trials
+ * than settle it. False in return: stop.
+ */
+static bool judge(const struct ndr_goal *goal, const struct ndr_trial *trial, double pps,
+		  bool *ret_held, struct ndr_rate *ret_rate)
+{
+	unsigned n = 0, good = 0;
+	double losses[TRIALS];
+
+	while (good < MAJORITY && n - good < MAJORITY) {
+		double loss = trial->run(trial->user, pps, goal->trial_s);
 
 		if (loss < 0)
 			return false;
-		held[i] = loss <= goal->loss;
-		/* The third is longer than both before it, and settles what they do not. */
-		*ret_held = held[i];
-		if (i == 1 && held[0] == held[1])
-			break;
+		insert(losses, n++, loss);
+		good += loss <= goal->loss;
 	}
+	*ret_held = good == MAJORITY;
+	/* The middle one of all trials, had those that were not needed been as bad as can be. */
+	if (*ret_held)
+		*ret_rate = (struct ndr_rate){pps, pps * (1 - losses[MAJORITY - 1])};
 	return true;
 }
 
-/* Halve the interval. False: stop. */
-static bool narrow(const struct ndr_goal *goal, const struct ndr_trial *trial, double *low,
-		   double *high)
+/* The search: what held, and what did not. */
+struct interval {
+	struct ndr_rate low;
+	double high_pps;
+};
+
+/* Halve it until it is narrow. False: stop. */
+static bool narrow(const struct ndr_goal *goal, const struct ndr_trial *trial,
+		   struct interval *interval)
 {
-	while (*high - *low > goal->width * *high && *high > nothing * goal->most_pps) {
-		double middle = (*low + *high) / 2;
+	while (interval->high_pps - interval->low.held_pps > goal->width * interval->high_pps &&
+	       interval->high_pps > nothing * goal->most_pps) {
+		double middle = (interval->low.held_pps + interval->high_pps) / 2;
 		bool held;
 
-		if (!judge(goal, trial, middle, &held))
+		if (!judge(goal, trial, middle, &held, &interval->low))
 			return false;
-		*(held ? low : high) = middle;
+		if (!held)
+			interval->high_pps = middle;
 	}
 	return true;
 }
 
-bool ndr_search(const struct ndr_goal *goal, const struct ndr_trial *trial, double *ret_pps)
+bool ndr_search(const struct ndr_goal *goal, const struct ndr_trial *trial,
+		struct ndr_rate *ret_rate)
 {
-	double low = goal->least_pps, high = goal->most_pps;
+	struct interval interval = {{goal->least_pps, goal->least_pps}, goal->most_pps};
 	bool held = true;
 
 	for (unsigned again = 0; held && again < SEARCHES; again++) {
-		if (!narrow(goal, trial, &low, &high))
+		if (!narrow(goal, trial, &interval))
 			return false;
-		if (high >= goal->most_pps)
+		if (interval.high_pps >= goal->most_pps)
 			break;
 		/* Was the upper end too much, or disturbed? Then there is more above it. */
-		if (!judge(goal, trial, high, &held))
+		if (!judge(goal, trial, interval.high_pps, &held, &interval.low))
 			return false;
-		if (held) {
-			low = high;
-			high = goal->most_pps;
-		}
+		if (held)
+			interval.high_pps = goal->most_pps;
 	}
-	*ret_pps = low;
+	*ret_rate = interval.low;
 	return true;
 }

@@ -1,11 +1,15 @@
 /*
  * ndr - the search for the highest rate whose loss stays within a goal.
  *
- * RFC 2544 halves an interval. On a machine that others disturb one trial proves
- * little, so here (as in MLRsearch) a rate is judged by two trials, the second
- * twice as long; if they disagree, by a third that is twice as long again. A
- * disturbance makes a trial worse, never better: the rate that is found is one
- * that was really held, and the end above it is tried once more before it is believed.
+ * RFC 2544 halves an interval and believes each trial. On a machine that others disturb one
+ * trial proves little, so a rate is judged here as MLRsearch does (RFC 9971): by the majority of
+ * several trials, which is an exceed ratio of one half. What the search returns is the highest
+ * rate that held and its conditional throughput: what was forwarded of it in the trial that stands
+ * in the middle. A disturbance makes a trial worse, never better: the rate was really
+ * held, and the end above it is tried once more before it is believed.
+ *
+ * Whoever runs the trials knows more: a lossy one during which the machine was taken away from
+ * the generator or the switch is to be run again, not returned.
  */
 #ifndef BENCH_NDR_H
 #define BENCH_NDR_H
@@ -17,7 +21,7 @@ struct ndr_goal {
 	double least_pps; /* a rate that is held, or 0 */
 	double most_pps;  /* a rate that surely is too high */
 	double width;	  /* how narrow the interval must become, as a part of the rate */
-	double trial_s;	  /* of the shortest trial */
+	double trial_s;	  /* of each trial */
 };
 
 /* Offer @pps for @seconds: the part that was lost, 0 to 1. Below 0: stop. */
@@ -26,7 +30,13 @@ struct ndr_trial {
 	void *user;
 };
 
-/* The highest rate that was held; least_pps: no other was. False: a trial said stop. */
-bool ndr_search(const struct ndr_goal *goal, const struct ndr_trial *trial, double *ret_pps);
+struct ndr_rate {
+	double held_pps;      /* that was offered; least_pps: no other held */
+	double forwarded_pps; /* of it: the conditional throughput */
+};
+
+/* False: a trial said stop. */
+bool ndr_search(const struct ndr_goal *goal, const struct ndr_trial *trial,
+		struct ndr_rate *ret_rate);
 
 #endif

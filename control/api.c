@@ -11,6 +11,7 @@
 
 #include "control/api_change.h"
 #include "control/json_text.h"
+#include "control/records.h"
 #include "control/report.h"
 #include "control/trace.h"
 #include "control/why.h"
@@ -66,6 +67,7 @@ static const struct method {
 	{"session.list", FOR_ALL, report_sessions, EDIT_NETWORK, {{"network", PARAM_TEXT}}},
 	{"session.flush", FOR_ALL, change_session_flush, EDIT_NETWORK, {{"network", PARAM_TEXT}}},
 	{"rule.list", FOR_ALL, report_rules, EDIT_PORT, {{"port", PARAM_TEXT}}},
+	{"rule.log", FOR_ALL, records_report, EDIT_PORT, {{"port", PARAM_TEXT}}},
 	{"stats", FOR_ALL, report_stats, EDIT_PORT, {{"port", PARAM_TEXT}}},
 	{"drops", FOR_ALL, report_drops, EDIT_PORT, {{"port", PARAM_TEXT}}},
 	{"why", FOR_ALL, why_port, EDIT_PORT, {{"port", PARAM_TEXT | PARAM_NEEDED}}},

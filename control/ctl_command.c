@@ -162,6 +162,11 @@ static const struct ctl_column rule_columns[] = {
 	{"LIST", "list"}, {"DIRECTION", "direction"}, {"HITS", "hits", STYLE_NUMBER},
 	{"BYTES", "bytes", STYLE_NUMBER}, {"RULE", "rule"}, {"WRITTEN", "written"}, {0},
 };
+static const struct ctl_column log_columns[] = {
+	{"TIME", "time"}, {"PORT", "port"}, {"DIRECTION", "direction"}, {"ACTION", "action"},
+	{"LIST", "list"}, {"RULE", "number", STYLE_NUMBER}, {"FRAME", "frame"},
+	{"LEFT-OUT", "left_out", STYLE_NUMBER}, {0},
+};
 static const struct ctl_column session_columns[] = {
 	{"NETWORK", "network"}, {"PROTO", "proto"}, {"SRC", "src"}, {"DST", "dst"},
 	{"ICMP", "icmp_type"}, {"ID", "icmp_id", STYLE_NUMBER}, {"STATE", "state"}, {"AGE", "age_s", STYLE_NUMBER}, {"PACKETS", "packets", STYLE_NUMBER},
@@ -227,6 +232,8 @@ const struct ctl_command ctl_commands[] = {
 	 "forget connections: the rules are asked anew", NULL},
 	{"rule list", "rule.list", {"[PORT]"}, {0}, rule_columns, NULL,
 	 "rules of groups and ACLs, and how often they matched", "rule list acme/vm1"},
+	{"rule log", "rule.log", {"[PORT]"}, {0}, log_columns, NULL,
+	 "frames that rules which say `log` have met: the last ones of each tenant", "rule log acme/vm1"},
 	{"stats", "stats", {"[PORT]"}, {stats_options}, stats_columns, ctl_run_stats,
 	 "packets, bytes and drops of ports; rx is what the switch received from the port",
 	 "stats acme/vm1 --watch"},
@@ -246,7 +253,7 @@ const struct ctl_command ctl_commands[] = {
 	{"attach", "port.show", {"NAME"}, {attach_options}, NULL, ctl_run_attach,
 	 "what to give QEMU or libvirt to attach a guest to a port", "attach acme/vm1 --qemu"},
 	{"watch", "watch", {0}, {0}, NULL, ctl_run_watch,
-	 "events as they come: ports up and down, new generations", NULL},
+	 "events as they come: ports up and down, new generations, what rules log", NULL},
 	{"status", "status", {0}, {0}, NULL, NULL, "how the switch is", NULL},
 	{"version", "version", {0}, {0}, NULL, NULL, "which Sluice runs", NULL},
 	{"completion", NULL, {"SHELL"}, {0}, NULL, ctl_run_completion,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "control/api.h"
+#include "control/records.h"
 #include "control/socket.h"
 
 enum {
@@ -96,11 +97,15 @@ int daemon_commit(struct daemon *daemon, const struct running_change *change,
 		  struct problems *problems, json_t **ret_changes, char ret_why[static RUNNING_WHY])
 {
 	uint64_t before = daemon->running.state.generation;
-	int error = running_commit(&daemon->running, change, problems, ret_changes, ret_why);
+	int error;
+
+	records_collect(daemon->records);
+	error = running_commit(&daemon->running, change, problems, ret_changes, ret_why);
 
 	if (error || daemon->running.state.generation == before)
 		return error;
 	placement_hurry(daemon->placement);
+	records_configure(daemon->records);
 	/* It runs; callers whose rights could not be made have none. */
 	if (daemon_grant(daemon))
 		fprintf(stderr, "sluiced: users of tenants could not be given their rights\n");
@@ -303,6 +308,15 @@ static int create_placement(struct daemon *daemon)
 	return placement_create(daemon->loop, &options, &daemon->placement);
 }
 
+static int create_records(struct daemon *daemon)
+{
+	int error = records_create(daemon, &daemon->records);
+
+	if (!error)
+		records_configure(daemon->records);
+	return error;
+}
+
 static int create_socket(struct daemon *daemon)
 {
 	char why[SOCKET_WHY];
@@ -328,7 +342,7 @@ int daemon_create(const struct daemon_options *options, struct loop *loop,
 {
 	static int (*const steps[])(struct daemon *) = {
 		create_store,  create_dataplane, create_attachments, load_running,
-		begin_running, create_placement, create_socket,
+		begin_running, create_placement, create_records,     create_socket,
 	};
 	struct daemon *daemon = calloc(1, sizeof(*daemon));
 	int error = daemon ? 0 : -ENOMEM;
@@ -365,6 +379,7 @@ void daemon_destroy(struct daemon *daemon, bool stop)
 			attachments_withdraw(daemon->attachments);
 		dataplane_stop(daemon->dataplane);
 	}
+	records_destroy(daemon->records);
 	placement_destroy(daemon->placement);
 	netdev_monitor_destroy(daemon->monitor);
 	attachments_destroy(daemon->attachments);

@@ -37,6 +37,7 @@ struct daemon {
 	struct attachments *attachments;
 	struct netdev_monitor *monitor;
 	struct placement *placement;
+	struct records *records; /* of rules that say `log` */
 	struct running running;
 	struct rights *rights; /* of running.model */
 	struct rpc_server *rpc;

@@ -298,9 +298,8 @@ static struct rule_list *read_list(struct reading *reading, const struct node *n
 	for (size_t i = 0; i < count; i++) {
 		const struct node *element = reading_element(reading, node, i);
 
-		if (element && model_read_rule(reading, element, list, (uint32_t)i) && is_acl &&
-		    list->acls[i].log)
-			model_refuse_not_yet(reading, element, "log", "logs of rules");
+		if (element)
+			(void)model_read_rule(reading, element, list, (uint32_t)i);
 	}
 	if (rule_list_finish(list)) {
 		reading->no_memory = true;

@@ -11,63 +11,11 @@
 #include <string.h>
 
 #include "control/explain.h"
+#include "control/frame_words.h"
 #include "control/report.h"
-#include "switch/refusal.h"
-
-enum { WORDS = 300 };
-
-/* A recorded frame, taken apart. */
-struct told {
-	const struct refusal *refusal;
-	struct frame_l2 l2;
-	bool has_l2;
-	struct filter filter;
-};
-
-static void take_apart(const struct refusal *refusal, struct told *ret_told)
-{
-	struct frame frame = {.len = refusal->len, .head_len = refusal->head_len};
-
-	*ret_told = (struct told){.refusal = refusal};
-	memcpy(frame.head, refusal->head, refusal->head_len);
-	ret_told->has_l2 = frame_parse(&frame, &ret_told->l2) == DROP_NONE;
-	if (ret_told->has_l2)
-		filter_read(&frame, &ret_told->l2, &ret_told->filter);
-}
-
-static bool is_ip(const struct told *told)
-{
-	return told->filter.key.protocol != CLASSIFY_NO_PROTOCOL;
-}
-
-static const char *address_text(const struct told *told, const uint32_t words[4],
-				char text[static ADDRESS_PREFIX_TEXT])
-{
-	struct policy_prefix4 four = {words[0], UINT32_MAX};
-	struct policy_prefix6 six = {
-		{(uint64_t)words[0] << 32 | words[1], (uint64_t)words[2] << 32 | words[3]},
-		{UINT64_MAX, UINT64_MAX}};
-
-	return told->l2.ethertype == ETHERTYPE_IPV4 ? address_format_prefix4(&four, text)
-						    : address_format_prefix6(&six, text);
-}
-
-/* "tcp", "47": as rules have it. */
-static const char *protocol_text(uint32_t protocol, char text[static 8])
-{
-	switch (protocol) {
-	case IPPROTO_TCP: return "tcp";
-	case IPPROTO_UDP: return "udp";
-	case IPPROTO_SCTP: return "sctp";
-	case IPPROTO_ICMP: return "icmp";
-	case IPPROTO_ICMPV6: return "icmpv6";
-	}
-	snprintf(text, 8, "%u", protocol);
-	return text;
-}
 
 /* " 80", of the port or ICMP type that a rule would name; or "". */
-static const char *port_text(const struct told *told, char text[static 8])
+static const char *port_text(const struct frame_told *told, char text[static 8])
 {
 	const struct classify_key *key = &told->filter.key;
 	bool icmp = key->protocol == IPPROTO_ICMP || key->protocol == IPPROTO_ICMPV6;
@@ -78,68 +26,20 @@ static const char *port_text(const struct told *told, char text[static 8])
 	return text;
 }
 
-enum { ENDPOINT_TEXT = ADDRESS_PREFIX_TEXT + 8 };
-
-/* "10.0.0.1:80", "[fd00::1]:80", or the address alone: as `trace` takes it. */
-static void endpoint_text(const struct told *told, const uint32_t words[4], uint32_t port,
-			  char text[static ENDPOINT_TEXT])
-{
-	bool six = told->l2.ethertype != ETHERTYPE_IPV4;
-	char address[ADDRESS_PREFIX_TEXT];
-
-	address_text(told, words, address);
-	if (port == CLASSIFY_NO_PORT)
-		snprintf(text, ENDPOINT_TEXT, "%s", address);
-	else
-		snprintf(text, ENDPOINT_TEXT, "%s%s%s:%u", six ? "[" : "", address, six ? "]" : "",
-			 port & 0xffffU);
-}
-
-/* What the frame was: "tcp 10.0.0.1:4000 > 10.0.0.2:23, 52:54:... > 52:54:..., 74 bytes" */
-static void frame_words(const struct told *told, char words[static WORDS])
-{
-	const struct classify_key *key = &told->filter.key;
-	char macs[2 * ADDRESS_MAC_TEXT + 4], sender[ADDRESS_MAC_TEXT], receiver[ADDRESS_MAC_TEXT];
-	char src[ENDPOINT_TEXT], dst[ENDPOINT_TEXT], number[8], type[16] = "", tag[24] = "";
-	bool icmp = key->protocol == IPPROTO_ICMP || key->protocol == IPPROTO_ICMPV6;
-
-	if (!told->has_l2) {
-		snprintf(words, WORDS, "%u bytes without a header that can be read",
-			 told->refusal->len);
-		return;
-	}
-	snprintf(macs, sizeof(macs), "%s > %s", address_format_mac(told->l2.src, sender),
-		 address_format_mac(told->l2.dst, receiver));
-	if (told->l2.tagged)
-		snprintf(tag, sizeof(tag), ", vlan %u", told->l2.tci & 0xfffU);
-	if (!is_ip(told)) {
-		snprintf(words, WORDS, "%s 0x%04x, %s%s, %u bytes",
-			 told->l2.ethertype == ETHERTYPE_ARP ? "arp, ethertype" : "ethertype",
-			 told->l2.ethertype, macs, tag, told->refusal->len);
-		return;
-	}
-	if (icmp && key->dst_port != CLASSIFY_NO_PORT)
-		snprintf(type, sizeof(type), ", type %u", key->dst_port >> 8 & 0xffU);
-	endpoint_text(told, key->src, icmp ? CLASSIFY_NO_PORT : key->src_port, src);
-	endpoint_text(told, key->dst, icmp ? CLASSIFY_NO_PORT : key->dst_port, dst);
-	snprintf(words, WORDS, "%s %s > %s%s, %s%s, %u bytes", protocol_text(key->protocol, number),
-		 src, dst, type, macs, tag, told->refusal->len);
-}
-
 /* The rule that would let it pass, and where it belongs; "" if no rule would. */
-static void remedy_words(const struct told *told, enum drop reason, const char *sender,
-			 const char *receiver, char words[static WORDS])
+static void remedy_words(const struct frame_told *told, enum drop reason, const char *sender,
+			 const char *receiver, char words[static FRAME_WORDS])
 {
 	char address[ADDRESS_PREFIX_TEXT], other[ADDRESS_PREFIX_TEXT], port[8], number[8];
 	const struct classify_key *key = &told->filter.key;
-	const char *protocol = protocol_text(key->protocol, number);
+	const char *protocol = frame_protocol_words(key->protocol, number);
 	bool out = reason == DROP_GROUP_OUT;
 
 	words[0] = '\0';
 	if (reason != DROP_GROUP_IN && !out && reason != DROP_ACL_IN && reason != DROP_ACL_OUT)
 		return;
-	if (!told->has_l2 || !is_ip(told)) {
-		snprintf(words, WORDS, "%s",
+	if (!told->has_l2 || !frame_told_is_ip(told)) {
+		snprintf(words, FRAME_WORDS, "%s",
 			 reason == DROP_GROUP_IN ? "allow in any, in a group of the receiver"
 			 : out			 ? "allow out any, in a group of the sender"
 			       : "accept any with its ethertype, before that rule");
@@ -147,17 +47,17 @@ static void remedy_words(const struct told *told, enum drop reason, const char *
 	}
 	port_text(told, port);
 	if (reason == DROP_GROUP_IN || out) {
-		snprintf(words, WORDS, "\"allow %s %s%s %s %s\" in a group of %s",
+		snprintf(words, FRAME_WORDS, "\"allow %s %s%s %s %s\" in a group of %s",
 			 out ? "out" : "in", protocol, port, out ? "to" : "from",
-			 address_text(told, out ? key->dst : key->src, address),
+			 frame_address_words(told, out ? key->dst : key->src, address),
 			 out ? sender : receiver);
 		return;
 	}
-	address_text(told, key->src, address);
-	address_text(told, key->dst, other);
-	snprintf(words, WORDS, "\"accept %s from %s to %s%s%s\" in that ACL, before what drops it",
-		 protocol, address, other,
-		 *port && key->src_port != CLASSIFY_NO_PORT ? " port" : "",
+	frame_address_words(told, key->src, address);
+	frame_address_words(told, key->dst, other);
+	snprintf(words, FRAME_WORDS,
+		 "\"accept %s from %s to %s%s%s\" in that ACL, before what drops it", protocol,
+		 address, other, *port && key->src_port != CLASSIFY_NO_PORT ? " port" : "",
 		 key->src_port != CLASSIFY_NO_PORT ? port : "");
 }
 
@@ -234,11 +134,11 @@ static void add_row(json_t *rows, const struct api_call *call, const struct mode
 {
 	const struct running *running = &call->daemon->running;
 	const struct model_port *receiver = port_of(running, refusal->output);
-	char frame[WORDS], rule[EXPLAIN_TEXT], remedy[WORDS];
+	char frame[FRAME_WORDS], rule[EXPLAIN_TEXT], remedy[FRAME_WORDS];
 	clock_ms now = loop_now();
-	struct told told;
+	struct frame_told told;
 
-	take_apart(refusal, &told);
+	frame_take_apart(refusal, &told);
 	frame_words(&told, frame);
 	rule_words(call, refusal, reason, sender, receiver, rule);
 	remedy_words(&told, reason, shown_name(call, sender), shown_name(call, receiver), remedy);

@@ -32,8 +32,9 @@
 
 enum {
 	COUNTERS_MAGIC = 0x534c4331, /* "SLC1" */
-	COUNTERS_VERSION = 6,
-	COUNTERS_REFUSAL = 128, /* bytes of a struct refusal_place */
+	COUNTERS_VERSION = 7,
+	COUNTERS_REFUSAL = 128,	  /* bytes of a struct refusal_place */
+	COUNTERS_LOG_PLACES = 16, /* of a writer, for a port: rule_log.h */
 };
 
 typedef _Atomic uint64_t counter;
@@ -54,6 +55,7 @@ struct port_counters {
 	counter replicated;    /* copies beyond the first of a frame the port sent */
 	counter fdb_moves;     /* an address moved to this port */
 	counter fdb_evictions; /* this port's quota was full */
+	counter logged;	       /* records of rules that say `log` (rule_log.h) */
 	counter segmented;     /* frames segmented or checksummed in software for this port */
 	counter dropped[DROP__COUNT];	      /* frames from the port, by reason */
 	counter missed[DROP__COUNT];	      /* copies for the port, by reason */
@@ -91,12 +93,13 @@ struct counters {
 	/* then struct port_counters[LIMIT_WORKERS + 1][LIMIT_PORTS] */
 	/* then struct rule_counters[LIMIT_WORKERS + 1][LIMIT_HITS] */
 	/* then struct refusal_place[LIMIT_WORKERS + 1][LIMIT_PORTS][DROP__COUNT] (refusal.h) */
+	/* then struct refusal_place[LIMIT_WORKERS + 1][LIMIT_PORTS][COUNTERS_LOG_PLACES] (rule_log.h) */
 };
 
 /* Of one rule; of a group's, only the packets that it was asked about. */
 struct rule_counters {
-	_Atomic uint32_t tag; /* policy_rules.hits_tag: whose counters these are */
-	uint32_t reserved;
+	_Atomic uint32_t tag;	 /* policy_rules.hits_tag: whose counters these are */
+	_Atomic uint32_t logged; /* when the rule was recorded, and how often: rule_log.c's */
 	counter hits;
 	counter bytes;
 };
@@ -138,11 +141,18 @@ static inline size_t counters_refusals(void)
 	return (end + 63) & ~(size_t)63;
 }
 
-/* Bytes of a counters memory. */
-static inline size_t counters_size(void)
+/* Where the records of rules begin. */
+static inline size_t counters_logs(void)
 {
 	return counters_refusals() +
 	       (size_t)(LIMIT_WORKERS + 1) * LIMIT_PORTS * DROP__COUNT * COUNTERS_REFUSAL;
+}
+
+/* Bytes of a counters memory. */
+static inline size_t counters_size(void)
+{
+	return counters_logs() +
+	       (size_t)(LIMIT_WORKERS + 1) * LIMIT_PORTS * COUNTERS_LOG_PLACES * COUNTERS_REFUSAL;
 }
 
 /* Count @hits frames of @bytes for the rule that has @place now, as @tag says. Owner only. */

@@ -29,6 +29,7 @@
 #include "switch/offload.h"
 #include "switch/refusal.h"
 #include "switch/rate.h"
+#include "switch/rule_log.h"
 
 enum { PIPELINE_NEWS = 8 };
 
@@ -388,6 +389,18 @@ static struct port_ref port_named(const struct policy *policy, uint16_t id)
 	return id ? (struct port_ref){id, policy_ports(policy)[id].generation} : PORT_NONE;
 }
 
+/* Record @frame if a rule that it met says so. */
+static void log_rules(struct pipeline *pipeline, const struct decision *decision,
+		      const struct frame *frame)
+{
+	for (unsigned i = 0; i < FILTER__STEPS; i++)
+		if (decision->hits[i].log)
+			rule_log_note(pipeline->options.counters, pipeline->options.writer,
+				      pipeline->in, port_named(pipeline->policy, decision->output),
+				      frame, pipeline->policy, &decision->hits[i],
+				      (enum filter_step)i, pipeline->now);
+}
+
 /* Decide about frame @i of @train and note its outputs. Returns why it has none, or DROP_NONE. */
 static enum drop route(struct pipeline *pipeline, const struct train *train, unsigned i)
 {
@@ -405,8 +418,10 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 		learn(pipeline, &decision);
 	if (decision.strip)
 		pipeline->strip |= bit;
-	if (pipeline->deep)
+	if (pipeline->deep) {
 		count_rules(pipeline, &decision, frame->len);
+		log_rules(pipeline, &decision, frame);
+	}
 	if (!session_ref_is_none(decision.end))
 		session_end(pipeline->options.sessions, decision.end);
 	if (decision.commit)

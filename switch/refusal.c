@@ -57,14 +57,14 @@ static bool is_due(const struct refusal_place *place, struct port_ref in, clock_
 	       atomic_load_explicit(&place->port, memory_order_relaxed) != name_of(in);
 }
 
-static void write_frame(struct refusal_place *place, struct port_ref in, const struct frame *frame,
-			struct refusal *refusal)
+void refusal_write(struct refusal_place *place, struct port_ref port, const struct frame *frame,
+		   struct refusal *refusal)
 {
 	refusal->len = frame->len;
 	refusal->head_len =
 		frame->head_len < REFUSAL_HEAD ? (uint8_t)frame->head_len : REFUSAL_HEAD;
 	memcpy(refusal->head, frame->head, refusal->head_len);
-	write_place(place, in, refusal);
+	write_place(place, port, refusal);
 }
 
 void refusal_note(struct counters *counters, unsigned writer, struct port_ref in,
@@ -76,15 +76,15 @@ void refusal_note(struct counters *counters, unsigned writer, struct port_ref in
 
 	if (in.id >= LIMIT_PORTS || !is_due(place, in, now))
 		return;
-	write_frame(place, in, frame,
-		    &(struct refusal){
-			    .when = now,
-			    .policy = policy,
-			    .rule = hit ? hit->rule : 0,
-			    .list = hit ? hit->list : 0,
-			    .output = out,
-			    .stage = (uint8_t)decision->stage,
-		    });
+	refusal_write(place, in, frame,
+		      &(struct refusal){
+			      .when = now,
+			      .policy = policy,
+			      .rule = hit ? hit->rule : 0,
+			      .list = hit ? hit->list : 0,
+			      .output = out,
+			      .stage = (uint8_t)decision->stage,
+		      });
 }
 
 void refusal_note_undecided(struct counters *counters, unsigned writer, struct port_ref in,
@@ -95,12 +95,12 @@ void refusal_note_undecided(struct counters *counters, unsigned writer, struct p
 
 	if (in.id >= LIMIT_PORTS || !is_due(place, in, now))
 		return;
-	write_frame(place, in, frame,
-		    &(struct refusal){.when = now, .policy = policy, .output = out});
+	refusal_write(place, in, frame,
+		      &(struct refusal){.when = now, .policy = policy, .output = out});
 }
 
-static bool read_place(const struct refusal_place *place, struct port_ref port,
-		       struct refusal *ret_refusal)
+bool refusal_read_place(const struct refusal_place *place, struct port_ref port,
+			struct refusal *ret_refusal)
 {
 	uint64_t words[REFUSAL_WORDS];
 
@@ -132,7 +132,8 @@ bool refusal_read(const struct counters *counters, struct port_ref port, enum dr
 	bool found = false;
 
 	for (unsigned writer = 0; writer <= LIMIT_WORKERS; writer++) {
-		if (!read_place(place_of(counters, writer, port.id, reason), port, &refusal) ||
+		if (!refusal_read_place(place_of(counters, writer, port.id, reason), port,
+					&refusal) ||
 		    refusal.when < last.when)
 			continue;
 		last = refusal;

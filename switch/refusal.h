@@ -54,6 +54,16 @@ void refusal_note_undecided(struct counters *counters, unsigned writer, struct p
 			    struct port_ref out, const struct frame *frame, enum drop reason,
 			    uint64_t policy, clock_ms now);
 
+/*
+ * What records are made of, for rule_log.h too: put @frame into @refusal, which has all but that,
+ * and both into a place of one's own; and read a place of another's. False: it is empty, of
+ * another port, or torn.
+ */
+void refusal_write(struct refusal_place *place, struct port_ref port, const struct frame *frame,
+		   struct refusal *refusal);
+bool refusal_read_place(const struct refusal_place *place, struct port_ref port,
+			struct refusal *ret_refusal);
+
 /* The last frame from @port that was refused for @reason, by any writer; false if there is none. */
 bool refusal_read(const struct counters *counters, struct port_ref port, enum drop reason,
 		  struct refusal *ret_refusal);

@@ -29,7 +29,7 @@ static const struct bar bars[] = {
 	{WORKLOAD_IMIX, &contender_sluice, &contender_testpmd, WORKLOAD_IMIX, 2, false},
 	{WORKLOAD_64, &contender_sluice, &contender_wire, WORKLOAD_64, 0.75, false},
 	{WORKLOAD_1518, &contender_sluice, &contender_wire, WORKLOAD_1518, 0.85, false},
-	{WORKLOAD_TSO, &contender_sluice, &contender_wire, WORKLOAD_TSO, 0.8, false},
+	{WORKLOAD_TSO, &contender_sluice, &contender_memcpy, WORKLOAD_TSO, 0.8, false},
 	{WORKLOAD_64, &contender_sluice, &contender_ovs, WORKLOAD_64, 1.8, true},
 	{WORKLOAD_64, &contender_sluice, &contender_testpmd, WORKLOAD_64, 1.8, true},
 	{WORKLOAD_64_1K, &contender_sluice_rules, &contender_ovs_rules, WORKLOAD_64_1K, 1.6, false},

@@ -19,6 +19,7 @@ const struct contender_kind *const compare_kinds[COMPARE_KINDS] = {
 	&contender_sluice,	&contender_sluice_rules, &contender_sluice_groups,
 	&contender_sluice_both, &contender_ovs,		 &contender_ovs_rules,
 	&contender_ovs_groups,	&contender_testpmd,	 &contender_wire,
+	&contender_memcpy,
 };
 
 bool compare_chooses(const char *words, const char *word)

@@ -46,6 +46,7 @@ struct contender_kind {
 	const char *title;   /* in tables */
 	const char *package; /* Debian's, that has it; NULL: it comes with this program */
 	bool dials;	     /* the guests listen */
+	bool copies;	     /* no switch: we copy what would be sent (copy_window.h) */
 	unsigned fields;
 	enum contender_policy policy;
 	unsigned huge_mib;		    /* of huge pages that it wants */
@@ -56,7 +57,7 @@ struct contender_kind {
 
 extern const struct contender_kind contender_sluice, contender_sluice_rules,
 	contender_sluice_groups, contender_sluice_both, contender_ovs, contender_ovs_rules,
-	contender_ovs_groups, contender_testpmd, contender_wire;
+	contender_ovs_groups, contender_testpmd, contender_wire, contender_memcpy;
 
 /* Start a switch of @kind: 0, or -errno, which was said on stderr. */
 int contender_start(struct contender *contender, const struct contender_kind *kind,

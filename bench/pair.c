@@ -33,12 +33,10 @@ static void fill_in(struct guest_options *guest, uint32_t frame_max)
 		guest->buffer = whole;
 }
 
-int pair_create(struct pair *pair, const struct pair_options *options, const char *path_a,
-		const char *path_b)
+int pair_create_alone(struct pair *pair, const struct pair_options *options)
 {
-	const char *paths[2] = {path_a, path_b};
 	struct guest_options guest = options->guest;
-	int listeners[2] = {-1, -1}, error = 0;
+	int error = 0;
 
 	*pair = (struct pair){.nonce = (uint16_t)clock_now_ns()};
 	fill_in(&guest, options->frame_max);
@@ -51,7 +49,18 @@ int pair_create(struct pair *pair, const struct pair_options *options, const cha
 	}
 	for (unsigned i = 0; i < 2; i++)
 		guest_create(&pair->guests[i], &guest);
-	for (unsigned i = 0; i < 2 && guest.server && !error; i++) {
+	return 0;
+}
+
+int pair_create(struct pair *pair, const struct pair_options *options, const char *path_a,
+		const char *path_b)
+{
+	const char *paths[2] = {path_a, path_b};
+	int listeners[2] = {-1, -1}, error = pair_create_alone(pair, options);
+
+	if (error)
+		return error;
+	for (unsigned i = 0; i < 2 && options->guest.server && !error; i++) {
 		listeners[i] = guest_listen(paths[i]);
 		error = listeners[i] < 0 ? listeners[i] : 0;
 		if (error)

@@ -44,6 +44,9 @@ struct pair {
 	void *user;
 };
 
+/* Two guests that meet nobody. 0 or -errno, said on stderr. */
+int pair_create_alone(struct pair *pair, const struct pair_options *options);
+
 /* Connect to both sockets. On failure a message was written to stderr. */
 int pair_create(struct pair *pair, const struct pair_options *options, const char *path_a,
 		const char *path_b);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "bench/copy_window.h"
 #include "tests/lib/check.h"
 
 enum {
@@ -41,6 +42,8 @@ static bool connect_guests(struct turn *turn, const struct pair_options *options
 	struct pair_options mine = *options;
 	int error = -ECONNRESET;
 
+	if (contender->kind->copies)
+		return options->guest.tso && pair_create_alone(&turn->pair, options) == 0;
 	mine.guest.server = contender->kind->dials;
 	mine.limit_s = CONNECT_S;
 	/* Some connect while they are still being set up, and hang up again. */
@@ -60,6 +63,7 @@ void turn_connect(struct turn *turn, const struct pair_options *options)
 	options_progress("connecting to %s", turn->contender.kind->title);
 	contender_thaw(&turn->contender);
 	turn->connected = connect_guests(turn, options);
+	turn->frame_max = options->frame_max;
 	contender_freeze(&turn->contender);
 }
 
@@ -75,7 +79,7 @@ void turn_disconnect(struct turn *turn)
 
 void turn_load(struct turn *turn, const struct stream_options *stream, double warmup_s)
 {
-	if (!turn->connected)
+	if (!turn->connected || turn->contender.kind->copies)
 		return;
 	options_progress("warming %s", turn->contender.kind->title);
 	contender_thaw(&turn->contender);
@@ -83,11 +87,17 @@ void turn_load(struct turn *turn, const struct stream_options *stream, double wa
 	contender_freeze(&turn->contender);
 }
 
-static void measure_one(struct turn *turn, struct turn_cell *cell, double seconds)
+static void measure_one(struct turn *turn, struct turn_cell *cell, const struct options *options)
 {
+	double seconds = options->seconds;
 	struct window window;
 	bool heard;
 
+	if (turn->contender.kind->copies) {
+		copy_window(&turn->pair, options->pair.switch_cpu, GUEST_HEADER + turn->frame_max,
+			    seconds, &cell->windows[cell->n++]);
+		return;
+	}
 	contender_thaw(&turn->contender);
 	heard = pair_measure(&turn->pair, seconds, 0, &window);
 	contender_freeze(&turn->contender);
@@ -114,7 +124,7 @@ void turn_measure(struct turn *turns, struct turn_cell *cells, unsigned n,
 			unsigned i = round % 2 ? n - 1 - at : at;
 
 			if (turns[i].connected)
-				measure_one(&turns[i], &cells[i], options->seconds);
+				measure_one(&turns[i], &cells[i], options);
 		}
 	}
 	options_progress(NULL);

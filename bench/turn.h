@@ -25,6 +25,7 @@ struct turn {
 	struct contender contender; /* runs, frozen */
 	struct pair pair;
 	bool connected;
+	uint32_t frame_max; /* of the pair */
 };
 
 /* Connect two guests, and let traffic flow until it arrives. @options tell what guests they are. */

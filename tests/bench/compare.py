@@ -21,8 +21,9 @@ def report(*arguments):
 
 
 def compare_measures_all():
-    found = report("compare", "--switches", "sluice,wire", "--workloads", "64,64-packed,tso")
-    assert set(found["switches"]) == {"sluice", "wire"}, found["switches"]
+    found = report("compare", "--switches", "sluice,wire,memcpy", "--workloads", "64,64-packed,tso")
+    assert set(found["switches"]) == {"sluice", "wire", "memcpy"}, found["switches"]
+    assert len(found["workloads"]["tso"]["memcpy"]["windows"]) == 2, found["workloads"]["tso"]
     for workload in ("64", "64-packed", "tso"):
         for switch in ("sluice", "wire"):
             cell = found["workloads"][workload][switch]

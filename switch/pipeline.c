@@ -8,7 +8,8 @@
  *
  * A burst is worked in stages. First its frames are gathered into trains: frames
  * that came one behind the other and have one key (flow.h), of which one lookup
- * serves all; the place of that lookup is fetched meanwhile. Then each train is
+ * serves all. Then what was decided about them is looked up, in steps each of which fetches
+ * what the next will read, so that what is far away is waited for once. Then each train is
  * sent where frames of its key go. What has no key, or a new one, goes the long
  * way. Then each destination gets its share, in the order of the frames.
  *
@@ -38,8 +39,21 @@ struct train {
 	uint64_t frames;   /* bit i: frame i */
 	uint32_t wire_len; /* of the longest */
 	bool keyed;	   /* the rest is set */
+	bool follows;	   /* the key is that of the train before */
 	uint64_t hash;
 	struct flow_key key;
+	const struct flow_path *path; /* NULL: nobody knows */
+	/* where more than the Ethernet header is read */
+	struct flow_ends ends;
+	uint64_t ends_hash;
+	const struct flow *flow; /* NULL: nobody knows */
+};
+
+/* Frames that met one rule, one behind the other, and are not counted yet. */
+struct tally {
+	uint16_t list; /* 0: none */
+	uint32_t rule;
+	uint64_t frames, bytes;
 };
 
 struct pipeline {
@@ -64,7 +78,10 @@ struct pipeline {
 	uint64_t noted;			 /* bit i: decide() refused frame i, and that is noted */
 	uint64_t missed;		 /* bit i: a destination had no place for frame i: */
 	uint16_t missed_at[LIMIT_BURST]; /* this one */
+	struct tally tallies[2];	 /* by place in struct flow */
+	bool routed; /* a frame was decided about: what was looked up may be old */
 	unsigned n_trains;
+	unsigned n_keys; /* trains that do not follow */
 	struct train trains[LIMIT_BURST];
 	struct session_tcp segments[LIMIT_BURST]; /* of a train */
 	unsigned n_outputs;
@@ -113,7 +130,8 @@ static struct port_counters *own_row(const struct pipeline *pipeline, struct por
 
 static unsigned bits(uint64_t mask)
 {
-	return (unsigned)__builtin_popcountll(mask);
+	/* mostly one frame, or nearly all: the general way is a call where popcnt is not a given */
+	return mask & (mask - 1) ? (unsigned)__builtin_popcountll(mask) : mask != 0;
 }
 
 /* Let @port get @frames, each with @tag. */
@@ -184,10 +202,13 @@ static void gather(struct pipeline *pipeline, const struct policy_port *port)
 		if (fault != DROP_NONE)
 			continue;
 		wire_len = frame_wire_len(frame);
-		train->keyed = flow_key(frame, pipeline->in.id, pipeline->deep, &train->key) &&
+		train->keyed = flow_key(frame, pipeline->in.id, &train->key) &&
+			       (!pipeline->deep || flow_ends(frame, &train->key, &train->ends)) &&
 			       !guard_wants_look(port, frame);
-		if (train->keyed && n > 0 && train[-1].keyed &&
-		    flow_same_key(&train->key, &train[-1].key, pipeline->deep)) {
+		train->follows = train->keyed && n > 0 && train[-1].keyed &&
+				 flow_same_key(&train->key, &train[-1].key);
+		if (train->follows &&
+		    (!pipeline->deep || flow_same_ends(&train->ends, &train[-1].ends))) {
 			train--;
 			train->frames |= UINT64_C(1) << i;
 			if (wire_len > train->wire_len)
@@ -197,9 +218,12 @@ static void gather(struct pipeline *pipeline, const struct policy_port *port)
 		train->frames = UINT64_C(1) << i;
 		train->wire_len = wire_len;
 		n++;
-		if (train->keyed) {
-			train->hash = flow_hash(pipeline->flows, &train->key, pipeline->deep);
-			flow_prefetch(pipeline->flows, train->hash, pipeline->deep);
+		if (train->follows) {
+			train->hash = train[-1].hash;
+		} else if (train->keyed) {
+			train->hash = flow_hash(pipeline->flows, &train->key);
+			flow_index_prefetch(&pipeline->flows->path_index, train->hash);
+			pipeline->n_keys++;
 		}
 	}
 	pipeline->n_trains = n;
@@ -355,31 +379,58 @@ static unsigned read_segments(struct pipeline *pipeline, bool tagged, uint64_t f
 static uint64_t advance_session(struct pipeline *pipeline, const struct flow *flow, bool tagged,
 				uint64_t frames)
 {
-	unsigned n = flow->tcp ? read_segments(pipeline, tagged, frames) : bits(frames);
-	unsigned went = session_advance(pipeline->options.sessions, flow->session, flow->reply,
-					flow->tcp ? pipeline->segments : NULL, n, pipeline->now);
+	bool tcp = flow_is_tcp(flow), reply = flow->about & FLOW_REPLY;
+	unsigned n = tcp ? read_segments(pipeline, tagged, frames) : bits(frames);
+	unsigned went = session_advance(pipeline->options.sessions, flow->session, reply,
+					tcp ? pipeline->segments : NULL, n, pipeline->now);
 	uint64_t rest = frames;
 
+	if (went == bits(frames))
+		return frames;
 	while (went-- > 0)
 		rest &= rest - 1;
 	return frames & ~rest;
+}
+
+/* Count what is in a tally. */
+static void settle_tally(struct pipeline *pipeline, struct tally *tally)
+{
+	if (tally->list)
+		count_rule(pipeline, tally->list, tally->rule, tally->frames, tally->bytes);
+	tally->list = 0;
+}
+
+/* @frames of @bytes met that rule. */
+static void add_to_tally(struct tally *tally, struct pipeline *pipeline, uint16_t list,
+			 uint32_t rule, unsigned frames, uint64_t bytes)
+{
+	if (tally->list != list || tally->rule != rule) {
+		settle_tally(pipeline, tally);
+		*tally = (struct tally){.list = list, .rule = rule};
+	}
+	tally->frames += frames;
+	tally->bytes += bytes;
 }
 
 /* Which of @frames go the way of @flow, which is filtered; their rules are counted. */
 static uint64_t pass_filters(struct pipeline *pipeline, const struct flow *flow, bool tagged,
 			     uint64_t frames)
 {
+	const struct flow_rest *rest;
 	uint64_t bytes = 0;
+	unsigned n = 0;
 
 	if (!session_ref_is_none(flow->session))
 		frames = advance_session(pipeline, flow, tagged, frames);
-	if (!frames || !(flow->lists[0] | flow->lists[1]))
+	if (!frames || !(flow->about & FLOW_RULED))
 		return frames;
-	for (uint64_t left = frames; left; left &= left - 1)
+	rest = flow_rest(pipeline->flows, flow);
+	for (uint64_t left = frames; left; left &= left - 1, n++)
 		bytes += pipeline->burst.frames[__builtin_ctzll(left)].len;
 	for (unsigned i = 0; i < 2; i++)
-		if (flow->lists[i])
-			count_rule(pipeline, flow->lists[i], flow->rules[i], bits(frames), bytes);
+		if (rest->lists[i])
+			add_to_tally(&pipeline->tallies[i], pipeline, rest->lists[i],
+				     rest->rules[i], n, bytes);
 	return frames;
 }
 
@@ -412,6 +463,7 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 	uint32_t cursor = 0;
 	uint16_t port, tag;
 
+	pipeline->routed = true;
 	decide(pipeline->policy, pipeline->fdb, pipeline->options.sessions, frame, pipeline->in,
 	       pipeline->now, &decision);
 	if (decision.learn)
@@ -440,8 +492,9 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 	case FATE_UNICAST:
 		want(pipeline, bit, decision.output, decision.tag);
 		if (train->keyed)
-			flow_remember(pipeline->flows, pipeline->fdb, &train->key, pipeline->deep,
-				      train->hash, &decision, session, pipeline->now);
+			flow_remember(pipeline->flows, pipeline->fdb, &train->key, train->hash,
+				      pipeline->deep ? &train->ends : NULL, &decision, session,
+				      pipeline->now);
 		return DROP_NONE;
 	case FATE_FLOOD:
 		if (!may_flood(pipeline, &decision))
@@ -454,40 +507,87 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 	return DROP_NONE;
 }
 
-/* Have the sessions that trains will go on with brought near. */
-static void fetch_sessions(struct pipeline *pipeline)
+/* The path of @train, whose frames have a key. */
+static const struct flow_path *find_path(const struct pipeline *pipeline, const struct train *train)
 {
-	for (unsigned n = 0; n < pipeline->n_trains; n++) {
-		const struct train *train = &pipeline->trains[n];
-		const struct flow *flow;
+	return flow_find_path(pipeline->flows, &train->key, train->hash, train->wire_len,
+			      pipeline->now);
+}
 
+/* Second stage: where do frames of these keys go? */
+static void look_up_paths(struct pipeline *pipeline)
+{
+	struct train *end = pipeline->trains + pipeline->n_trains;
+
+	for (struct train *train = pipeline->trains; train < end && pipeline->n_keys > 1; train++)
+		if (train->keyed && !train->follows)
+			flow_prefetch_path(pipeline->flows, train->hash);
+	for (struct train *train = pipeline->trains; train < end; train++) {
+		train->flow = NULL;
+		train->path = NULL;
 		if (!train->keyed)
 			continue;
-		flow = flow_find(pipeline->flows, &train->key, true, train->hash, train->wire_len,
-				 pipeline->now);
-		if (flow && !session_ref_is_none(flow->session))
-			session_prefetch(pipeline->options.sessions, flow->session, flow->tcp);
+		if (!train->follows)
+			train->path = find_path(pipeline, train);
+		else if (train[-1].path && train->wire_len <= train[-1].path->wire_max)
+			train->path = train[-1].path;
+		if (!train->path || !pipeline->deep)
+			continue;
+		train->ends_hash = flow_ends_hash(pipeline->flows, train->path, &train->ends);
+		flow_index_prefetch(&pipeline->flows->flow_index, train->ends_hash);
 	}
 }
 
+/* Third stage, where more than the Ethernet header is read: may these packets go there? */
+static void look_up_flows(struct pipeline *pipeline)
+{
+	const struct flow_table *flows = pipeline->flows;
+	struct train *end = pipeline->trains + pipeline->n_trains;
+
+	for (struct train *train = pipeline->trains; train < end; train++)
+		if (train->path)
+			flow_prefetch(flows, &train->ends, train->ends_hash);
+	for (struct train *train = pipeline->trains; train < end; train++) {
+		if (!train->path)
+			continue;
+		train->flow = flow_find(flows, train->path, &train->ends, train->ends_hash,
+					pipeline->now);
+		if (train->flow && !session_ref_is_none(train->flow->session))
+			session_prefetch(pipeline->options.sessions, train->flow->session,
+					 flow_is_tcp(train->flow));
+	}
+}
+
+/* Both once more for one train: what was found may have been forgotten, or learned. */
+static void look_up_again(struct pipeline *pipeline, struct train *train)
+{
+	if (!train->keyed)
+		return;
+	train->flow = NULL;
+	train->path = find_path(pipeline, train);
+	if (!train->path || !pipeline->deep)
+		return;
+	train->ends_hash = flow_ends_hash(pipeline->flows, train->path, &train->ends);
+	train->flow = flow_find(pipeline->flows, train->path, &train->ends, train->ends_hash,
+				pipeline->now);
+}
+
 /* Send @train where frames of its key go; as long as nobody knows, decide about one of them. */
-static void dispatch(struct pipeline *pipeline, const struct train *train)
+static void dispatch(struct pipeline *pipeline, struct train *train)
 {
 	for (uint64_t left = train->frames; left; left &= left - 1) {
-		const struct flow *flow = NULL;
 		uint64_t went = left;
 		unsigned i;
 
-		if (train->keyed)
-			flow = flow_find(pipeline->flows, &train->key, pipeline->deep, train->hash,
-					 train->wire_len, pipeline->now);
-		if (flow) {
+		if (pipeline->routed)
+			look_up_again(pipeline, train);
+		if (train->path && (train->flow || !pipeline->deep)) {
 			bool tagged = flow_key_is_tagged(&train->key);
 
-			if (pipeline->deep && flow->filtered)
-				went = pass_filters(pipeline, flow, tagged, left);
+			if (train->flow && flow_is_filtered(train->flow))
+				went = pass_filters(pipeline, train->flow, tagged, left);
 			if (went)
-				want(pipeline, went, flow->output, flow->tag);
+				want(pipeline, went, train->path->output, train->path->tag);
 			if (tagged)
 				pipeline->strip |= went;
 			left &= ~went;
@@ -646,6 +746,8 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	pipeline->deep = port->flags & POLICY_PORT_READS_FLOW;
 	pipeline->bytes = 0;
 	pipeline->news = 0;
+	pipeline->routed = false;
+	pipeline->n_keys = 0;
 	pipeline->strip = 0;
 	pipeline->noted = 0;
 	pipeline->missed = 0;
@@ -657,10 +759,13 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	gather(pipeline, port);
 	if (rate_is_limited(port))
 		police(pipeline, port->flags & POLICY_PORT_WAITS);
+	look_up_paths(pipeline);
 	if (pipeline->deep)
-		fetch_sessions(pipeline);
+		look_up_flows(pipeline);
 	for (unsigned n = 0; n < pipeline->n_trains; n++)
 		dispatch(pipeline, &pipeline->trains[n]);
+	for (unsigned i = 0; i < 2; i++)
+		settle_tally(pipeline, &pipeline->tallies[i]);
 	if (port->pcp)
 		mark_tags(pipeline, port);
 	deliver_all(pipeline, spread);

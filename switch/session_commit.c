@@ -298,10 +298,10 @@ static unsigned advance_tcp(struct session_slot *slot, struct session_ref sessio
 unsigned session_advance(struct sessions *sessions, struct session_ref session, bool reply,
 			 const struct session_tcp *segments, unsigned n, clock_ms now)
 {
+	uint32_t tick = session_ticks(now), phase, seen, packets;
 	struct session_pulse *pulse;
 	struct session_slot *slot;
 	enum session_state state;
-	uint32_t phase, seen, packets;
 
 	if (session.slot >= sessions->n_slots || session_ref_is_none(session))
 		return 0;
@@ -309,21 +309,21 @@ unsigned session_advance(struct sessions *sessions, struct session_ref session, 
 	pulse = &sessions->pulses[session.slot];
 	/* acquire: who finds the phase finds the pulse of this session */
 	phase = atomic_load_explicit(&pulse->phase, memory_order_acquire);
-	state = phase & SESSION_PHASE_STATE;
+	/* of another generation more is left than a state; of none that */
+	state = phase ^ session_phase(session.generation, 0);
+	if (state - 1U >= SESSION_STATE__COUNT - 1U)
+		return 0;
 	seen = atomic_load_explicit(&pulse->seen, memory_order_relaxed);
-	if (phase != session_phase(session.generation, state) || state == SESSION_FREE ||
-	    !is_lively(slot, state, seen, now))
+	if (seen != tick && !is_lively(slot, state, seen, now))
 		return 0;
 	if (segments)
 		n = advance_tcp(slot, session, reply, segments, n);
 	else if (!is_steady(slot, state, reply))
 		return 0;
-	if (n == 0)
-		return 0;
 	packets = atomic_load_explicit(&pulse->packets[reply], memory_order_relaxed);
 	atomic_store_explicit(&pulse->packets[reply], packets + n, memory_order_relaxed);
-	if (seen != session_ticks(now))
-		atomic_store_explicit(&pulse->seen, session_ticks(now), memory_order_relaxed);
+	if (seen != tick && n > 0)
+		atomic_store_explicit(&pulse->seen, tick, memory_order_relaxed);
 	return n;
 }
 

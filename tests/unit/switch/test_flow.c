@@ -71,28 +71,31 @@ static void make_frame(mac48 dst, mac48 src, uint16_t from_port, uint32_t len)
 /* Where the cache sends the frame: a port, or 0. */
 static uint16_t ask(uint16_t in, bool deep, clock_ms now)
 {
-	const struct flow *flow;
+	const struct flow_path *path;
+	struct flow_ends ends;
 	struct flow_key key;
 
-	if (!flow_key(&frame, in, deep, &key))
+	if (!flow_key(&frame, in, &key) || (deep && !flow_ends(&frame, &key, &ends)))
 		return 0;
-	flow = flow_find(table, &key, deep, flow_hash(table, &key, deep), frame_wire_len(&frame),
-			 now);
-	return flow ? flow->output : 0;
+	path = flow_find_path(table, &key, flow_hash(table, &key), frame_wire_len(&frame), now);
+	if (path && deep && !flow_find(table, path, &ends, flow_ends_hash(table, path, &ends), now))
+		return 0;
+	return path ? path->output : 0;
 }
 
 /* Decide as the pipeline does, and remember. */
 static void decide_and_remember(uint16_t in, bool deep, clock_ms now)
 {
 	struct decision decision;
+	struct flow_ends ends;
 	struct flow_key key;
 
 	decide(policy, fdb, NULL, &frame, sketch_ref(in), now, &decision);
 	if (decision.learn)
 		fdb_learn(fdb, policy, decision.network, decision.l2.src, sketch_ref(in), now);
-	if (flow_key(&frame, in, deep, &key))
-		flow_remember(table, fdb, &key, deep, flow_hash(table, &key, deep), &decision,
-			      SESSION_NONE, now);
+	if (flow_key(&frame, in, &key) && (!deep || flow_ends(&frame, &key, &ends)))
+		flow_remember(table, fdb, &key, flow_hash(table, &key), deep ? &ends : NULL,
+			      &decision, SESSION_NONE, now);
 }
 
 static void what_was_decided_is_found(void **state)
@@ -160,7 +163,7 @@ static void belief_ends_with_time(void **state)
 {
 	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
 	decide_and_remember(QUIET, false, START);
-	assert_int_equal(ask(QUIET, false, START + FLOW_LIFE_MS / 2), TARGET);
+	assert_int_equal(ask(QUIET, false, START + 500), TARGET);
 	assert_int_equal(ask(QUIET, false, START + FLOW_LIFE_MS), 0);
 
 	clock_ms last = START + SKETCH_AGE_MS - 100;
@@ -200,44 +203,122 @@ static void a_shallow_key_holds_no_deep_decision(void **state)
 	assert_int_equal(ask(DEEP, false, START), 0);
 }
 
-static bool has_deep_key(struct flow_key *ret_key)
+static bool has_ends(struct flow_ends *ret_ends)
 {
-	return flow_key(&frame, DEEP, true, ret_key);
+	struct flow_key key;
+
+	return flow_key(&frame, DEEP, &key) && flow_ends(&frame, &key, ret_ends);
 }
 
-static void deep_keys(void **state)
+static void ends_of_ipv4(void **state)
 {
-	struct flow_key first, second;
+	struct flow_ends first, second;
 
 	make_frame(MAC(TARGET), MAC(DEEP), 7, 100);
-	assert_true(has_deep_key(&first));
+	assert_true(has_ends(&first));
+	assert_true(flow_same_ends(&first, &first));
 	make_frame(MAC(TARGET), MAC(DEEP), 8, 100);
-	assert_true(has_deep_key(&second));
-	assert_false(flow_same_key(&first, &second, true));
-	assert_true(flow_same_key(&first, &second, false));
+	assert_true(has_ends(&second));
+	assert_false(flow_same_ends(&first, &second));
+	make_frame(MAC(TARGET), MAC(DEEP), 7, 100);
 	frame.head[packet.l3 + 12]++; /* an address */
-	assert_true(has_deep_key(&first));
-	assert_false(flow_same_key(&first, &second, true));
+	assert_true(has_ends(&second));
+	assert_false(flow_same_ends(&first, &second));
 	frame.head[packet.l3 + 9] = IPPROTO_TCP; /* what follows is no whole TCP header */
-	assert_false(has_deep_key(&first));
+	assert_false(has_ends(&first));
 	frame.head[packet.l3 + 9] = IPPROTO_UDP;
 	frame.head[packet.l3 + 6] = 0x20; /* more fragments */
-	assert_false(has_deep_key(&first));
+	assert_false(has_ends(&first));
 	frame.head[packet.l3 + 6] = 0;
 	frame.head[packet.l3 + 7] = 1; /* a later one */
-	assert_false(has_deep_key(&first));
+	assert_false(has_ends(&first));
 	frame.head[packet.l3 + 7] = 0;
 	frame.head[packet.l3] = 0x46; /* options */
-	assert_false(has_deep_key(&first));
+	assert_false(has_ends(&first));
 	frame.head[packet.l3] = 0x45;
 	frame.head[packet.l3 + 2] = 0xff; /* longer than the frame */
-	assert_false(has_deep_key(&first));
+	assert_false(has_ends(&first));
 	frame.head[packet.l3 + 2] = 0;
-	assert_true(has_deep_key(&first));
+	assert_true(has_ends(&first));
 	for (unsigned cut = 0; cut < packet.l4 + 8; cut++) {
 		frame.head_len = (uint16_t)cut;
-		assert_false(has_deep_key(&first));
+		assert_false(has_ends(&first));
 	}
+}
+
+/* Every byte of addresses and ports tells flows apart, tagged or not, and in the table too. */
+static void every_byte_of_ipv6_ends_counts(void **state)
+{
+	static const struct sketch_ip6 from = {0xfd01, 1}, to = {0xfd02, 2};
+
+	for (unsigned tagged = 0; tagged < 2; tagged++) {
+		sketch_ethernet(&packet, MAC(TARGET), MAC(DEEP), ETHERTYPE_IPV6);
+		sketch_ipv6(&packet, IPPROTO_TCP, from, to);
+		sketch_tcp(&packet, 7, 9, 1, 0x10);
+		sketch_end(&packet);
+		if (tagged)
+			sketch_tag(&packet, ETHERTYPE_VLAN, 0);
+		sketch_frame(&packet, &frame);
+		unsigned l3 = tagged ? 18 : 14;
+
+		decide_and_remember(QUIET, true, START);
+		assert_int_equal(ask(QUIET, true, START), TARGET);
+		for (unsigned i = l3 + 8; i < l3 + 44; i++) {
+			frame.head[i] ^= 0x10;
+			assert_int_equal(ask(QUIET, true, START), 0);
+			frame.head[i] ^= 0x10;
+		}
+		frame.head[l3 + 52] = 0xf0; /* a TCP header longer than the packet */
+		assert_int_equal(ask(QUIET, true, START), 0);
+		frame.head[l3 + 52] = 0x50;
+		frame.head[l3 + 6] = IPPROTO_FRAGMENT;
+		assert_int_equal(ask(QUIET, true, START), 0);
+	}
+}
+
+/* What was decided about two ends holds on the way that they took, and on no other. */
+static void flows_end_with_their_path(void **state)
+{
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
+	decide_and_remember(QUIET, true, START);
+	assert_int_equal(ask(QUIET, true, START), TARGET);
+	make_frame(MAC(TARGET), MAC(QUIET), 8, 100);
+	assert_int_equal(ask(QUIET, true, START), 0);
+	/* the address moves; another flow takes the new way, which says nothing about the first */
+	assert_int_equal(fdb_learn(fdb, policy, RED, MAC(TARGET), sketch_ref(FLOODER), START),
+			 FDB_MOVED);
+	decide_and_remember(QUIET, true, START);
+	assert_int_equal(ask(QUIET, true, START), FLOODER);
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
+	assert_int_equal(ask(QUIET, true, START), 0);
+	/* nor is what was decided on the old way true again when the address moves back */
+	assert_int_equal(fdb_learn(fdb, policy, RED, MAC(TARGET), sketch_ref(TARGET), START),
+			 FDB_MOVED);
+	make_frame(MAC(TARGET), MAC(QUIET), 8, 100);
+	decide_and_remember(QUIET, true, START);
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
+	assert_int_equal(ask(QUIET, true, START), 0);
+	/* the same way decided once more: what took it goes on */
+	decide_and_remember(QUIET, true, START);
+	make_frame(MAC(TARGET), MAC(QUIET), 8, 100);
+	decide_and_remember(QUIET, true, START + 10);
+	make_frame(MAC(TARGET), MAC(QUIET), 7, 100);
+	assert_int_equal(ask(QUIET, true, START + 10), TARGET);
+}
+
+/* Flows and paths are each believed for their own time, across a wrap of the clock's low half. */
+static void time_wraps(void **state)
+{
+	clock_ms before = (UINT64_C(7) << 32) - FLOW_LIFE_MS / 2;
+
+	make_frame(MAC(99), MAC(QUIET), 7, 100);
+	assert_int_equal(fdb_learn(fdb, policy, RED, MAC(99), sketch_ref(TARGET), before),
+			 FDB_ADDED);
+	decide_and_remember(QUIET, true, before);
+	assert_int_equal(ask(QUIET, true, before + 2), TARGET);
+	decide_and_remember(QUIET, true, before + FLOW_LIFE_MS / 2 - 1);
+	assert_int_equal(ask(QUIET, true, before + FLOW_LIFE_MS / 2 + 1), TARGET);
+	assert_int_equal(ask(QUIET, true, before + 2 * FLOW_LIFE_MS), 0);
 }
 
 /* Remember that frames of a key of port @in, its @i'th, go to TARGET. Are they found then? */
@@ -246,47 +327,66 @@ static bool remember(uint16_t in, uint32_t i)
 	const struct flow_key key = {{(uint64_t)i << 16, ~(uint64_t)i, in}};
 	const struct decision decision = {
 		.fate = FATE_UNICAST, .network = RED, .in = in, .output = TARGET};
-	uint64_t hash = flow_hash(table, &key, false);
+	uint64_t hash = flow_hash(table, &key);
 
-	flow_remember(table, fdb, &key, false, hash, &decision, SESSION_NONE, START);
-	return flow_find(table, &key, false, hash, 60, START) != NULL;
+	flow_remember(table, fdb, &key, hash, NULL, &decision, SESSION_NONE, START);
+	return flow_find_path(table, &key, hash, 60, START) != NULL;
 }
 
 static bool is_remembered(uint16_t in, uint32_t i)
 {
 	const struct flow_key key = {{(uint64_t)i << 16, ~(uint64_t)i, in}};
 
-	return flow_find(table, &key, false, flow_hash(table, &key, false), 60, START) != NULL;
+	return flow_find_path(table, &key, flow_hash(table, &key), 60, START) != NULL;
+}
+
+static uint32_t places(void)
+{
+	return (table->path_index.mask + 1) * FLOW_WAYS;
 }
 
 /* One port fills the cache; the other's few entries stay, and new ones of it find room. */
 static void who_fills_the_cache_gives_way(void **state)
 {
-	for (uint32_t i = 0; i < FLOW_ENTRIES; i++)
+	for (uint32_t i = 0; i < FLOW_PLACES; i++)
 		remember(FLOODER, i);
-	assert_int_equal(table->mask, FLOW_ENTRIES - 1);
+	assert_int_equal(places(), FLOW_PLACES);
 	for (uint32_t i = 0; i < 100; i++)
 		assert_true(remember(QUIET, i));
-	for (uint32_t i = 0; i < 4 * FLOW_ENTRIES; i++)
+	for (uint32_t i = 0; i < 4 * FLOW_PLACES; i++)
 		remember(FLOODER, i);
 	for (uint32_t i = 0; i < 100; i++) {
 		assert_true(is_remembered(QUIET, i));
 		assert_true(remember(QUIET, 100 + i));
 	}
+	assert_true(table->path_index.count <= FLOW_PLACES);
 }
 
 /* It grows by what it holds, not by what it is asked, and shrinks with a new policy. */
 static void it_is_as_large_as_it_must_be(void **state)
 {
-	for (uint32_t i = 0; i < 10 * FLOW_ENTRIES_MIN; i++)
-		remember(QUIET, i % (FLOW_ENTRIES_MIN / 4));
-	assert_int_equal(table->mask, FLOW_ENTRIES_MIN - 1);
-	for (uint32_t i = 0; i < 4 * FLOW_ENTRIES_MIN; i++)
+	for (uint32_t i = 0; i < 10 * FLOW_PLACES_MIN; i++)
+		remember(QUIET, i % (FLOW_PLACES_MIN / 8));
+	assert_int_equal(places(), FLOW_PLACES_MIN);
+	for (uint32_t i = 0; i < 4 * FLOW_PLACES_MIN; i++)
 		remember(QUIET, i);
-	assert_true(table->mask >= 4 * FLOW_ENTRIES_MIN - 1);
+	assert_true(places() >= 4 * FLOW_PLACES_MIN);
 	for (unsigned i = 0; i < 20; i++)
 		flow_forget(table, policy);
-	assert_int_equal(table->mask, FLOW_ENTRIES_MIN - 1);
+	assert_int_equal(places(), FLOW_PLACES_MIN);
+}
+
+/* As many as may be in it without a thought are found again, nearly all of them. */
+static void few_find_no_place(void **state)
+{
+	unsigned found = 0;
+
+	for (unsigned round = 0; round < 3; round++)
+		for (uint32_t i = 0; i < 100000; i++)
+			remember(QUIET, i);
+	for (uint32_t i = 0; i < 100000; i++)
+		found += is_remembered(QUIET, i);
+	assert_true(found > 99500);
 }
 
 int main(void)
@@ -305,9 +405,13 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_shallow_key_holds_no_deep_decision, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(deep_keys, setup, teardown),
+		cmocka_unit_test_setup_teardown(ends_of_ipv4, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_byte_of_ipv6_ends_counts, setup, teardown),
+		cmocka_unit_test_setup_teardown(flows_end_with_their_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(time_wraps, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_fills_the_cache_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_is_as_large_as_it_must_be, setup, teardown),
+		cmocka_unit_test_setup_teardown(few_find_no_place, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

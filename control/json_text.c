@@ -111,6 +111,23 @@ static bool is_plain(char c)
 	return (unsigned char)c >= ' ' && c != '"' && c != '\\';
 }
 
+/*
+ * The same of eight at once. Of a word's bytes, those below n have their highest bit set in
+ * (word - n) & ~word; what is equal to a letter is below 1 after the xor with it.
+ */
+static bool eight_are_plain(const char *string)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	uint64_t word, quote, backslash;
+
+	memcpy(&word, string, sizeof(word));
+	quote = word ^ ones * '"';
+	backslash = word ^ ones * '\\';
+	return !((((word - ones * ' ') & ~word) | ((quote - ones) & ~quote) |
+		  ((backslash - ones) & ~backslash)) &
+		 high);
+}
+
 static bool put_string(struct text *text, const char *string, size_t length)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -120,6 +137,8 @@ static bool put_string(struct text *text, const char *string, size_t length)
 	while (good && string < end) {
 		const char *first = string;
 
+		while (end - string >= 8 && eight_are_plain(string))
+			string += 8;
 		while (string < end && is_plain(*string))
 			string++;
 		good = put(text, first, (size_t)(string - first));

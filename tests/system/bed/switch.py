@@ -137,12 +137,13 @@ class Switch:
 
     def cpu_seconds(self):
         """Processor time that both processes have used."""
-        tick = os.sysconf("SC_CLK_TCK")
-        total = 0
-        for pid in (self.process.pid, self.dataplane_pid()):
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / tick
+        return cpu_seconds(self.process.pid) + cpu_seconds(self.dataplane_pid())
+
+
+def cpu_seconds(pid):
+    """Processor time that a process has used."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_kib(pid):

@@ -23,7 +23,8 @@ const struct command commands[COMMANDS] = {
 	 .examples =
 		 "  sluice-bench compare --plot compare.svg --record compare.json\n"
 		 "  sluice-bench compare --switches sluice,ovs --workloads 64,1518 --windows 12\n"
-		 "  sluice-bench compare --policy\n",
+		 "  sluice-bench compare --policy\n"
+		 "  sluice-bench compare --taps --windows 12\n",
 	 .bit = COMMAND_COMPARE,
 	 .windows = 24,
 	 .seconds = 0.08,

@@ -16,10 +16,11 @@ enum {
 };
 
 const struct contender_kind *const compare_kinds[COMPARE_KINDS] = {
-	&contender_sluice,	&contender_sluice_rules, &contender_sluice_groups,
-	&contender_sluice_both, &contender_ovs,		 &contender_ovs_rules,
-	&contender_ovs_groups,	&contender_testpmd,	 &contender_wire,
-	&contender_memcpy,
+	&contender_sluice,	 &contender_sluice_rules, &contender_sluice_groups,
+	&contender_sluice_both,	 &contender_ovs,	  &contender_ovs_rules,
+	&contender_ovs_groups,	 &contender_testpmd,	  &contender_wire,
+	&contender_memcpy,	 &contender_sluice_taps,  &contender_bridge_taps,
+	&contender_bridge_veths,
 };
 
 bool compare_chooses(const char *words, const char *word)
@@ -46,7 +47,9 @@ int compare_find(const struct compare *compare, const struct contender_kind *kin
 
 static bool takes_part(const struct options *options, const struct contender_kind *kind)
 {
-	enum contender_field field = options->policy ? FIELD_POLICY : FIELD_PLAIN;
+	enum contender_field field = options->taps     ? FIELD_TAPS
+				     : options->policy ? FIELD_POLICY
+						       : FIELD_PLAIN;
 
 	return kind->fields & field && compare_chooses(options->switches, kind->name);
 }
@@ -62,6 +65,8 @@ int compare_create(struct compare *compare, const struct options *options)
 		if (takes_part(options, compare_kinds[i]))
 			huge_mib += compare_kinds[i]->huge_mib + GUESTS_MIB;
 	error = place_create(place, options->pair.switch_cpu, huge_mib);
+	if (!error && options->taps)
+		error = place_hide_devices();
 	if (error)
 		return error;
 	for (unsigned i = 0; i < COMPARE_KINDS && !place_is_interrupted(); i++) {
@@ -132,6 +137,11 @@ static bool is_wanted(const struct compare *compare, unsigned w)
 {
 	const struct options *options = compare->options;
 
+	/* There are no packed rings at devices. */
+	if (options->taps && workloads[w].packed)
+		return false;
+	if (options->taps && !options->workloads)
+		return w == WORKLOAD_64 || w == WORKLOAD_1518 || w == WORKLOAD_TSO;
 	if (options->policy && !options->workloads)
 		return w == WORKLOAD_64_1K;
 	return compare_chooses(options->workloads, workloads[w].name);

@@ -9,7 +9,7 @@
 #include "bench/turn.h"
 #include "bench/workload.h"
 
-enum { COMPARE_KINDS = 10 };
+enum { COMPARE_KINDS = 13 };
 
 extern const struct contender_kind *const compare_kinds[COMPARE_KINDS];
 

@@ -11,9 +11,9 @@
 
 enum { MARGIN = 260, GROUP = 155 }; /* points of width */
 
-static const char *const colors[COMPARE_KINDS] = {"#1b6ca8", "#c05621", "#718096", "#cbd5e0",
-						  "#4c9f70", "#8e6c8a", "#b7950b", "#5dade2",
-						  "#a04000", "#e2b6b6"};
+static const char *const colors[COMPARE_KINDS] = {
+	"#1b6ca8", "#c05621", "#718096", "#cbd5e0", "#4c9f70", "#8e6c8a", "#b7950b",
+	"#5dade2", "#a04000", "#e2b6b6", "#1b6ca8", "#c05621", "#718096"};
 
 /* A line of the table: the workload's title, and of each contender the median and the best. */
 static void write_row(const struct compare *compare, unsigned w, FILE *to)

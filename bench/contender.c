@@ -4,6 +4,7 @@
 #include "bench/contender.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,12 +53,13 @@ void contender_end(struct contender *contender)
 static bool stand(const struct contender *contender)
 {
 	for (unsigned i = 0; i < CONTENDER_PORTS; i++)
-		if (access(contender->paths[i], F_OK))
+		if (contender->kind->side == GUEST_VHOST ? access(contender->paths[i], F_OK) != 0
+							 : !if_nametoindex(contender->paths[i]))
 			return false;
 	return true;
 }
 
-int contender_await_sockets(const struct contender *contender)
+int contender_await_ports(const struct contender *contender)
 {
 	clock_await(CONTENDER_READY_MS, stand(contender) || !contender_lives(contender));
 	if (!contender_lives(contender))

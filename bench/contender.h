@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "bench/child.h"
+#include "bench/guest.h"
 #include "bench/place.h"
 
 enum {
@@ -24,6 +25,7 @@ enum {
 enum contender_field {
 	FIELD_PLAIN = 1 << 0,  /* moving frames */
 	FIELD_POLICY = 1 << 1, /* and deciding by rules */
+	FIELD_TAPS = 1 << 2,   /* moving frames between network devices */
 };
 
 /* What it decides by, beside addresses: the lists of document.h, or the like. */
@@ -37,16 +39,17 @@ enum contender_policy {
 struct contender {
 	const struct contender_kind *kind;
 	struct child children[CONTENDER_CHILDREN]; /* what ends first stands last */
-	char paths[CONTENDER_PORTS][CHILD_PATH];   /* of its sockets */
+	char paths[CONTENDER_PORTS][CHILD_PATH];   /* of its sockets, or names of devices */
 	char note[256];				   /* what it was started with */
 };
 
 struct contender_kind {
-	const char *name;    /* one word */
-	const char *title;   /* in tables */
-	const char *package; /* Debian's, that has it; NULL: it comes with this program */
-	bool dials;	     /* the guests listen */
-	bool copies;	     /* no switch: we copy what would be sent (copy_window.h) */
+	const char *name;     /* one word */
+	const char *title;    /* in tables */
+	const char *package;  /* Debian's, that has it; NULL: it comes with this program */
+	enum guest_side side; /* where the guests are */
+	bool dials;	      /* they listen */
+	bool copies;	      /* no switch: we copy what would be sent (copy_window.h) */
 	unsigned fields;
 	enum contender_policy policy;
 	unsigned huge_mib;		    /* of huge pages that it wants */
@@ -56,7 +59,8 @@ struct contender_kind {
 };
 
 extern const struct contender_kind contender_sluice, contender_sluice_rules,
-	contender_sluice_groups, contender_sluice_both, contender_ovs, contender_ovs_rules,
+	contender_sluice_groups, contender_sluice_both, contender_sluice_taps,
+	contender_bridge_taps, contender_bridge_veths, contender_ovs, contender_ovs_rules,
 	contender_ovs_groups, contender_testpmd, contender_wire, contender_memcpy;
 
 /* Start a switch of @kind: 0, or -errno, which was said on stderr. */
@@ -79,8 +83,8 @@ void contender_end(struct contender *contender);
 void contender_freeze(const struct contender *contender);
 void contender_thaw(const struct contender *contender);
 
-/* For kinds that listen: until both sockets are there. 0 or -errno. */
-int contender_await_sockets(const struct contender *contender);
+/* For kinds that listen, or make devices: until both are there. 0 or -errno. */
+int contender_await_ports(const struct contender *contender);
 
 /* What all of its processes took until now: processor time in ns, memory in KiB (child.h). */
 uint64_t contender_cpu_ns(const struct contender *contender);

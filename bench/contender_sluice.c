@@ -32,11 +32,12 @@ int contender_start_sluice(struct contender *contender, const struct place *own,
 	if (mkdir(state, 0700))
 		return -errno;
 	error = child_start(&contender->children[0], argv, own->cpu, own->folder, "sluice");
-	return error ? error : contender_await_sockets(contender);
+	return error ? error : contender_await_ports(contender);
 }
 
-static int write_document(enum contender_policy policy, const char *path)
+static int write_document(const struct contender *contender, const char *path)
 {
+	enum contender_policy policy = contender->kind->policy;
 	const char *groups = policy & POLICY_GROUPS ? ", groups: [g]" : "";
 	char a[160], b[160];
 	FILE *to = fopen(path, "we");
@@ -52,7 +53,10 @@ static int write_document(enum contender_policy policy, const char *path)
 		document_rules(to, CONTENDER_RULES);
 	if (policy & POLICY_GROUPS)
 		document_group(to);
-	document_ports(to, a, b);
+	if (contender->kind->side == GUEST_VHOST)
+		document_ports(to, a, b);
+	else
+		document_taps(to, contender->paths[0], a, contender->paths[1], b);
 	return fclose(to) ? -EIO : 0;
 }
 
@@ -67,11 +71,14 @@ static int start(struct contender *contender, const struct place *own)
 	char document[80];
 	int error;
 
+	for (int i = 0; i < CONTENDER_PORTS && contender->kind->side != GUEST_VHOST; i++)
+		snprintf(contender->paths[i], sizeof(contender->paths[i]), "sluice-%c", 'a' + i);
 	snprintf(document, sizeof(document), "%s/sluice.yaml", own->folder);
 	snprintf(contender->note, sizeof(contender->note),
-		 "access ports in VLAN 10, learning, bound MACs, statistics%s; one worker",
+		 "access ports%s in VLAN 10, learning, bound MACs, statistics%s; one worker",
+		 contender->kind->side == GUEST_VHOST ? "" : " with taps",
 		 notes[contender->kind->policy]);
-	error = write_document(contender->kind->policy, document);
+	error = write_document(contender, document);
 	return error ? error : contender_start_sluice(contender, own, document);
 }
 
@@ -106,6 +113,15 @@ const struct contender_kind contender_sluice_both = {
 	.title = "Sluice, both",
 	.fields = FIELD_POLICY,
 	.policy = POLICY_BOTH,
+	.is_found = is_found,
+	.start = start,
+};
+
+const struct contender_kind contender_sluice_taps = {
+	.name = "sluice-taps",
+	.title = "Sluice, taps",
+	.side = GUEST_PACKET,
+	.fields = FIELD_TAPS,
 	.is_found = is_found,
 	.start = start,
 };

@@ -45,7 +45,7 @@ static int start(struct contender *contender, const struct place *place)
 		 "io mode over net_vhost, %s, rings of 1024, --no-numa",
 		 place->huge ? "256 MiB of huge pages" : "no huge pages: they cannot be had");
 	error = child_start(&contender->children[0], argv, place->cpu, place->folder, "testpmd");
-	return error ? error : contender_await_sockets(contender);
+	return error ? error : contender_await_ports(contender);
 }
 
 const struct contender_kind contender_testpmd = {

@@ -23,7 +23,7 @@ static int start(struct contender *contender, const struct place *place)
 	snprintf(contender->note, sizeof(contender->note),
 		 "copies each frame once from ring to ring, decides nothing");
 	error = child_start(&contender->children[0], argv, place->cpu, place->folder, "wire");
-	return error ? error : contender_await_sockets(contender);
+	return error ? error : contender_await_ports(contender);
 }
 
 const struct contender_kind contender_wire = {

@@ -20,6 +20,16 @@ void document_ports(FILE *to, const char *more_a, const char *more_b)
 		more_a, more_b);
 }
 
+void document_taps(FILE *to, const char *tap_a, const char *more_a, const char *tap_b,
+		   const char *more_b)
+{
+	fprintf(to,
+		"    ports:\n"
+		"      a: {tap: %s, network: n%s}\n"
+		"      b: {tap: %s, network: n%s}\n",
+		tap_a, more_a, tap_b, more_b);
+}
+
 struct document_rule document_rule(unsigned i)
 {
 	return (struct document_rule){{1 + i / 256 % 250, i % 256}, 1000 + i % 4000};

@@ -18,6 +18,10 @@ void document_begin(FILE *to, const char *network);
 /* Ports a and b with what @more_a and @more_b say of them; other ports may follow. */
 void document_ports(FILE *to, const char *more_a, const char *more_b);
 
+/* The same ports, as taps. */
+void document_taps(FILE *to, const char *tap_a, const char *more_a, const char *tap_b,
+		   const char *more_b);
+
 /*
  * The ACL `many`: @n rules that look at what the frames have and refuse none of them, for 10.0.0.1
  * is not among the sources; and the group g, which remembers every flow.

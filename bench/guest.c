@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bench/device.h"
 #include "tests/lib/check.h"
 #include "tests/lib/clock.h"
 
@@ -125,7 +126,7 @@ void guest_create(struct guest *guest, const struct guest_options *options)
 		.memory = &guest->memory,
 	};
 
-	*guest = (struct guest){.options = *options};
+	*guest = (struct guest){.options = *options, .device = {.fd = -1}};
 	size = (size + 2 * HUGE_PAGE - 1) / (2 * HUGE_PAGE) * (2 * HUGE_PAGE);
 	if (options->huge)
 		create_huge(&guest->memory, size);
@@ -144,6 +145,7 @@ void guest_create(struct guest *guest, const struct guest_options *options)
 
 void guest_destroy(struct guest *guest)
 {
+	device_close(guest);
 	destroy_ring(&guest->rx);
 	destroy_ring(&guest->tx);
 	frontend_destroy(&guest->frontend);
@@ -227,9 +229,15 @@ static bool can_all(const struct guest *guest)
 int guest_connect(struct guest *guest, const char *path, int listener, unsigned limit_s)
 {
 	struct frontend *frontend = &guest->frontend;
-	int fd = listener >= 0 ? accept_one(listener, limit_s) : dial(path, limit_s);
-	int error;
+	int fd, error;
 
+	if (guest->options.side != GUEST_VHOST) {
+		error = device_open(guest, path);
+		if (!error)
+			driver_publish(&guest->rx);
+		return error;
+	}
+	fd = listener >= 0 ? accept_one(listener, limit_s) : dial(path, limit_s);
 	if (fd < 0)
 		return fd;
 	frontend->socket = fd;

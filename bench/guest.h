@@ -16,7 +16,15 @@
 
 enum { GUEST_HEADER = FRONTEND_HEADER };
 
+/* How it reaches its switch. */
+enum guest_side {
+	GUEST_VHOST = 0, /* vhost-user */
+	GUEST_PACKET,	 /* a network device and a packet socket (device.h) */
+	GUEST_TAP,	 /* a tap that it holds (device.h) */
+};
+
 struct guest_options {
+	enum guest_side side;
 	uint16_t ring_size;
 	uint32_t buffer;    /* bytes of a receive buffer, header included */
 	uint32_t frame_max; /* bytes of the longest frame to be sent */
@@ -29,13 +37,22 @@ struct guest_options {
 	bool huge;     /* huge pages of 2 MiB */
 };
 
+/* Of a guest at a device: how far its rings were served. */
+struct guest_device {
+	int fd;
+	uint16_t tx_seen;
+	uint16_t rx_seen;
+	uint64_t heard_ns; /* when one of its frames arrived last */
+};
+
 struct guest {
 	struct guest_options options;
 	struct frontend frontend;
 	struct guest_memory memory;
 	struct driver_ring rx;
 	struct driver_ring tx;
-	bool mergeable; /* as negotiated */
+	struct guest_device device; /* unless its side is GUEST_VHOST */
+	bool mergeable;		    /* as negotiated */
 };
 
 /* Memory and rings, all receive buffers posted. @path is for messages to the user. */
@@ -44,7 +61,7 @@ void guest_destroy(struct guest *guest);
 
 /*
  * Meet the switch at the socket @path, as client or server, within @limit_s
- * seconds, and start the rings. 0 or -errno. A server's guest_listen() comes first.
+ * seconds, or at the device of that name, and start the rings. 0 or -errno. A server's guest_listen() comes first.
  */
 int guest_listen(const char *path);
 int guest_connect(struct guest *guest, const char *path, int listener, unsigned limit_s);

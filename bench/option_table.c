@@ -39,6 +39,8 @@ const struct option_row option_rows[] = {
 	{"policy", NULL,
 	 "how fast the same rules are decided by: 1000 stateless\nones, stateful ones, both",
 	 OPT_POLICY, COMMAND_COMPARE},
+	{"taps", NULL, "Sluice with taps and the Linux bridge, in a network\nnamespace", OPT_TAPS,
+	 COMMAND_COMPARE},
 	{"switches", "LIST", "which (all that are here)", OPT_SWITCHES, COMMAND_COMPARE},
 	{"switches", "WORD", "the one to start without sockets (sluice)", OPT_SWITCHES,
 	 COMMAND_NDR | COMMAND_LOAD | COMMAND_WAKE},

@@ -115,6 +115,7 @@ static bool parse_report(enum option_id option, const char *text, struct options
 	case OPT_RECORD: options->record = text; return true;
 	case OPT_PLOT: options->plot = text; return true;
 	case OPT_POLICY: return options->policy = true;
+	case OPT_TAPS: return options->taps = true;
 	case OPT_SWITCHES: options->switches = text; return true;
 	case OPT_WORKLOADS: options->workloads = text; return true;
 	case OPT_FLOODS: options->floods = text; return true;

@@ -19,6 +19,7 @@ struct options {
 	unsigned count;	       /* wake: how often */
 	unsigned gap_ms;       /* wake: how long the switch is left alone before */
 	int pid;	       /* wake: whose idle load; 0: nobody's */
+	bool taps;	       /* compare: with devices */
 	bool policy;	       /* compare: by rules */
 	const char *switches;  /* compare: which, with commas between; NULL: all */
 	const char *workloads; /* compare: likewise */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/device.h"
 #include "tests/lib/check.h"
 #include "tests/lib/clock.h"
 
@@ -107,12 +108,19 @@ bool pair_is_broken(const struct pair *pair)
 	return false;
 }
 
+static void serve_devices(struct pair *pair, uint64_t now)
+{
+	if (pair->guests[0].options.side != GUEST_VHOST)
+		device_serve(pair->guests, now);
+}
+
 /* Send and receive on @n streams until @end_ns. Its end. */
 static uint64_t run_full(struct pair *pair, unsigned n, uint64_t end_ns)
 {
 	uint64_t now = clock_now_ns();
 
 	for (unsigned pass = 1; now < end_ns; pass++) {
+		serve_devices(pair, now);
 		for (unsigned i = 0; i < n; i++) {
 			stream_receive(&pair->streams[i], NULL);
 			stream_send(&pair->streams[i], STREAM_BURST);
@@ -163,6 +171,7 @@ static uint64_t run_paced(struct pair *pair, unsigned n, uint64_t end_ns, double
 	for (unsigned i = 0; i < n; i++)
 		pair->streams[i].timed_from = first[i] = pair->streams[i].number;
 	while (arrivals.now < end_ns) {
+		serve_devices(pair, arrivals.now);
 		for (unsigned i = 0; i < n; i++) {
 			send_due(&pair->streams[i], began, first[i], 1e9 / rate_pps, arrivals.now);
 			arrivals.now = clock_now_ns();
@@ -194,6 +203,7 @@ static void drain(struct pair *pair, bool paced)
 	while (missing && arrivals.now < last + QUIET_NS && arrivals.now < end) {
 		missing = false;
 		arrivals.now = clock_now_ns();
+		serve_devices(pair, arrivals.now);
 		for (unsigned i = 0; i < 2; i++) {
 			struct stream *stream = &pair->streams[i];
 

@@ -4,6 +4,7 @@
 #include "bench/place.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,21 @@ int place_create(struct place *place, int cpu, unsigned huge_mib)
 	check_epilogue = abandon;
 	place->huge = hugepages_reserve(huge_mib);
 	return 0;
+}
+
+int place_hide_devices(void)
+{
+	int error = unshare(CLONE_NEWNET) ? -errno : 0;
+	FILE *to = error ? NULL : fopen("/proc/sys/net/ipv6/conf/default/disable_ipv6", "we");
+
+	/* A device that comes up would send frames of its own otherwise. */
+	if (to) {
+		fputs("1", to);
+		fclose(to);
+	}
+	if (error)
+		fprintf(stderr, "sluice-bench: a network namespace: %s\n", strerror(-error));
+	return error;
 }
 
 void place_destroy(const struct place *place, bool keep)

@@ -21,6 +21,9 @@ int place_create(struct place *place, int cpu, unsigned huge_mib);
 /* Give all back; the folder stays if its logs are needed (@keep). */
 void place_destroy(const struct place *place, bool keep);
 
+/* From now on this program and all that it starts see a new network of their own. 0 or -errno, said on stderr. */
+int place_hide_devices(void);
+
 /* Was SIGINT or SIGTERM received? */
 bool place_is_interrupted(void);
 

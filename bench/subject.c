@@ -15,7 +15,7 @@ enum { HUGE_MIB = 512 + 64 };
 static const struct contender_kind *kind_of(const struct options *options)
 {
 	for (unsigned i = 0; i < COMPARE_KINDS; i++)
-		if (!compare_kinds[i]->copies &&
+		if (!compare_kinds[i]->copies && compare_kinds[i]->side == GUEST_VHOST &&
 		    compare_chooses(options->switches, compare_kinds[i]->name))
 			return compare_kinds[i];
 	return NULL;

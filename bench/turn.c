@@ -45,6 +45,10 @@ static bool connect_guests(struct turn *turn, const struct pair_options *options
 	if (contender->kind->copies)
 		return options->guest.tso && pair_create_alone(&turn->pair, options) == 0;
 	mine.guest.server = contender->kind->dials;
+	mine.guest.side = contender->kind->side;
+	/* A frame on its way to a device lies in one buffer. */
+	if (contender->kind->side != GUEST_VHOST)
+		mine.guest.mergeable = mine.guest.event_idx = false;
 	mine.limit_s = CONNECT_S;
 	/* Some connect while they are still being set up, and hang up again. */
 	for (unsigned try = 0; try < CONNECT_TRIES && error == -ECONNRESET; try++)

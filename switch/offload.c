@@ -44,6 +44,9 @@ static bool csum_place_is_own(const struct frame *frame, const struct frame_l2 *
 
 	if (start < frame_l2_size(l2))
 		return false;
+	/* a length: what follows is LLC, which the server guards look for IP in */
+	if (l2->ethertype < ETHERTYPE_MIN)
+		return false;
 	if (l2->ethertype == ETHERTYPE_ARP || l2->ethertype == ETHERTYPE_RARP)
 		return false;
 	if (l2->ethertype != ETHERTYPE_IPV4 && l2->ethertype != ETHERTYPE_IPV6)

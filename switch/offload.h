@@ -38,7 +38,7 @@ static inline bool offload_is_asked(const struct virtio_net_hdr_v1 *hdr)
  * Whoever finishes the checksum writes two bytes into the frame where the sender
  * says, after every check of the frame. So the place is one that no check has
  * read: a transport checksum, or behind the transport header (of a packet in a
- * tunnel); never in an ARP, an ICMP or a fragment.
+ * tunnel); never in LLC, an ARP, an ICMP or a fragment.
  */
 enum drop offload_check(struct frame *frame, const struct frame_l2 *l2);
 

@@ -125,6 +125,9 @@ static void a_checksum_cannot_be_written_over_what_was_checked(void **state)
 	sketch_ethernet(&packet, A, B, ETHERTYPE_ARP);
 	sketch_arp(&packet, 1, B, 1, 2);
 	assert_drop(check(header(NEEDS, 0, 14, 14, 0)), DROP_BAD_OFFLOAD);
+	sketch_ethernet(&packet, A, B, 100); /* a sum over LLC could make SNAP of it */
+	sketch_payload(&packet, 100);
+	assert_drop(check(header(NEEDS, 0, 14, 0, 0)), DROP_BAD_OFFLOAD);
 	make_ip(false, IPPROTO_ICMPV6, false);
 	sketch_nd(&packet, 136, src6, 2, B);
 	assert_drop(check(header(NEEDS, 0, 54, 8, 0)), DROP_BAD_OFFLOAD);

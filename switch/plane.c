@@ -64,6 +64,9 @@ struct plane {
 	struct slot slots[LIMIT_PORTS];
 };
 
+/* Files of ports' front-ends that do not close (vhost.h); they may outlive the plane. */
+static atomic_uint unclosed[LIMIT_PORTS];
+
 static void announce(void *user, struct port_ref port, mac48 mac);
 static void blame(void *user, struct port_ref port, enum fault kind, uint64_t n);
 
@@ -71,10 +74,13 @@ static void blame(void *user, struct port_ref port, enum fault kind, uint64_t n)
 
 int plane_create(const struct plane_options *options, struct plane **ret_plane)
 {
-	struct plane *plane = calloc(1, sizeof(*plane));
 	struct pipeline_options pipeline_options;
-	int error;
+	int error = port_vhost_prepare();
+	struct plane *plane;
 
+	if (error)
+		return error;
+	plane = calloc(1, sizeof(*plane));
 	if (!plane)
 		return -ENOMEM;
 	plane->counters = options->counters;
@@ -360,6 +366,7 @@ static int make_port(const struct plane *plane, const struct channel_message *re
 		.n_fds = n_fds,
 		.queue_pairs = request->attach.queue_pairs,
 		.mtu = request->attach.mtu,
+		.unclosed = &unclosed[request->attach.port.id],
 	};
 
 	switch (request->attach.kind) {
@@ -383,6 +390,10 @@ static int check_attach(const struct plane *plane, struct port_ref ref, const ch
 	}
 	if (port_at(plane, ref.id)) {
 		*ret_why = "the port has a device already";
+		return -EBUSY;
+	}
+	if (atomic_load(&unclosed[ref.id]) > 0) {
+		*ret_why = "a file that the port's last front-end sent does not close";
 		return -EBUSY;
 	}
 	return 0;

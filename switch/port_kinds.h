@@ -31,10 +31,14 @@ struct port_request {
 	struct port_ref ref;
 	const int *fds;
 	unsigned n_fds;
-	uint32_t queue_pairs; /* vhost-user: at most */
-	uint32_t mtu;	      /* vhost-user: the largest that the front-end may set */
-	bool plain_copy;      /* vhost-user: no other way of copying is tried */
+	uint32_t queue_pairs;  /* vhost-user: at most */
+	uint32_t mtu;	       /* vhost-user: the largest that the front-end may set */
+	bool plain_copy;       /* vhost-user: no other way of copying is tried */
+	atomic_uint *unclosed; /* vhost-user: counts files of the front-end that do not close */
 };
+
+/* Before the first port is made, and before the sandbox is closed. 0 or -errno. */
+int port_vhost_prepare(void) __attribute__((warn_unused_result));
 
 /* A vhost-user session on a connected socket; frames flow when the guest's driver runs. */
 int port_vhost_create(const struct port_house *house, const struct port_request *request,

@@ -341,6 +341,11 @@ static const struct vhost_ops session_ops = {
 	.announce = announce,
 };
 
+int port_vhost_prepare(void)
+{
+	return vhost_prepare();
+}
+
 int port_vhost_create(const struct port_house *house, const struct port_request *request,
 		      struct port **ret_port)
 {
@@ -348,6 +353,7 @@ int port_vhost_create(const struct port_house *house, const struct port_request 
 		.queue_pairs = request->queue_pairs,
 		.mtu_max = request->mtu,
 		.copy = request->plain_copy ? VHOST_COPY_PLAIN : VHOST_COPY_MEASURED,
+		.unclosed = request->unclosed,
 	};
 	struct vhost_port *port;
 	int error = -EINVAL;

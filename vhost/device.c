@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vhost/closer.h"
+
 enum {
 	DEVICE_MESSAGES = 16, /* handled before another session has its turn */
 };
@@ -51,6 +53,16 @@ int device_fail(struct vhost_device *device, int err, const char *format, ...)
 	return err;
 }
 
+/* Files of front-ends that nobody counts. */
+static atomic_uint unasked;
+
+int vhost_prepare(void)
+{
+	int err = closer_prepare();
+
+	return err < 0 ? err : event_prepare();
+}
+
 int vhost_device_create(const struct vhost_options *options, const struct vhost_ops *ops,
 			void *user, int fd, struct vhost_device **ret_device)
 {
@@ -63,14 +75,14 @@ int vhost_device_create(const struct vhost_options *options, const struct vhost_
 	device = calloc(1, sizeof(*device));
 	if (!device)
 		goto close_fd;
-	err = event_prepare();
+	err = vhost_prepare();
 	if (err < 0)
 		goto free_device;
 	device->ops = *ops;
 	device->user = user;
 	device->options = *options;
 	device->backend_fd = -1;
-	message_init(&device->stream, fd);
+	message_init(&device->stream, fd, options->unclosed ? options->unclosed : &unasked);
 	*ret_device = device;
 	return 0;
 

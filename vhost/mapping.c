@@ -87,8 +87,8 @@ bool vhost_memory_fault(void *address)
 	return false;
 }
 
-/* A file of the page cache alone: no other kind has seals to ask for. */
-static bool lives_in_memory(int fd)
+/* No other kind has seals to ask for, and nobody is asked. */
+bool mapping_accepts(int fd)
 {
 	return fcntl(fd, F_GET_SEALS) >= 0;
 }
@@ -99,7 +99,7 @@ int mapping_create(int fd, uint64_t offset, uint64_t size, atomic_bool *dead,
 	struct stat st;
 	uint64_t end;
 
-	if (!lives_in_memory(fd) || fstat(fd, &st) < 0)
+	if (!mapping_accepts(fd) || fstat(fd, &st) < 0)
 		return -EMEDIUMTYPE;
 	if (size == 0 || __builtin_add_overflow(offset, size, &end) || st.st_size < 0 ||
 	    end > (uint64_t)st.st_size)
@@ -153,7 +153,7 @@ bool mapping_is_same(const struct mapping *mapping, int fd, uint64_t offset, uin
 {
 	struct stat st;
 
-	return mapping->offset == offset && mapping->size == size && lives_in_memory(fd) &&
+	return mapping->offset == offset && mapping->size == size && mapping_accepts(fd) &&
 	       fstat(fd, &st) == 0 && st.st_dev == mapping->device && st.st_ino == mapping->inode;
 }
 

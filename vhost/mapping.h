@@ -36,6 +36,9 @@ struct mapping {
 	struct mapping_slot *slot;
 };
 
+/* Is @fd a file that lives in memory? Its size may be asked for then. */
+bool mapping_accepts(int fd);
+
 /*
  * Map @size bytes from @offset of @fd, which stays the caller's. @dead is set
  * when the file is truncated under us. -EMEDIUMTYPE: not a file in memory;

@@ -9,31 +9,35 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static void message_close_fds(struct message *message)
+#include "vhost/closer.h"
+
+static void message_close_fds(const struct message_stream *stream, struct message *message)
 {
 	for (unsigned i = 0; i < message->n_fds; i++)
 		if (message->fds[i] >= 0)
-			close(message->fds[i]);
+			closer_close(message->fds[i], stream->unclosed);
 	message->n_fds = 0;
 }
 
-void message_init(struct message_stream *stream, int fd)
+void message_init(struct message_stream *stream, int fd, atomic_uint *unclosed)
 {
 	memset(stream, 0, sizeof(*stream));
 	stream->fd = fd;
+	stream->unclosed = unclosed;
 }
 
 void message_fini(struct message_stream *stream)
 {
-	message_close_fds(&stream->in);
-	message_close_fds(&stream->out);
+	message_close_fds(stream, &stream->in);
+	message_close_fds(stream, &stream->out);
 	close(stream->fd);
 	stream->fd = -1;
 }
 
 /* Take the fds that came with some bytes. All of them, before anything can go wrong. */
-static int collect_fds(struct message *message, struct msghdr *msg, const char **ret_why)
+static int collect_fds(struct message_stream *stream, struct msghdr *msg, const char **ret_why)
 {
+	struct message *message = &stream->in;
 	bool excess = false;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
@@ -47,7 +51,7 @@ static int collect_fds(struct message *message, struct msghdr *msg, const char *
 			if (message->n_fds < PROTO_FDS_MAX + 1) {
 				message->fds[message->n_fds++] = fd;
 			} else {
-				close(fd);
+				closer_close(fd, stream->unclosed);
 				excess = true;
 			}
 		}
@@ -82,7 +86,7 @@ static ssize_t message_read(struct message_stream *stream, void *to, size_t size
 	ssize_t n = recvmsg(stream->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	int err = collect_fds(&stream->in, &msg, ret_why);
+	int err = collect_fds(stream, &msg, ret_why);
 	if (err < 0)
 		return err;
 	return n > 0 ? n : -ECONNRESET;
@@ -129,7 +133,7 @@ int message_receive(struct message_stream *stream, const char **ret_why)
 
 void message_next(struct message_stream *stream)
 {
-	message_close_fds(&stream->in);
+	message_close_fds(stream, &stream->in);
 	memset(&stream->in, 0, sizeof(stream->in));
 	stream->received = 0;
 }
@@ -195,7 +199,7 @@ int message_flush(struct message_stream *stream)
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		if (n > 0) {
-			message_close_fds(out); /* they went with the first byte */
+			message_close_fds(stream, out); /* they went with the first byte */
 			stream->unsent -= (size_t)n;
 		}
 	}

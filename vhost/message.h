@@ -10,6 +10,7 @@
 #define VHOST_MESSAGE_H
 
 #include <stdbool.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "vhost/proto.h"
@@ -23,20 +24,21 @@ struct message {
 
 struct message_stream {
 	int fd;
+	atomic_uint *unclosed; /* of the files that came: closer.h */
 	struct message in;
 	size_t received; /* bytes of @in that are there, header and payload */
 	struct message out;
 	size_t unsent; /* bytes of @out that are still to be sent, header and payload */
 };
 
-/* @fd becomes the stream's. */
-void message_init(struct message_stream *stream, int fd);
+/* @fd becomes the stream's. @unclosed outlives it. */
+void message_init(struct message_stream *stream, int fd, atomic_uint *unclosed);
 void message_fini(struct message_stream *stream);
 
 /*
  * Receive more of the message. 1: stream->in is complete, to be released by
  * message_next(); 0: not yet. -ECONNRESET: the peer is gone; -EPROTO: what comes
- * is no message (@ret_why says more); others from recvmsg().
+ * is no message, @ret_why says more; others from recvmsg().
  */
 int message_receive(struct message_stream *stream, const char **ret_why)
 	__attribute__((warn_unused_result));

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vhost/closer.h"
 #include "vhost/device.h"
 #include "vhost/inflight.h"
 
@@ -147,11 +148,11 @@ static int get_queue_num(struct vhost_device *device, struct message *in, struct
 static int set_backend_req_fd(struct vhost_device *device, struct message *in,
 			      struct answer *answer)
 {
-	int fd = message_take_fd(in, 0);
-
+	if (!closer_is_unix_socket(in->fds[0]))
+		return device_fail(device, -EINVAL, "not a Unix socket");
 	if (device->backend_fd >= 0)
 		close(device->backend_fd);
-	device->backend_fd = fd;
+	device->backend_fd = message_take_fd(in, 0);
 	return 0;
 }
 
@@ -308,7 +309,8 @@ static int set_inflight_fd(struct vhost_device *device, struct message *in, stru
 	    inflight->queue_size == 0 || inflight->queue_size > QUEUE_SIZE_MAX ||
 	    inflight->mmap_size < inflight_size(inflight->n_queues, inflight->queue_size) ||
 	    __builtin_add_overflow(inflight->mmap_offset, inflight->mmap_size, &end) ||
-	    fstat(in->fds[0], &st) < 0 || st.st_size < 0 || (uint64_t)st.st_size < end)
+	    !mapping_accepts(in->fds[0]) || fstat(in->fds[0], &st) < 0 || st.st_size < 0 ||
+	    (uint64_t)st.st_size < end)
 		return device_fail(device, -EINVAL, "not an area for %u queues of %u",
 				   inflight->n_queues, inflight->queue_size);
 	return 0;
@@ -578,6 +580,21 @@ static int request_check(struct vhost_device *device, const struct request *requ
 	return 0;
 }
 
+/*
+ * Nobody can tell for how long another kind of file stays open (closer.h): who sends
+ * one loses his session, whatever it was for.
+ */
+static int check_files(struct vhost_device *device, const struct message *in)
+{
+	for (unsigned i = 0; i < in->n_fds; i++)
+		if (!closer_is_quick(in->fds[i]))
+			return device_fail(device, -EMEDIUMTYPE,
+					   "fd %u is neither memory (memfd, tmpfs, hugetlbfs) nor "
+					   "an eventfd nor a Unix socket",
+					   i);
+	return 0;
+}
+
 int request_serve(struct vhost_device *device)
 {
 	struct message *in = &device->stream.in;
@@ -585,11 +602,14 @@ int request_serve(struct vhost_device *device)
 	struct answer answer = {.fd = -1};
 
 	device->request = request ? request->name : NULL;
-	int err = request_check(device, request, in);
+	int strange = check_files(device, in);
+	int err = strange ? strange : request_check(device, request, in);
 	if (err == 0)
 		err = request->function(device, in, &answer);
 	device->request = NULL;
 	device->refused += err != 0;
+	if (strange)
+		return strange;
 
 	bool answers = request && request->answers;
 	if (err == 0 && answers)

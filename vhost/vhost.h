@@ -35,6 +35,7 @@
 #define VHOST_VHOST_H
 
 #include <linux/virtio_net.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,6 +86,13 @@ struct vhost_options {
 	unsigned queue_pairs;
 	uint32_t mtu_max; /* most that NET_SET_MTU may say */
 	enum vhost_copy copy;
+	/*
+	 * Counts the files that the front-end sent and that are not closed yet, because
+	 * that may have to wait for somebody. The session ends over the first message with
+	 * such a file, so they are a few. Outlives the session; who makes another
+	 * one for the same front-end waits until there are none. NULL: nobody asks.
+	 */
+	atomic_uint *unclosed;
 };
 
 enum {
@@ -100,6 +108,12 @@ enum {
  * again after a restart).
  */
 uint64_t vhost_features_offered(void);
+
+/*
+ * Before the first session, if the process gives up the right to start threads; any
+ * number of times. 0 or -errno.
+ */
+int vhost_prepare(void) __attribute__((warn_unused_result));
 
 /*
  * Begin a session on the connected, non-blocking socket @fd, which becomes the

@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/clock.h"
+
 enum { REQUEST_MAX = 1 << 17 };
 
 struct owner {
@@ -26,6 +28,7 @@ struct owner {
 	const char *path; /* the mount point, a file */
 	bool opened;
 	atomic_uint *questions;
+	atomic_uint *held;
 };
 
 static void answer(const struct owner *owner, const struct fuse_in_header *in, int error,
@@ -171,6 +174,8 @@ static void own(struct owner *owner, int socket)
 	close(socket);
 	while (read(owner->device, request, sizeof(request)) >= (ssize_t)sizeof(in)) {
 		memcpy(&in, request, sizeof(in));
+		while (atomic_load(owner->held))
+			clock_nap_us(1000);
 		serve(owner, &in, request + sizeof(in));
 	}
 }
@@ -180,14 +185,16 @@ bool fuse_file_create(struct fuse_file *file)
 	char path[] = "/tmp/sluice-fuse-XXXXXX";
 	int ends[2], point = mkstemp(path);
 
-	file->questions = mmap(NULL, sizeof(*file->questions), PROT_READ | PROT_WRITE,
+	file->questions = mmap(NULL, 2 * sizeof(*file->questions), PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (point < 0 || file->questions == MAP_FAILED ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return false;
+	file->held = file->questions + 1;
 	file->owner = fork();
 	if (file->owner == 0) {
-		struct owner owner = {.path = path, .questions = file->questions};
+		struct owner owner = {
+			.path = path, .questions = file->questions, .held = file->held};
 
 		close(ends[0]);
 		own(&owner, ends[1]);
@@ -203,10 +210,11 @@ bool fuse_file_create(struct fuse_file *file)
 
 void fuse_file_destroy(struct fuse_file *file)
 {
+	atomic_store(file->held, 0);
 	/* while there is somebody to answer */
 	if (file->fd >= 0)
 		close(file->fd);
 	kill(file->owner, SIGKILL);
 	waitpid(file->owner, NULL, 0);
-	munmap(file->questions, sizeof(*file->questions));
+	munmap(file->questions, 2 * sizeof(*file->questions));
 }

@@ -17,10 +17,12 @@ struct fuse_file {
 	int fd; /* the file, open for reading and writing */
 	pid_t owner;
 	atomic_uint *questions; /* other than to open and close it; shared with the owner */
+	atomic_uint *held; /* while not zero, the owner answers nobody, not even who closes it */
 };
 
 /* False with errno: this machine has no FUSE for us. */
 bool fuse_file_create(struct fuse_file *file);
+/* Its held is set to zero. */
 void fuse_file_destroy(struct fuse_file *file);
 
 #endif

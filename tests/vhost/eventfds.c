@@ -218,8 +218,9 @@ static void t30_eventfd_filled_in_a_race(struct scene *scene)
  */
 static void t30_files_of_the_front_end(struct scene *scene)
 {
-	static const uint32_t requests[] = {VU_SET_VRING_KICK, VU_SET_VRING_CALL, VU_SET_VRING_ERR,
-					    VU_SET_LOG_BASE,   VU_SET_MEM_TABLE,  VU_SET_OWNER};
+	static const uint32_t requests[] = {
+		VU_SET_VRING_KICK, VU_SET_VRING_CALL, VU_SET_VRING_ERR,	  VU_SET_LOG_BASE,
+		VU_SET_MEM_TABLE,  VU_SET_OWNER,      VU_SET_INFLIGHT_FD, VU_SET_BACKEND_REQ_FD};
 	struct fuse_file file;
 	struct pair pair;
 
@@ -240,6 +241,14 @@ static void t30_files_of_the_front_end(struct scene *scene)
 					     &(struct vu_log){.mmap_size = 1 << 20},
 					     sizeof(struct vu_log), &file.fd, 1);
 			break;
+		case VU_SET_INFLIGHT_FD:
+			result = frontend_do(&pair.fe, requests[i],
+					     &(struct vu_inflight){4096, 0, 2, 16, 0},
+					     VU_INFLIGHT_SIZE, &file.fd, 1);
+			break;
+		case VU_SET_BACKEND_REQ_FD:
+			result = frontend_do(&pair.fe, requests[i], NULL, 0, &file.fd, 1);
+			break;
 		default: result = frontend_set_fd(&pair.fe, requests[i], 0, file.fd);
 		}
 		scene_expect_refusal(scene, &pair.fe, OFFENDER, result, "a file of FUSE");
@@ -251,6 +260,48 @@ static void t30_files_of_the_front_end(struct scene *scene)
 	fuse_file_destroy(&file);
 }
 
+/*
+ * And one whose file system does not even answer who closes it: the session ends and the
+ * port has to wait; the data plane goes on, and so does what its control thread does for others.
+ */
+static void t30_a_file_that_does_not_close(struct scene *scene)
+{
+	int fds[9], ends[2], error;
+	struct fuse_file file;
+	struct pair pair;
+
+	check(fuse_file_create(&file), "FUSE: %s", strerror(errno));
+	for (unsigned i = 0; i < 9; i++)
+		fds[i] = file.fd;
+	pair_open(&pair, scene, NULL);
+	atomic_store(file.held, 1);
+	for (unsigned i = 0; i < 2; i++) { /* a message with a file too many, and eight of them */
+		unsigned n = i ? 8 : 1;
+
+		if (i)
+			pair_restart(&pair);
+		(void)frontend_say(&pair.fe, VU_SET_OWNER, 0, NULL, 0, fds, n);
+		scene_expect_end(scene, &pair.fe, OFFENDER);
+		frontend_hang_up(&pair.fe);
+		check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
+		close(ends[0]);
+		error = harness_attach(&scene->dp, OFFENDER, ends[1], 1);
+		check(error == -EBUSY, "the port has a new session: %s", strerror(-error));
+		for (unsigned k = 0; k < 20; k++)
+			check(frontend_enable(&pair.peer, 0, k % 2) == 0, "another guest waits");
+		victims_await(&scene->victims, 100);
+		atomic_store(file.held, 0);
+		check(clock_await(CLOCK_PATIENCE_MS,
+				  harness_resources(&scene->dp).fds <= scene->before.fds + 20),
+		      "its files are not closed");
+		pair_restart(&pair);
+		atomic_store(file.held, !i);
+	}
+	pair_pass(&pair, 2);
+	pair_close(&pair);
+	fuse_file_destroy(&file);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct runner_test tests[] = {
@@ -258,6 +309,7 @@ int main(int argc, char **argv)
 		{.name = "t30_eventfds_made_to_wait", t30_eventfds_made_to_wait},
 		{.name = "t30_eventfd_filled_in_a_race", t30_eventfd_filled_in_a_race},
 		{.name = "t30_files_of_the_front_end", t30_files_of_the_front_end},
+		{.name = "t30_a_file_that_does_not_close", t30_a_file_that_does_not_close},
 	};
 
 	return scene_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));

@@ -263,11 +263,11 @@ static void t25_repeated_settings(struct scene *scene)
 	const struct frontend_options options = {.features = FRONTEND_PLAIN};
 	struct harness_resources early = {0}, late;
 	struct frontend fe;
-	int pipe_fds[2];
+	int ends[2];
 
 	scene_create(scene, &fe, &options);
 	open_session(scene, &fe);
-	check(pipe2(pipe_fds, O_CLOEXEC) == 0, "pipe");
+	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
 	for (unsigned i = 0; i < runner_amount(2000, 1000000); i++) {
 		unsigned index = i % 2;
 		struct guest_ring *ring = &fe.queues[index].ring;
@@ -282,7 +282,7 @@ static void t25_repeated_settings(struct scene *scene)
 		check(frontend_set_fd(&fe, VU_SET_VRING_KICK, index, ring->kick) == 0 || true,
 		      "KICK");
 		if (fe.protocol >> VU_PROTOCOL_BACKEND_REQ & 1)
-			check(frontend_do(&fe, VU_SET_BACKEND_REQ_FD, NULL, 0, pipe_fds, 1) == 0 ||
+			check(frontend_do(&fe, VU_SET_BACKEND_REQ_FD, NULL, 0, ends, 1) == 0 ||
 				      true,
 			      "BACKEND_REQ");
 		if (i == 100)
@@ -292,8 +292,8 @@ static void t25_repeated_settings(struct scene *scene)
 	check(late.fds == early.fds && late.anonymous_kib <= early.anonymous_kib + SCENE_GROWTH_KIB,
 	      "fds %u, %u; memory %llu, %llu KiB", early.fds, late.fds,
 	      (unsigned long long)early.anonymous_kib, (unsigned long long)late.anonymous_kib);
-	close(pipe_fds[0]);
-	close(pipe_fds[1]);
+	close(ends[0]);
+	close(ends[1]);
 	close_session(scene, &fe);
 	frontend_destroy(&fe);
 }

@@ -11,6 +11,7 @@
 
 #include "control/api_change.h"
 #include "control/json_text.h"
+#include "control/reach.h"
 #include "control/records.h"
 #include "control/report.h"
 #include "control/trace.h"
@@ -76,7 +77,10 @@ static const struct method {
 	{"status", FOR_ALL, report_status, 0, {{0}}},
 	{"version", FOR_ALL, report_version, 0, {{0}}},
 	{"trace", FOR_ALL, trace_port, EDIT_PORT,
-	 {{"port", PARAM_TEXT | PARAM_NEEDED}, {"frame", PARAM_TEXT}, {"hex", PARAM_TEXT}}},
+	 {{"port", PARAM_TEXT | PARAM_NEEDED}, {"frame", PARAM_TEXT}, {"hex", PARAM_TEXT},
+	  {"length", PARAM_ANY}}},
+	{"trace.explain", FOR_ALL, reach_explain, EDIT_PORT,
+	 {{"from", PARAM_TEXT | PARAM_NEEDED}, {"to", PARAM_TEXT | PARAM_NEEDED}}},
 	{"watch", FOR_ALL, report_watch, 0, {{0}}},
 #undef OBJECT
 #undef CHANGE

@@ -96,6 +96,8 @@ static const struct ctl_option trace_options[] = {
 	{"dst-mac", "MAC", "dst-mac", SHAPE_TEXT, "receiver [of the port that the address is bound to]"},
 	{"vlan", "N", "vlan", SHAPE_TEXT, "tag it"},
 	{"hex", "DIGITS", "hex", SHAPE_TEXT, "a whole frame, instead of words"},
+	{"pcap", "FILE", "pcap", SHAPE_TEXT, "each frame of a capture (pcap or pcapng; -: standard input)"},
+	{"explain", NULL, "explain", SHAPE_TRUE, "which traffic gets to another port, and what stops the rest"},
 	{0},
 };
 static const struct ctl_option attach_options[] = {
@@ -249,7 +251,9 @@ const struct ctl_command ctl_commands[] = {
 	 "what would become of a frame from a port, step by step; exit 0 only if delivered",
 	 "trace acme/vm1 'tcp 10.0.0.1:4000 > 10.0.0.2:80'\n"
 	 "  trace acme/vm1 'arp who-has 10.0.0.2 tell 10.0.0.1'\n"
-	 "  trace acme/fw icmp 10.0.0.1 '>' 10.0.0.2 --vlan 100"},
+	 "  trace acme/fw icmp 10.0.0.1 '>' 10.0.0.2 --vlan 100\n"
+	 "  trace acme/vm1 --pcap vm1.pcap\n"
+	 "  trace --explain acme/vm1 acme/vm2"},
 	{"attach", "port.show", {"NAME"}, {attach_options}, NULL, ctl_run_attach,
 	 "what to give QEMU or libvirt to attach a guest to a port", "attach acme/vm1 --qemu"},
 	{"watch", "watch", {0}, {0}, NULL, ctl_run_watch,

@@ -259,57 +259,6 @@ int ctl_run_stats(struct ctl *ctl, struct ctl_request *request)
 	return stats_watch(ctl, request);
 }
 
-/* ---- trace ---- */
-
-/* Options that say more about the frame are words behind it. */
-static void trace_add_words(json_t *params)
-{
-	static const char *const words[] = {"src-mac", "dst-mac", "vlan"};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		const char *value = json_string_value(json_object_get(params, words[i]));
-
-		if (value)
-			json_object_set_new(params, "frame",
-					    json_sprintf("%s %s %s", text_of(params, "frame"),
-							 words[i], value));
-		json_object_del(params, words[i]);
-	}
-}
-
-static void trace_print(const struct ctl *ctl, const json_t *result)
-{
-	const json_t *stage;
-	size_t i;
-
-	json_array_foreach (json_object_get(result, "stages"), i, stage) {
-		bool passed = json_is_true(json_object_get(stage, "passed"));
-		const char *color = passed ? "" : "\033[31m";
-
-		printf("%-8s %s%s%s\n", text_of(stage, "stage"), ctl->color ? color : "",
-		       text_of(stage, "text"), ctl->color ? "\033[0m" : "");
-	}
-	puts(json_is_true(json_object_get(result, "delivered")) ? "delivered" : "not delivered");
-}
-
-int ctl_run_trace(struct ctl *ctl, struct ctl_request *request)
-{
-	json_t *result;
-	bool delivered;
-
-	trace_add_words(request->params);
-	result = request_call(ctl, request);
-	if (!result)
-		return ctl->status;
-	if (ctl->format == CTL_TABLE)
-		trace_print(ctl, result);
-	else
-		ctl_print_value(ctl, result);
-	delivered = json_is_true(json_object_get(result, "delivered"));
-	json_decref(result);
-	return delivered ? CTL_DONE : CTL_FAILED;
-}
-
 /* ---- attach ---- */
 
 /* The port's address; if it has none, one that is always the same for a port of that name. */

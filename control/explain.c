@@ -45,3 +45,29 @@ const char *explain_groups(const struct model_port *port, char ret_text[EXPLAIN_
 	}
 	return ret_text;
 }
+
+const char *explain_stage(enum decide_stage stage, enum drop reason)
+{
+	static const char *const words[] = {
+		[STAGE_PARSE] = "parse",   [STAGE_PLACE] = "place",   [STAGE_GUARD] = "guard",
+		[STAGE_ADMIT] = "acl",	   [STAGE_LOOKUP] = "lookup", [STAGE_PERMIT] = "permit",
+		[STAGE_FILTER] = "groups", [STAGE_DONE] = "session",
+	};
+
+	switch (reason) { /* of stages that decide() knows nothing of */
+	case DROP_BAD_CHAIN:
+	case DROP_BAD_OFFLOAD: return "take";
+	case DROP_RATE: return "rate";
+	case DROP_STORM: return "storm";
+	case DROP_PORT_DOWN:
+	case DROP_RING_FULL:
+	case DROP_BUFFER_SMALL:
+	case DROP_RING_BROKEN:
+	case DROP_DEVICE_ERROR:
+	case DROP_SEGMENT_ERROR: return "deliver";
+	default: break;
+	}
+	if (stage == STAGE_FILTER && reason != DROP_GROUP_IN && reason != DROP_GROUP_OUT)
+		return reason == DROP_ACL_OUT ? "acl" : "session";
+	return stage < sizeof(words) / sizeof(words[0]) ? words[stage] : "unknown";
+}

@@ -8,7 +8,7 @@
 #define CONTROL_EXPLAIN_H
 
 #include "control/model.h"
-#include "switch/filter.h"
+#include "switch/decide.h"
 
 enum { EXPLAIN_TEXT = RULE_LINE + 400 };
 
@@ -18,6 +18,9 @@ enum { EXPLAIN_TEXT = RULE_LINE + 400 };
  */
 const char *explain_hit(const struct model *model, const struct filter_hit *hit,
 			char ret_text[EXPLAIN_TEXT]);
+
+/* Where a frame was refused for @reason, as `trace` calls it: "acl", "groups". */
+const char *explain_stage(enum decide_stage stage, enum drop reason);
 
 /* The names of @port's groups: "acme/ssh, acme/web". Gives @ret_text. */
 const char *explain_groups(const struct model_port *port, char ret_text[EXPLAIN_TEXT]);

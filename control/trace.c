@@ -17,6 +17,7 @@ enum {
 	/* Locally administered, for those whose address nobody knows. */
 	SOMEBODY_HERE = 0x0200005ec001,
 	STEP_TEXT = EXPLAIN_TEXT + 300,
+	REFUSALS_TOLD = 16, /* as steps */
 };
 static const mac48 somebody_there = 0x0200005ec002;
 
@@ -27,6 +28,7 @@ struct trace {
 	struct frame frame;
 	struct decision decision;
 	json_t *stages;
+	json_t *refused; /* ports that a flooded frame does not get to */
 };
 
 /* One more stage in words. */
@@ -112,6 +114,21 @@ static void macs_complete(struct trace *trace, struct trace_frame *made)
 	}
 }
 
+/* How long the frame is of which @bytes are given: as long, or as `length` says. */
+static bool length_read(struct api_call *call, unsigned bytes, uint32_t *ret_length)
+{
+	const json_t *said = json_object_get(call->params, "length");
+	json_int_t length = said ? json_integer_value(said) : bytes;
+
+	if (length < bytes || length > LIMIT_FRAME) {
+		api_fail(call, API_USAGE, "bad-frame", "`length` is a number from %u to %d", bytes,
+			 LIMIT_FRAME);
+		return false;
+	}
+	*ret_length = (uint32_t)length;
+	return true;
+}
+
 /* Put the frame that the call describes into @trace; its bytes as hex into @ret_hex. */
 static bool frame_make(struct api_call *call, struct trace *trace, json_t **ret_hex)
 {
@@ -138,7 +155,8 @@ static bool frame_make(struct api_call *call, struct trace *trace, json_t **ret_
 			 TRACE_FRAME_BYTES);
 		return false;
 	}
-	trace->frame.len = (uint32_t)length;
+	if (!length_read(call, (unsigned)length, &trace->frame.len))
+		return false;
 	trace->frame.head_len = (uint16_t)(length < FRAME_HEAD ? length : FRAME_HEAD);
 	memcpy(trace->frame.head, bytes, trace->frame.head_len);
 	for (int i = 0; i < length; i++)
@@ -213,6 +231,16 @@ static bool tell_guard(struct trace *trace)
 				    : "nothing is bound to the port: any source may speak");
 }
 
+/* The rule of @hit, as far as it is the caller's to know. */
+static void rule_words(const struct trace *trace, const struct filter_hit *hit,
+		       char ret_text[EXPLAIN_TEXT])
+{
+	if (api_sees_list(trace->call, hit->list))
+		explain_hit(trace->call->daemon->running.model, hit, ret_text);
+	else
+		snprintf(ret_text, EXPLAIN_TEXT, "another tenant's rules");
+}
+
 /* What became of it in one step through the rules, which @who's are. */
 static bool tell_rules(struct trace *trace, enum filter_step which, enum drop refusal,
 		       const char *name, const char *who)
@@ -224,10 +252,8 @@ static bool tell_rules(struct trace *trace, enum filter_step which, enum drop re
 
 	if (!hit->list && !refused)
 		return true;
-	if (hit->list && !api_sees_list(trace->call, hit->list))
-		snprintf(text, sizeof(text), "another tenant's rules");
-	else if (hit->list)
-		explain_hit(trace->call->daemon->running.model, hit, text);
+	if (hit->list)
+		rule_words(trace, hit, text);
 	else
 		snprintf(text, sizeof(text), "no groups");
 	if (hit->list && hit->rule == FILTER_NO_RULE && !refused)
@@ -286,6 +312,59 @@ static bool tell_filter(struct trace *trace)
 				steps[i].who))
 			return false;
 	return true;
+}
+
+/* The step that refused for @drop, if rules did; NULL if not. */
+static const struct filter_hit *refusing_hit(enum drop drop,
+					     const struct filter_hit hits[FILTER__STEPS])
+{
+	switch (drop) {
+	case DROP_GROUP_OUT: return &hits[FILTER_GROUP_OUT];
+	case DROP_GROUP_IN: return &hits[FILTER_GROUP_IN];
+	case DROP_ACL_OUT: return &hits[FILTER_ACL_OUT];
+	default: return NULL;
+	}
+}
+
+/* One port that may not get a flooded frame, and why. */
+static void tell_refusal(struct trace *trace, uint16_t id, enum drop drop,
+			 const struct filter_hit hits[FILTER__STEPS])
+{
+	const struct filter_hit *hit = refusing_hit(drop, hits);
+	const char *name = port_name(trace, id);
+	char rule[EXPLAIN_TEXT] = "";
+
+	if (hit && hit->list)
+		rule_words(trace, hit, rule);
+	if (json_array_size(trace->refused) < REFUSALS_TOLD)
+		step(trace, explain_stage(STAGE_FILTER, drop), false, "not to %s: %s: %s", name,
+		     drop_word(drop), *rule ? rule : drop_text(drop));
+	json_array_append_new(trace->refused,
+			      json_pack("{s:s, s:s, s:s, s:o}", "port", name, "reason",
+					drop_word(drop), "explanation", drop_text(drop), "rule",
+					*rule ? api_json_text(rule) : json_null()));
+}
+
+/* Each port of the network that a flooded frame does not get to. */
+static void tell_refusals(struct trace *trace)
+{
+	const struct policy *policy = trace->policy;
+	const struct policy_network *network = &policy_networks(policy)[trace->decision.network];
+	const uint16_t *members = policy_at(policy, network->members);
+	size_t told;
+
+	for (uint32_t i = 0; i < network->n_members; i++) {
+		struct filter_hit hits[FILTER__STEPS] = {{0}};
+		uint16_t tag;
+		enum drop drop =
+			decide_flood_permits(policy, &trace->decision, members[i], &tag, hits);
+
+		if (drop != DROP_NONE && members[i] != trace->decision.in)
+			tell_refusal(trace, members[i], drop, hits);
+	}
+	told = json_array_size(trace->refused);
+	if (told > REFUSALS_TOLD)
+		step(trace, "note", false, "and not to %zu more", told - REFUSALS_TOLD);
 }
 
 /* Who may get a flooded frame. */
@@ -372,10 +451,17 @@ static bool tell(struct trace *trace, json_t *outputs)
 	uint16_t port, tag;
 
 	if (!tell_parse(trace) || !tell_place(trace) || !tell_guard(trace) || !tell_admit(trace) ||
-	    !tell_lookup(trace) || !tell_permit(trace) || !tell_filter(trace))
+	    !tell_lookup(trace))
+		return false;
+	if (!decision->output && decision->fate == FATE_DROP) { /* nobody gets it */
+		tell_refusals(trace);
+		return stage_passed(trace, decision->stage, "permit", "%s", "");
+	}
+	if (!tell_permit(trace) || !tell_filter(trace))
 		return false;
 	if (decision->fate == FATE_UNICAST)
 		return tell_output(trace, outputs, decision->output, decision->tag);
+	tell_refusals(trace);
 	while (decide_flood_next(trace->policy, decision, &cursor, &port, &tag))
 		delivered |= tell_output(trace, outputs, port, tag);
 	return delivered;
@@ -399,9 +485,9 @@ static json_t *trace_run(struct api_call *call, struct trace *trace)
 	outputs = json_array();
 	delivered = tell(trace, outputs);
 	drop = trace->decision.fate == FATE_DROP ? trace->decision.drop : DROP_PORT_DOWN;
-	return json_pack("{s:s, s:o, s:O, s:o, s:b, s:o, s:o}", "port", trace->port->name, "frame",
-			 hex, "stages", trace->stages, "outputs", outputs, "delivered",
-			 (int)delivered, "reason",
+	return json_pack("{s:s, s:o, s:O, s:o, s:O, s:b, s:o, s:o}", "port", trace->port->name,
+			 "frame", hex, "stages", trace->stages, "outputs", outputs, "refused",
+			 trace->refused, "delivered", (int)delivered, "reason",
 			 delivered ? json_null() : json_string(drop_word(drop)), "explanation",
 			 delivered ? json_null() : json_string(drop_text(drop)));
 }
@@ -421,7 +507,9 @@ json_t *trace_port(struct api_call *call)
 	if (!trace.port)
 		return api_fail(call, API_NOT_FOUND, "not-found", "there is no port `%s`", name);
 	trace.stages = json_array();
+	trace.refused = json_array();
 	result = trace_run(call, &trace);
 	json_decref(trace.stages);
+	json_decref(trace.refused);
 	return result ? result : call->code ? NULL : api_result(call, NULL);
 }

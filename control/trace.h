@@ -11,9 +11,10 @@
 #include "control/report.h"
 
 /*
- * port, and frame (see trace_frame.h) or hex: {port, frame, stages: [{stage,
- * passed, text}], outputs: [{port, vlan, state}], delivered, reason,
- * explanation}. It fails only if the frame cannot be made.
+ * port, and frame (see trace_frame.h) or hex, with the length of a frame of which that is
+ * only the beginning: {port, frame, stages: [{stage, passed, text}], outputs: [{port,
+ * vlan, state}], refused: [{port, reason, explanation, rule}] of a frame that is flooded,
+ * delivered, reason, explanation}. It fails only if the frame cannot be made.
  */
 json_t *trace_port(struct api_call *call);
 

@@ -61,33 +61,6 @@ static void remedy_words(const struct frame_told *told, enum drop reason, const 
 		 key->src_port != CLASSIFY_NO_PORT ? port : "");
 }
 
-/* As `trace` calls the stage. */
-static const char *stage_word(uint8_t stage, enum drop reason)
-{
-	static const char *const words[] = {
-		[STAGE_PARSE] = "parse",   [STAGE_PLACE] = "place",   [STAGE_GUARD] = "guard",
-		[STAGE_ADMIT] = "acl",	   [STAGE_LOOKUP] = "lookup", [STAGE_PERMIT] = "permit",
-		[STAGE_FILTER] = "groups", [STAGE_DONE] = "session",
-	};
-
-	switch (reason) { /* of stages that decide() knows nothing of */
-	case DROP_BAD_CHAIN:
-	case DROP_BAD_OFFLOAD: return "take";
-	case DROP_RATE: return "rate";
-	case DROP_STORM: return "storm";
-	case DROP_PORT_DOWN:
-	case DROP_RING_FULL:
-	case DROP_BUFFER_SMALL:
-	case DROP_RING_BROKEN:
-	case DROP_DEVICE_ERROR:
-	case DROP_SEGMENT_ERROR: return "deliver";
-	default: break;
-	}
-	if (stage == STAGE_FILTER && reason != DROP_GROUP_IN && reason != DROP_GROUP_OUT)
-		return reason == DROP_ACL_OUT ? "acl" : "session";
-	return stage < sizeof(words) / sizeof(words[0]) ? words[stage] : "unknown";
-}
-
 static json_t *text_or_null(const char *text)
 {
 	return *text ? api_json_text(text) : json_null();
@@ -147,8 +120,8 @@ static void add_row(json_t *rows, const struct api_call *call, const struct mode
 		json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "port",
 			  shown_name(call, sender), "to",
 			  receiver ? json_string(shown_name(call, receiver)) : json_null(), "frame",
-			  frame, "stage", stage_word(refusal->stage, reason), "reason",
-			  drop_word(reason), "explanation", drop_text(reason), "rule",
+			  frame, "stage", explain_stage((enum decide_stage)refusal->stage, reason),
+			  "reason", drop_word(reason), "explanation", drop_text(reason), "rule",
 			  text_or_null(rule), "remedy", text_or_null(remedy), "last_s",
 			  json_integer(now > refusal->when
 					       ? (json_int_t)((now - refusal->when) / 1000)

@@ -299,6 +299,20 @@ void decide(const struct policy *policy, const struct fdb *fdb, const struct ses
 		ret->fate = FATE_DROP;
 }
 
+enum drop decide_flood_permits(const struct policy *policy, const struct decision *decision,
+			       uint16_t port, uint16_t *ret_tag,
+			       struct filter_hit ret_hits[FILTER__STEPS])
+{
+	struct permit permit = policy_permits(policy, decision->network, decision->in, port);
+
+	if (permit.drop == DROP_NONE)
+		permit.drop =
+			filter_permits(policy, &decision->filter, decision->in, port, ret_hits);
+	if (permit.drop == DROP_NONE)
+		*ret_tag = permit.tag;
+	return permit.drop;
+}
+
 bool decide_flood_next(const struct policy *policy, const struct decision *decision,
 		       uint32_t *cursor, uint16_t *ret_port, uint16_t *ret_tag)
 {
@@ -306,17 +320,12 @@ bool decide_flood_next(const struct policy *policy, const struct decision *decis
 	const uint16_t *members = policy_at(policy, network->members);
 
 	while (*cursor < network->n_members) {
-		uint16_t port = members[(*cursor)++];
-		struct permit permit =
-			policy_permits(policy, decision->network, decision->in, port);
 		struct filter_hit hits[FILTER__STEPS];
+		uint16_t port = members[(*cursor)++];
 
-		if (permit.drop != DROP_NONE ||
-		    filter_permits(policy, &decision->filter, decision->in, port, hits) !=
-			    DROP_NONE)
+		if (decide_flood_permits(policy, decision, port, ret_tag, hits) != DROP_NONE)
 			continue;
 		*ret_port = port;
-		*ret_tag = permit.tag;
 		return true;
 	}
 	return false;

@@ -101,6 +101,15 @@ void decide(const struct policy *policy, const struct fdb *fdb, const struct ses
 	    const struct frame *frame, struct port_ref in, clock_ms now, struct decision *ret);
 
 /*
+ * May @port get a frame that is flooded as @decision says, and with which tag? Why not, or
+ * DROP_NONE; fills the places in @ret_hits as filter_permits() does. A decision that found
+ * nobody may be asked, too.
+ */
+enum drop decide_flood_permits(const struct policy *policy, const struct decision *decision,
+			       uint16_t port, uint16_t *ret_tag,
+			       struct filter_hit ret_hits[FILTER__STEPS]);
+
+/*
  * The outputs of a FATE_FLOOD decision, one at a time: *@cursor starts at 0.
  * False at the end. Only permitted ports are named; the sender never is.
  */

@@ -23,6 +23,7 @@ enum param_type {
 	PARAM_TEXT = 1,
 	PARAM_FLAG,
 	PARAM_LIST,
+	PARAM_NUMBER,
 	PARAM_ANY,
 	PARAM_NEEDED = 16, /* or-ed to it */
 };
@@ -65,7 +66,8 @@ static const struct method {
 	{"export", FOR_OPERATOR, report_document, 0, {{0}}},
 	{"fdb.list", FOR_ALL, report_fdb, EDIT_NETWORK, {{"network", PARAM_TEXT}}},
 	{"fdb.flush", FOR_ALL, change_fdb_flush, EDIT_NETWORK, {{"network", PARAM_TEXT}}},
-	{"session.list", FOR_ALL, report_sessions, EDIT_NETWORK, {{"network", PARAM_TEXT}}},
+	{"session.list", FOR_ALL, report_sessions, EDIT_NETWORK,
+	 {{"network", PARAM_TEXT}, {"from", PARAM_NUMBER}}},
 	{"session.flush", FOR_ALL, change_session_flush, EDIT_NETWORK, {{"network", PARAM_TEXT}}},
 	{"rule.list", FOR_ALL, report_rules, EDIT_PORT, {{"port", PARAM_TEXT}}},
 	{"rule.log", FOR_ALL, records_report, EDIT_PORT, {{"port", PARAM_TEXT}}},
@@ -221,6 +223,7 @@ static bool param_fits(int type, const json_t *value)
 	case PARAM_TEXT: return json_is_string(value);
 	case PARAM_FLAG: return json_is_boolean(value);
 	case PARAM_LIST: return json_is_array(value);
+	case PARAM_NUMBER: return json_is_integer(value);
 	default: return true;
 	}
 }

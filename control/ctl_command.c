@@ -91,6 +91,11 @@ static const struct ctl_option stats_options[] = {
 	{"watch", NULL, "watch", SHAPE_TRUE, "every second, as rates, until interrupted"},
 	{0},
 };
+static const struct ctl_option session_options[] = {
+	{"limit", "N", "limit", SHAPE_TEXT, "no more than so many [10000]"},
+	{0},
+};
+
 static const struct ctl_option trace_options[] = {
 	{"src-mac", "MAC", "src-mac", SHAPE_TEXT, "sender [what is bound to the port, or was seen there]"},
 	{"dst-mac", "MAC", "dst-mac", SHAPE_TEXT, "receiver [of the port that the address is bound to]"},
@@ -228,7 +233,8 @@ const struct ctl_command ctl_commands[] = {
 	{"fdb list", "fdb.list", {"[NETWORK]"}, {0}, fdb_columns, NULL,
 	 "which addresses are behind which ports", "fdb list acme/web"},
 	{"fdb flush", "fdb.flush", {"[NETWORK]"}, {0}, NULL, NULL, "forget learned addresses", NULL},
-	{"session list", "session.list", {"[NETWORK]"}, {0}, session_columns, NULL,
+	{"session list", "session.list", {"[NETWORK]"}, {session_options}, session_columns,
+	 ctl_run_sessions,
 	 "connections that security groups let begin; AGE is of the last packet", NULL},
 	{"session flush", "session.flush", {"[NETWORK]"}, {0}, NULL, NULL,
 	 "forget connections: the rules are asked anew", NULL},

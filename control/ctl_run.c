@@ -259,6 +259,60 @@ int ctl_run_stats(struct ctl *ctl, struct ctl_request *request)
 	return stats_watch(ctl, request);
 }
 
+/* ---- sessions ---- */
+
+enum { SESSIONS_SHOWN = 10000 }; /* unless it is said */
+
+/* All that @request asks for, in as many calls as it takes; *@ret_more: there would be more. */
+static json_t *sessions_list(struct ctl *ctl, const struct ctl_request *request, size_t limit,
+			     bool *ret_more)
+{
+	json_t *list = json_array(), *params = json_deep_copy(request->params);
+	const json_t *next;
+
+	do {
+		json_t *piece = ctl_call(ctl, request->command->method, json_deep_copy(params));
+
+		if (!piece) {
+			json_decref(list);
+			list = NULL;
+			break;
+		}
+		json_array_extend(list, json_object_get(piece, "sessions"));
+		json_object_set(params, "from", json_object_get(piece, "next"));
+		json_decref(piece);
+		next = json_object_get(params, "from");
+	} while (json_is_integer(next) && json_array_size(list) <= limit);
+	json_decref(params);
+	*ret_more = json_array_size(list) > limit;
+	while (json_array_size(list) > limit)
+		json_array_remove(list, json_array_size(list) - 1);
+	return list;
+}
+
+int ctl_run_sessions(struct ctl *ctl, struct ctl_request *request)
+{
+	const char *text = text_of(request->params, "limit");
+	char *end;
+	unsigned long limit = *text ? strtoul(text, &end, 10) : SESSIONS_SHOWN;
+	json_t *list;
+	bool more;
+
+	if (*text && (*end || *text < '0' || *text > '9' || !limit))
+		return ctl_fail(ctl, CTL_USAGE, "--limit: a number of sessions, as in 1000");
+	json_object_del(request->params, "limit");
+	list = sessions_list(ctl, request, limit, &more);
+	if (!list)
+		return ctl->status;
+	result_print(ctl, request, list);
+	if (more)
+		fprintf(stderr,
+			"sluicectl: there are more than %lu: --limit N shows more of them\n",
+			limit);
+	json_decref(list);
+	return CTL_DONE;
+}
+
 /* ---- attach ---- */
 
 /* The port's address; if it has none, one that is always the same for a port of that name. */

@@ -16,6 +16,7 @@ int ctl_run_diff(struct ctl *ctl, struct ctl_request *request);
 int ctl_run_export(struct ctl *ctl, struct ctl_request *request);
 int ctl_run_change(struct ctl *ctl, struct ctl_request *request);
 int ctl_run_stats(struct ctl *ctl, struct ctl_request *request);
+int ctl_run_sessions(struct ctl *ctl, struct ctl_request *request);
 int ctl_run_trace(struct ctl *ctl, struct ctl_request *request);
 int ctl_run_why(struct ctl *ctl, struct ctl_request *request);
 int ctl_run_attach(struct ctl *ctl, struct ctl_request *request);

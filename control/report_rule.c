@@ -13,7 +13,7 @@
 #include "control/report.h"
 #include "control/rule_words.h"
 
-enum { SESSIONS_SHOWN = 10000 }; /* in one answer */
+enum { SESSIONS_LOOKED_AT = 10000 }; /* for one answer: others wait meanwhile */
 
 static json_t *number(uint64_t value)
 {
@@ -268,20 +268,29 @@ json_t *report_sessions(struct api_call *call)
 	const struct running *running = &call->daemon->running;
 	const struct sessions *sessions = dataplane_sessions(call->daemon->dataplane);
 	const char *name = api_text(call, "network");
+	json_int_t from = json_integer_value(json_object_get(call->params, "from"));
 	struct session_entry entry;
-	uint32_t cursor = 0;
+	unsigned looked_at = 0;
+	uint32_t cursor;
 	json_t *list;
 
 	if (name && !api_network(call, name))
 		return NULL;
+	if (from < 0 || from > UINT32_MAX)
+		return api_fail(call, API_INVALID_PARAMS, "bad-params",
+				"session.list: `from` is none that was given");
+	cursor = (uint32_t)from;
 	list = json_array();
-	while (sessions && json_array_size(list) < SESSIONS_SHOWN &&
+	while (sessions && looked_at < SESSIONS_LOOKED_AT &&
 	       session_next(sessions, &cursor, &entry)) {
 		json_t *row =
 			session_make(call, &entry, name ? ids_network(running->ids, name) : 0);
 
 		if (row)
 			json_array_append_new(list, row);
+		looked_at++;
 	}
-	return api_result(call, list);
+	return api_result(call,
+			  json_pack("{s:o, s:o}", "sessions", list, "next",
+				    looked_at < SESSIONS_LOOKED_AT ? json_null() : number(cursor)));
 }

@@ -2,18 +2,34 @@
 memory, clocks that jump. It says so, keeps its bounds, and serves the others meanwhile."""
 
 import contextlib
+import json
 import os
 import resource
 import socket
+import struct
 import threading
 import time
 
 from api import Bed, Client, call, expect, main, require_root, wait_until
+from bed.frame import frame
 
 CONNECTIONS = 10000
 DESCRIPTORS = 400  # of sluiced: fewer than there are connections
 PROMPT_S = 3.0  # an idle daemon answers in a millisecond; a shared machine may be slow
 MIB = 1 << 20
+
+CONVERSATIONS = 25000
+ANSWER = 10000  # sessions that are looked at for one
+
+SESSIONS = """
+tenants:
+  acme:
+    groups: {{open: [allow in udp, allow out udp]}}
+    networks: {{web: {{}}}}
+    ports:
+      a: {{tap: {a}, network: web, groups: [open], macs: ["52:54:00:00:0c:01"]}}
+      b: {{tap: {b}, network: web, groups: [open], macs: ["52:54:00:00:0c:02"]}}
+"""
 
 DOCUMENT = """
 tenants:
@@ -50,6 +66,16 @@ class Asker:
                 client.call("status")
                 self.longest = max(self.longest, time.monotonic() - began)
                 self.asked += 1
+
+
+def datagram(source, destination):
+    """Of IPv4 and UDP, from 10.0.0.1 to 10.0.0.2, empty."""
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0, bytes([10, 0, 0, 1]),
+                       bytes([10, 0, 0, 2]))
+    total = sum(struct.unpack("!10H", head))
+    total = (total & 0xffff) + (total >> 16)
+    return (head[:10] + struct.pack("!H", ~total & 0xffff) + head[12:]
+            + struct.pack("!HHHH", source, destination, 8, 0))
 
 
 class Extremes:
@@ -162,6 +188,37 @@ class Extremes:
             for client in clients:
                 client.close()
 
+    def sessions(self):
+        """A list that one answer cannot hold: it comes in pieces, and others between them."""
+        names = self.bed.unique("slt"), self.bed.unique("slt")
+        self.switch.apply(SESSIONS.format(a=names[0], b=names[1]))
+        a, b = self.bed.namespace(), self.bed.namespace()
+        a.adopt(names[0], rename="eth0")
+        b.adopt(names[1], rename="eth0")
+        self.switch.wait_up("acme/a", "acme/b")
+        wire = a.wire("eth0")
+
+        for first in range(0, CONVERSATIONS, 250):
+            for number in range(first, first + 250):
+                wire.send(frame("52:54:00:00:0c:02", "52:54:00:00:0c:01",
+                                datagram(1024 + number % 60000, 1024 + number // 60000),
+                                ethertype=0x0800))
+            time.sleep(0.01)
+        with self.bounded(mib=64):
+            listed = self.switch.json("session", "list", "acme/web", "--limit", "100000")
+            ports = {row["src"].split(":")[1] for row in listed}
+            assert len(listed) > 2 * ANSWER, f"{len(listed)} sessions"
+            expect(len(ports), len(listed), "sessions, each once")
+            short = self.switch.ctl("-o", "json", "session", "list", "--limit", "7")
+            expect(len(json.loads(short.stdout)), 7, "as many as were wanted")
+            assert "--limit" in short.stderr, short.stderr
+        with Client(self.switch) as client:
+            piece = client.call("session.list")
+            assert len(piece["sessions"]) <= ANSWER and piece["next"], "a piece of them"
+            client.fails("session.list", **{"from": -1})
+        expect(self.switch.ctl("session", "list", "--limit", "x", check=False).returncode, 2,
+               "no number")
+
     def clocks(self):
         """The time of day jumps by years with every look at it: nothing notices."""
         self.switch.stop()
@@ -188,6 +245,7 @@ def body(report):
         report.run("a document of 100 MB", test.document)
         report.run("a request that swells", test.swelling)
         report.run("half requests without end", test.half_requests)
+        report.run("more sessions than an answer holds", test.sessions)
         report.run("clocks that jump", test.clocks)
 
 

@@ -27,7 +27,6 @@ enum {
 struct deliver_scratch {
 	struct frame edited[LIMIT_BURST];  /* with another tag than they came with */
 	struct port_put puts[LIMIT_BURST]; /* that the port was not given yet */
-	unsigned n_puts;
 	uint8_t linear[LINEAR];
 };
 
@@ -46,7 +45,6 @@ int deliver_create(struct deliver_scratch **ret_scratch)
 
 	if (!scratch)
 		return -ENOMEM;
-	scratch->n_puts = 0;
 	*ret_scratch = scratch;
 	return 0;
 }
@@ -105,13 +103,11 @@ static void edit(const struct frame *frame, bool strip, uint16_t tag, struct fra
 	memcpy(at, frame->head + taken, frame->head_len - taken);
 }
 
-/* Give the port what waits for it. */
-static void flush(struct deliver_scratch *scratch, struct outlet *outlet)
+/* Give the port the @n frames that wait for it. */
+static void flush(struct deliver_scratch *scratch, struct outlet *outlet, unsigned n)
 {
-	if (scratch->n_puts)
-		outlet->failed |= outlet->ops->put(outlet->sink, scratch->puts, scratch->n_puts,
-						   outlet->missed);
-	scratch->n_puts = 0;
+	if (n)
+		outlet->failed |= outlet->ops->put(outlet->sink, scratch->puts, n, outlet->missed);
 }
 
 static enum drop emit(void *user, const struct virtio_net_hdr_v1 *hdr, const struct iovec *pieces,
@@ -173,40 +169,44 @@ void deliver_share(struct deliver_scratch *scratch, const struct burst *burst, u
 		.sink = port->ops->begin(port, ring, spread),
 		.missed = ret_result->missed,
 	};
-	uint32_t lens[LIMIT_BURST];
-	uint64_t edited = strip | share->tagged;
-	uint64_t bytes = 0;
+	const uint64_t edited = strip | share->tagged;
+	uint64_t bytes = 0, completed = 0;
+	unsigned n = 0;
 
 	if (!outlet.sink) {
 		deliver_nowhere(share, ret_result);
 		return;
 	}
-	ret_result->completed = 0;
 	for (uint64_t left = share->frames; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 		const struct frame *frame = &burst->frames[i];
 
-		if (edited >> i & 1) {
+		if (__builtin_expect(edited >> i & 1, 0)) {
 			edit(frame, strip >> i & 1,
 			     share->tagged >> i & 1 ? share->tags[i] : POLICY_UNTAGGED,
 			     &scratch->edited[i]);
 			frame = &scratch->edited[i];
 		}
-		lens[i] = frame->len;
 		bytes += frame->len;
-		if (offload_is_asked(&frame->hdr) && offload_needs(&frame->hdr) & ~port->accepts) {
-			flush(scratch, &outlet);
+		if (__builtin_expect(offload_is_asked(&frame->hdr), 0) &&
+		    offload_needs(&frame->hdr) & ~port->accepts) {
+			flush(scratch, &outlet, n);
+			n = 0;
 			outlet.place = i;
 			complete(scratch, frame, port->accepts, &outlet);
-			ret_result->completed |= UINT64_C(1) << i;
+			completed |= UINT64_C(1) << i;
 		} else {
-			scratch->puts[scratch->n_puts++] = (struct port_put){frame, i};
+			scratch->puts[n++] = (struct port_put){frame, i};
 		}
 	}
-	flush(scratch, &outlet);
+	flush(scratch, &outlet, n);
 	outlet.failed |= port->ops->end(outlet.sink, ret_result->missed);
+	for (uint64_t left = share->frames & outlet.failed; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		bytes -= edited >> i & 1 ? scratch->edited[i].len : burst->frames[i].len;
+	}
 	ret_result->went = share->frames & ~outlet.failed;
-	for (uint64_t left = share->frames & outlet.failed; left; left &= left - 1)
-		bytes -= lens[__builtin_ctzll(left)];
+	ret_result->completed = completed;
 	ret_result->bytes = bytes;
 }

@@ -122,6 +122,13 @@ static inline bool flow_key(const struct frame *frame, uint16_t in, struct flow_
 static inline bool flow_ends(const struct frame *frame, const struct flow_key *key,
 			     struct flow_ends *ret_ends);
 
+/* Has @frame the Ethernet header of @like, which has no tag? Then it has the same key. */
+static inline bool flow_is_like(const struct frame *frame, const struct frame *like)
+{
+	return frame->head_len >= FRAME_ETH + FRAME_TAG &&
+	       memcmp(frame->head, like->head, FRAME_ETH) == 0;
+}
+
 /* Their hashes, which what follows wants. */
 static inline uint64_t flow_hash(const struct flow_table *table, const struct flow_key *key);
 static inline uint64_t flow_ends_hash(const struct flow_table *table, const struct flow_path *path,

@@ -30,6 +30,7 @@ enum {
 };
 
 struct frame {
+	/* as vhost/vhost.h has it, which takes and puts frames as they are (port_vhost.c) */
 	uint32_t len;	   /* bytes of the Ethernet frame as received, without FCS */
 	uint16_t head_len; /* bytes in head: min(len, FRAME_HEAD) as received */
 	uint16_t n_tail;

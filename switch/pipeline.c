@@ -172,61 +172,82 @@ static void learn(struct pipeline *pipeline, const struct decision *decision)
  * What its virtio-net header asks for, before anything believes it: decide()
  * asks it whether a long frame is to be segmented.
  */
-static enum drop check_offload(struct frame *frame)
+static enum drop check_offload(struct frame *frame, uint32_t may_ask)
 {
 	struct frame_l2 l2;
 
-	if (!offload_is_asked(&frame->hdr)) {
-		frame->hdr = OFFLOAD_NONE;
-		return DROP_NONE;
-	}
+	if (offload_needs(&frame->hdr) & ~may_ask)
+		return DROP_BAD_OFFLOAD;
 	/* what cannot be parsed is decide()'s to refuse */
 	return frame_parse(frame, &l2) == DROP_NONE ? offload_check(frame, &l2) : DROP_NONE;
+}
+
+/* Judge @frame's own header. Why it may not pass, or DROP_NONE. */
+static inline enum drop judge(struct frame *frame, uint32_t may_ask)
+{
+	if (__builtin_expect(frame->fault != DROP_NONE, 0))
+		return frame->fault;
+	if (__builtin_expect(offload_is_asked(&frame->hdr), 0))
+		return check_offload(frame, may_ask);
+	frame->hdr = OFFLOAD_NONE;
+	return DROP_NONE;
+}
+
+/* Begin @train, behind the one that it may follow. */
+static void begin_train(struct pipeline *pipeline, struct train *train)
+{
+	train->frames = 0;
+	train->wire_len = 0;
+	if (train->follows) {
+		train->hash = train[-1].hash;
+	} else if (train->keyed) {
+		train->hash = flow_hash(pipeline->flows, &train->key);
+		flow_index_prefetch(&pipeline->flows->path_index, train->hash);
+		pipeline->n_keys++;
+	}
 }
 
 /* First stage: judge the frames' own headers, and gather them into trains. */
 static void gather(struct pipeline *pipeline, const struct policy_port *port)
 {
-	unsigned n = 0;
+	const bool guarded = port->flags & (POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD);
+	const bool deep = pipeline->deep;
+	struct frame *frame = pipeline->burst.frames, *const end = frame + pipeline->burst.count;
+	struct train *last = pipeline->trains, *next = last;
+	/* of the last train: frames with the same Ethernet header belong to it */
+	const struct frame *like = NULL;
+	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < pipeline->burst.count; i++) {
-		struct frame *frame = &pipeline->burst.frames[i];
-		struct train *train = &pipeline->trains[n];
-		enum drop fault = frame->fault;
+	for (uint64_t bit = 1; frame < end; frame++, bit <<= 1) {
+		enum drop fault = judge(frame, pipeline->burst.may_ask);
 		uint32_t wire_len;
 
-		pipeline->bytes += frame->len;
-		if (fault == DROP_NONE)
-			fault = check_offload(frame);
-		pipeline->dropped[i] = fault;
+		bytes += frame->len;
+		pipeline->dropped[frame - pipeline->burst.frames] = fault;
 		if (fault != DROP_NONE)
 			continue;
 		wire_len = frame_wire_len(frame);
-		train->keyed = flow_key(frame, pipeline->in.id, &train->key) &&
-			       (!pipeline->deep || flow_ends(frame, &train->key, &train->ends)) &&
-			       !guard_wants_look(port, frame);
-		train->follows = train->keyed && n > 0 && train[-1].keyed &&
-				 flow_same_key(&train->key, &train[-1].key);
-		if (train->follows &&
-		    (!pipeline->deep || flow_same_ends(&train->ends, &train[-1].ends))) {
-			train--;
-			train->frames |= UINT64_C(1) << i;
-			if (wire_len > train->wire_len)
-				train->wire_len = wire_len;
-			continue;
+		if (!like || !flow_is_like(frame, like) ||
+		    (guarded && guard_wants_look(port, frame))) {
+			next->keyed = flow_key(frame, pipeline->in.id, &next->key) &&
+				      (!deep || flow_ends(frame, &next->key, &next->ends)) &&
+				      !guard_wants_look(port, frame);
+			next->follows = next->keyed && next > last && last->keyed &&
+					flow_same_key(&next->key, &last->key);
+			if (!next->follows || (deep && !flow_same_ends(&next->ends, &last->ends))) {
+				last = next++;
+				begin_train(pipeline, last);
+				like = last->keyed && !deep && !flow_key_is_tagged(&last->key)
+					       ? frame
+					       : NULL;
+			}
 		}
-		train->frames = UINT64_C(1) << i;
-		train->wire_len = wire_len;
-		n++;
-		if (train->follows) {
-			train->hash = train[-1].hash;
-		} else if (train->keyed) {
-			train->hash = flow_hash(pipeline->flows, &train->key);
-			flow_index_prefetch(&pipeline->flows->path_index, train->hash);
-			pipeline->n_keys++;
-		}
+		last->frames |= bit;
+		if (wire_len > last->wire_len)
+			last->wire_len = wire_len;
 	}
-	pipeline->n_trains = n;
+	pipeline->n_trains = (unsigned)(next - pipeline->trains);
+	pipeline->bytes = bytes;
 }
 
 /* Before anything reads them. */
@@ -744,7 +765,6 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	pipeline->row = own_row(pipeline, in);
 	pipeline->now = now;
 	pipeline->deep = port->flags & POLICY_PORT_READS_FLOW;
-	pipeline->bytes = 0;
 	pipeline->news = 0;
 	pipeline->routed = false;
 	pipeline->n_keys = 0;
@@ -792,6 +812,7 @@ unsigned pipeline_run(struct pipeline *pipeline, const struct policy *policy, st
 	if (!pipeline->burst.room)
 		return 0;
 	pipeline->burst.count = 0;
+	pipeline->burst.may_ask = PORT_ACCEPTS_ALL;
 	port->ops->take(queue, &pipeline->burst);
 	if (!pipeline->burst.count)
 		return 0;

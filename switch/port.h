@@ -25,6 +25,8 @@ struct uring; /* a worker's ring for I/O with the kernel: uring.h */
 struct burst {
 	unsigned count;
 	unsigned room; /* take() takes no more than so many, if its kind can; LIMIT_BURST at most */
+	/* what frames may ask for (enum port_accepts): what their sender negotiated */
+	uint32_t may_ask;
 	struct frame frames[LIMIT_BURST];
 	/* room for tail pieces; take() stops early rather than run out */
 	struct iovec pool[LIMIT_BURST * 8 + LIMIT_FRAME_PIECES];
@@ -51,7 +53,7 @@ struct port_queue {
 	struct uring *ring; /* that worker's, NULL if there is none */
 };
 
-/* A frame on its way into a port: as the port shall get it, num_buffers 1. */
+/* A frame on its way into a port: as the port shall get it, num_buffers 1. As vhost_put has it. */
 struct port_put {
 	const struct frame *frame;
 	unsigned place; /* below LIMIT_BURST, names the frame; the segments of one share it */

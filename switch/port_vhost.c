@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "switch/offload.h"
 #include "switch/port_kinds.h"
 #include "switch/rcu.h"
 #include "vhost/vhost.h"
@@ -55,35 +54,46 @@ static uint32_t offloads(uint64_t features, unsigned csum, unsigned tso4, unsign
 
 /* ---- workers ---- */
 
+/*
+ * The library's frames and puts are the beginnings of the switch's, or the same: nothing
+ * is converted for each frame.
+ */
+#define SAME_PLACE(member)                                                                         \
+	_Static_assert(offsetof(struct frame, member) == offsetof(struct vhost_frame, member),     \
+		       #member " stands where the library has it")
+SAME_PLACE(len);
+SAME_PLACE(head_len);
+SAME_PLACE(n_tail);
+SAME_PLACE(tail);
+SAME_PLACE(fault);
+SAME_PLACE(hdr);
+#undef SAME_PLACE
+_Static_assert(offsetof(struct frame, head) == sizeof(struct vhost_frame),
+	       "the head stands behind");
+_Static_assert(sizeof(struct port_put) == sizeof(struct vhost_put) &&
+		       offsetof(struct port_put, place) == offsetof(struct vhost_put, place),
+	       "what is put is the same");
+_Static_assert(DROP_NONE == 0, "what the library calls no fault");
+_Static_assert((int)VHOST_CHAIN_PIECES_MAX <= (int)LIMIT_FRAME_PIECES &&
+		       (int)VHOST_FRAME_MAX <= (int)LIMIT_FRAME,
+	       "the library takes no longer frames than there may be");
+_Static_assert((int)LIMIT_BURST <= (int)VHOST_PUT_MAX, "a burst can be put at once");
+
 static void take(struct port_queue *queue, struct burst *burst)
 {
 	struct vhost_port *port = queue->port->device;
-	struct vhost_queue *from = port->transmit[queue->index];
-	struct vhost_frame taken[LIMIT_BURST];
+	const struct vhost_room room = {
+		.frames = (struct vhost_frame *)burst->frames,
+		.stride = sizeof(burst->frames[0]),
+		.n_frames = burst->room,
+		.head_max = FRAME_HEAD,
+		.pieces = burst->pool,
+		.n_pieces = sizeof(burst->pool) / sizeof(burst->pool[0]),
+		.fault = DROP_BAD_CHAIN,
+	};
 
-	if (!vhost_queue_pending(from))
-		return;
-	for (unsigned i = 0; i < burst->room; i++)
-		taken[i].hdr = &burst->frames[i].hdr;
-	burst->count = vhost_queue_take(from, taken, burst->room, FRAME_HEAD, burst->pool,
-					sizeof(burst->pool) / sizeof(burst->pool[0]));
-	for (unsigned i = 0; i < burst->count; i++) {
-		struct frame *frame = &burst->frames[i];
-
-		frame->len = taken[i].len;
-		frame->head_len = taken[i].head_len;
-		frame->n_tail = taken[i].n_tail;
-		frame->tail = taken[i].tail;
-		if (taken[i].malformed || taken[i].n_tail > LIMIT_FRAME_PIECES)
-			frame->fault = DROP_BAD_CHAIN;
-		else if (frame->len > LIMIT_FRAME)
-			frame->fault = DROP_GIANT;
-		else if (offload_is_asked(&frame->hdr) &&
-			 offload_needs(&frame->hdr) & ~port->may_send)
-			frame->fault = DROP_BAD_OFFLOAD;
-		else
-			frame->fault = DROP_NONE;
-	}
+	burst->count = vhost_queue_take(port->transmit[queue->index], &room);
+	burst->may_ask = port->may_send;
 }
 
 static void give_back(struct port_queue *queue, struct burst *burst)
@@ -119,26 +129,13 @@ static enum drop missed(int error)
 
 static uint64_t put(void *sink, const struct port_put *puts, unsigned n, enum drop *ret_missed)
 {
-	struct vhost_put batch[LIMIT_BURST];
-	uint64_t failed = 0;
+	int errors[VHOST_PUT_MAX];
+	uint64_t failed = vhost_queue_put(sink, (const struct vhost_put *)puts, n, errors);
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct frame *frame = puts[i].frame;
+	for (uint64_t left = failed; left; left &= left - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(left);
 
-		batch[i] = (struct vhost_put){
-			.hdr = &frame->hdr,
-			.tail = frame->tail,
-			.len = frame->len,
-			.head_len = frame->head_len,
-			.n_tail = frame->n_tail,
-		};
-	}
-	vhost_queue_put(sink, batch, n);
-	for (unsigned i = 0; i < n; i++) {
-		if (__builtin_expect(batch[i].error, 0)) {
-			ret_missed[puts[i].place] = missed(batch[i].error);
-			failed |= UINT64_C(1) << puts[i].place;
-		}
+		ret_missed[place] = missed(errors[place]);
 	}
 	return failed;
 }

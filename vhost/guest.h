@@ -76,6 +76,12 @@ static inline void guest_store32(struct guest32 *word, uint32_t value)
 	__atomic_store_n(&word->raw, htole32(value), __ATOMIC_RELAXED);
 }
 
+/* All eight bytes, but perhaps not at one instant: the guest looks at them later. */
+static inline void guest_store64(struct guest64 *word, uint64_t value)
+{
+	*(volatile guest_raw64 *)&word->raw = htole64(value);
+}
+
 static inline void guest_store_word(struct guest_word *word, uint64_t value)
 {
 	__atomic_store_n(&word->raw, htole64(value), __ATOMIC_RELAXED);

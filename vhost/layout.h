@@ -15,11 +15,17 @@
 /* With a constant @packed: one copy of the code for each layout. */
 #define LAYOUT_INLINE static inline __attribute__((always_inline))
 
+/* Header and head of @frame, as a guest's ring has them. */
+LAYOUT_INLINE uint8_t *frame_bytes(const struct vhost_frame *frame)
+{
+	return (uint8_t *)(uintptr_t)frame + offsetof(struct vhost_frame, hdr);
+}
+
 /* A chain that waits, and what was read of it: its first descriptor. */
 struct head {
 	/* Where its buffer lies if it is the only one, in one piece, for the right direction. */
 	uint8_t *host;
-	uint64_t addr;
+	uint64_t addr; /* set where host is NULL */
 	uint64_t rest;
 	uint16_t id; /* by which the guest knows it */
 };
@@ -59,57 +65,73 @@ LAYOUT_INLINE void head_prefetch(const uint8_t *host, enum head_use use)
 #endif
 }
 
-/* What becomes of the two words of a first descriptor. */
-LAYOUT_INLINE void head_locate(struct vhost_queue *queue, const struct ring *ring,
-			       struct memory_window *window, enum head_use use, struct head *head,
-			       bool packed)
+/*
+ * Where the buffer at @addr lies if it can be used as it is, or NULL; @rest is the other
+ * word of its descriptor.
+ */
+LAYOUT_INLINE uint8_t *head_locate(struct vhost_queue *queue, const struct ring *ring,
+				   struct memory_window *window, enum head_use use, uint64_t addr,
+				   uint64_t rest, bool packed)
 {
 	const unsigned shift = packed ? 48 : 32; /* of the flags */
-	const unsigned flags = use == HEAD_READ ? 0 : DESC_WRITE;
+	const uint64_t flags = use == HEAD_READ ? 0 : DESC_WRITE;
 	const uint64_t mask = (uint64_t)(DESC_NEXT | DESC_WRITE | DESC_INDIRECT) << shift;
+	uint8_t *host;
 
-	head->host = NULL;
-	if ((head->rest & mask) != (uint64_t)flags << shift)
-		return;
-	head->host = memory_window_find(window, head->addr, head_len(head));
-	if (__builtin_expect(!head->host, 0)) {
-		uint64_t there;
+	if (__builtin_expect((rest & mask) != flags << shift, 0))
+		return NULL;
+	host = memory_window_find(window, addr, (uint32_t)rest);
+	if (__builtin_expect(host != NULL, 1))
+		return host;
+	/* Perhaps in another region: look there first from now on. */
+	*window = memory_window_search(ring->memory, &queue->hint, addr);
+	return memory_window_find(window, addr, (uint32_t)rest);
+}
 
-		/* Perhaps in another region: look there first from now on. */
-		if (!memory_translate(ring->memory, &queue->hint, head->addr, &there))
-			return;
-		*window = memory_window(ring->memory, queue->hint);
-		head->host = memory_window_find(window, head->addr, head_len(head));
-		if (!head->host)
-			return;
-	}
-	head_prefetch(head->host, use);
+/* What becomes of the two words of a first descriptor. */
+LAYOUT_INLINE void head_fill(struct vhost_queue *queue, const struct ring *ring,
+			     struct memory_window *window, enum head_use use, uint64_t addr,
+			     uint64_t rest, struct head *head, bool packed)
+{
+	head->rest = rest;
+	head->host = head_locate(queue, ring, window, use, addr, rest, packed);
+	if (__builtin_expect(head->host != NULL, 1))
+		head_prefetch(head->host, use);
+	else
+		head->addr = addr;
+}
+
+/* Have descriptors of the @n chains from @at on brought near: mostly they are used in turn. */
+LAYOUT_INLINE void split_prefetch(const struct ring *ring, uint16_t at, unsigned n)
+{
+	const unsigned per_line = QUEUE_LINE / sizeof(struct guest_desc);
+
+	for (unsigned i = 0; i < n; i += per_line)
+		__builtin_prefetch(&ring->desc[split_head(ring, (uint16_t)(at + i))]);
 }
 
 LAYOUT_INLINE unsigned split_heads(struct vhost_queue *queue, const struct ring *ring, unsigned max,
 				   enum head_use use, struct head *heads)
 {
 	struct memory_window window = memory_window(ring->memory, queue->hint);
+	const struct guest16 *avail = ring->avail->heads;
 	const struct guest_desc *descs = ring->desc;
+	const unsigned size = ring->size, at = queue->next_avail;
 	unsigned n = split_waiting(queue, ring);
 
 	if (n > max)
 		n = max;
+	split_prefetch(ring, queue->next_avail, n);
 	for (unsigned i = 0; i < n; i++) {
-		uint16_t id = split_head(ring, (uint16_t)(queue->next_avail + i));
+		uint16_t id = guest_load16(&avail[(at + i) & (size - 1)]);
 
-		if (__builtin_expect(id >= ring->size, 0)) {
+		if (__builtin_expect(id >= size, 0)) {
 			queue_break(queue, ring);
-			n = i;
-			break;
+			return i;
 		}
-		__builtin_prefetch(&descs[id]);
 		heads[i].id = id;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		heads[i].addr = guest_load64(&descs[heads[i].id].addr);
-		heads[i].rest = guest_load64(&descs[heads[i].id].rest);
-		head_locate(queue, ring, &window, use, &heads[i], false);
+		head_fill(queue, ring, &window, use, guest_load64(&descs[id].addr),
+			  guest_load64(&descs[id].rest), &heads[i], false);
 	}
 	return n;
 }
@@ -130,10 +152,9 @@ LAYOUT_INLINE unsigned packed_heads(struct vhost_queue *queue, const struct ring
 
 		if (!packed_is_available((uint16_t)(rest >> 48), at))
 			break;
-		heads[n].addr = guest_load64(&ring->slots[packed_place(at)].addr);
-		heads[n].rest = rest;
 		heads[n].id = (uint16_t)(rest >> 32);
-		head_locate(queue, ring, &window, use, &heads[n], true);
+		head_fill(queue, ring, &window, use,
+			  guest_load64(&ring->slots[packed_place(at)].addr), rest, &heads[n], true);
 		if (__builtin_expect((rest >> 48 & DESC_NEXT) != 0, 0))
 			return n + 1;
 		at = packed_step(ring->size, at, 1);
@@ -222,24 +243,20 @@ LAYOUT_INLINE void used_end(struct vhost_queue *queue, const struct used_run *ru
 		queue->first_used = run->first;
 }
 
-/*
- * Have brought near what the next burst will look at first. Descriptors are mostly used in order: the
- * first of each line brings its neighbours.
- */
+/* Have brought near what the next burst will look at first, as far as it is known to wait. */
 LAYOUT_INLINE void layout_prefetch(const struct vhost_queue *queue, const struct ring *ring,
 				   unsigned burst, bool packed)
 {
 	const unsigned per_line = QUEUE_LINE / sizeof(struct guest_desc);
-	unsigned place = packed_place(queue->next_avail);
-	unsigned n =
-		packed ? ring->size - place : (uint16_t)(queue->avail_seen - queue->next_avail);
+	unsigned waiting = (uint16_t)(queue->avail_seen - queue->next_avail);
 
-	for (unsigned i = 0; i < n && i < burst; i += per_line) {
-		unsigned at =
-			packed ? place + i : split_head(ring, (uint16_t)(queue->next_avail + i));
-
-		__builtin_prefetch((const char *)ring->desc + at * sizeof(struct guest_desc));
+	if (!packed) {
+		split_prefetch(ring, queue->next_avail, waiting < burst ? waiting : burst);
+		return;
 	}
+	for (unsigned i = packed_place(queue->next_avail), n = 0; n < burst && i < ring->size;
+	     i += per_line, n += per_line)
+		__builtin_prefetch(&ring->slots[i]);
 }
 
 /* Give the guest all used elements of the burst. True: then call it. */

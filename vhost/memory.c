@@ -281,3 +281,12 @@ const struct memory_region *memory_search(const struct memory *memory, uint64_t 
 	}
 	return NULL;
 }
+
+struct memory_window memory_window_search(const struct memory *memory, unsigned *hint, uint64_t gpa)
+{
+	const struct memory_region *region = memory_search(memory, gpa);
+
+	if (region)
+		*hint = (unsigned)(region - memory->regions);
+	return memory_window(memory, *hint);
+}

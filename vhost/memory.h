@@ -114,6 +114,10 @@ static inline struct memory_window memory_window(const struct memory *memory, un
 	return (struct memory_window){region->gpa, region->size, region->host};
 }
 
+/* The window at @gpa, or the one at @hint if nothing is there. */
+struct memory_window memory_window_search(const struct memory *memory, unsigned *hint,
+					  uint64_t gpa);
+
 /* Where all of the @len bytes at @gpa lie if they lie in @window, or NULL. */
 static inline uint8_t *memory_window_find(const struct memory_window *window, uint64_t gpa,
 					  uint64_t len)

@@ -54,10 +54,7 @@ struct guest_avail {
 struct guest_used {
 	struct guest16 flags;
 	struct guest16 idx;
-	struct {
-		struct guest32 id;
-		struct guest32 len;
-	} elements[]; /* behind the last one: avail_event */
+	struct guest64 elements[]; /* id and len; behind the last one: avail_event */
 };
 
 struct ring {

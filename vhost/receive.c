@@ -234,18 +234,23 @@ static void room_use(struct vhost_queue *queue, const struct ring *ring, const s
 	queue->next_avail = room->avail;
 }
 
+/* Of what a piece of a tail holds, what the frame has left. */
+static inline uint32_t tail_part(const struct iovec *piece, uint32_t left)
+{
+	return piece->iov_len < left ? (uint32_t)piece->iov_len : left;
+}
+
 /* A frame that needs more than one buffer in one piece, or meets a malformed chain. */
 static __attribute__((noinline)) int put_room(struct vhost_queue *queue, const struct ring *ring,
-					      const struct vhost_put *put)
+					      const struct vhost_frame *frame)
 {
 	struct room room;
-	struct virtio_net_hdr_v1 hdr = *put->hdr;
-	uint32_t head_len = put->head_len < put->len ? put->head_len : put->len;
-	uint32_t left = put->len - head_len;
+	struct virtio_net_hdr_v1 hdr = frame->hdr;
+	uint32_t left = frame->len - frame->head_len;
 
-	if (put->len > VHOST_FRAME_MAX)
+	if (frame->len > VHOST_FRAME_MAX)
 		return -EMSGSIZE;
-	int err = room_find(queue, ring, QUEUE_HEADER + put->len, &room);
+	int err = room_find(queue, ring, QUEUE_HEADER + frame->len, &room);
 	if (err < 0) {
 		/* Malformed chains at the front are done with; others are met again. */
 		if (room.n_chains == 0)
@@ -256,144 +261,153 @@ static __attribute__((noinline)) int put_room(struct vhost_queue *queue, const s
 	struct cursor to = {room.pieces, 0};
 	hdr.num_buffers = htole16((uint16_t)room.n_chains);
 	cursor_write(&to, &hdr, QUEUE_HEADER);
-	cursor_write(&to, put->hdr + 1, head_len);
-	for (unsigned i = 0; i < put->n_tail && left > 0; i++) {
-		uint32_t part = put->tail[i].iov_len < left ? (uint32_t)put->tail[i].iov_len : left;
+	cursor_write(&to, frame + 1, frame->head_len);
+	for (unsigned i = 0; i < frame->n_tail && left > 0; i++) {
+		uint32_t part = tail_part(&frame->tail[i], left);
 
-		cursor_write(&to, put->tail[i].iov_base, part);
+		cursor_write(&to, frame->tail[i].iov_base, part);
 		left -= part;
 	}
 	for (const struct iovec *piece = room.pieces; ring->log && piece < to.piece; piece++)
 		queue_mark_dirty(queue, ring, piece->iov_base, piece->iov_len);
 	if (ring->log && to.offset > 0)
 		queue_mark_dirty(queue, ring, to.piece->iov_base, to.offset);
-	room_use(queue, ring, &room, QUEUE_HEADER + put->len);
+	room_use(queue, ring, &room, QUEUE_HEADER + frame->len);
 	return 0;
 }
 
 /* Write header and frame to @host, where there is room. */
-LAYOUT_INLINE void write_frame(uint8_t *host, const struct vhost_put *put)
+LAYOUT_INLINE void write_frame(uint8_t *host, const struct vhost_frame *frame)
 {
-	uint32_t head_len = put->head_len < put->len ? put->head_len : put->len;
-	uint32_t left = put->len - head_len;
+	uint32_t left = frame->len - frame->head_len;
 
-	copy_head(host, put->hdr, QUEUE_HEADER + head_len);
-	host += QUEUE_HEADER + head_len;
-	for (unsigned i = 0; i < put->n_tail && left > 0; i++) {
-		uint32_t part = put->tail[i].iov_len < left ? (uint32_t)put->tail[i].iov_len : left;
+	copy_head(host, frame_bytes(frame), QUEUE_HEADER + frame->head_len);
+	if (left == 0)
+		return;
+	host += QUEUE_HEADER + frame->head_len;
+	for (unsigned i = 0; i < frame->n_tail; i++) {
+		uint32_t part = tail_part(&frame->tail[i], left);
 
-		copy_bytes(host, put->tail[i].iov_base, part);
+		copy_bytes(host, frame->tail[i].iov_base, part);
 		host += part;
 		left -= part;
 	}
 }
 
 /* Does the frame lie, in part, where it shall go? */
-static inline bool overlaps(const uint8_t *host, const struct vhost_put *put)
+static inline bool overlaps(const uint8_t *host, const struct vhost_frame *frame)
 {
-	for (unsigned i = 0; i < put->n_tail; i++) {
-		uintptr_t from = (uintptr_t)put->tail[i].iov_base, to = (uintptr_t)host;
+	for (unsigned i = 0; i < frame->n_tail; i++) {
+		uintptr_t from = (uintptr_t)frame->tail[i].iov_base, to = (uintptr_t)host;
 
-		if (from < to + QUEUE_HEADER + put->len && to < from + put->tail[i].iov_len)
+		if (from < to + QUEUE_HEADER + frame->len && to < from + frame->tail[i].iov_len)
 			return true;
 	}
 	return false;
 }
 
 /* The same, past the caches; there is room for @room bytes. */
-static void stream_frame(uint8_t *host, uint32_t room, const struct vhost_put *put)
+static void stream_frame(uint8_t *host, uint32_t room, const struct vhost_frame *frame)
 {
-	uint32_t head_len = put->head_len < put->len ? put->head_len : put->len;
-	uint32_t left = put->len - head_len;
+	uint32_t left = frame->len - frame->head_len;
 	struct stream stream;
 
-	if (overlaps(host, put)) {
-		write_frame(host, put);
+	if (overlaps(host, frame)) {
+		write_frame(host, frame);
 		return;
 	}
 	stream_begin(&stream, host);
-	stream_write(&stream, (const uint8_t *)put->hdr, QUEUE_HEADER + head_len);
-	for (unsigned i = 0; i < put->n_tail && left > 0; i++) {
-		uint32_t part = put->tail[i].iov_len < left ? (uint32_t)put->tail[i].iov_len : left;
+	stream_write(&stream, frame_bytes(frame), QUEUE_HEADER + frame->head_len);
+	for (unsigned i = 0; i < frame->n_tail && left > 0; i++) {
+		uint32_t part = tail_part(&frame->tail[i], left);
 
-		stream_write(&stream, put->tail[i].iov_base, part);
+		stream_write(&stream, frame->tail[i].iov_base, part);
 		left -= part;
 	}
 	stream_end(&stream, host + room);
 }
 
-static void put_nothing(struct vhost_put *puts, unsigned n, int error)
+/* What is put, and what became of it. */
+struct batch {
+	const struct vhost_put *puts; /* those that are left */
+	unsigned n;
+	uint64_t bytes;	 /* that were written, lines begun counted whole */
+	uint64_t failed; /* by place */
+	int *errors;
+};
+
+/* The next frame does not go. */
+static void fail(struct batch *batch, int error)
 {
-	for (unsigned i = 0; i < n; i++)
-		puts[i].error = (int16_t)error;
+	batch->failed |= UINT64_C(1) << batch->puts->place;
+	batch->errors[batch->puts->place] = error;
 }
 
 /* Put frames into the chains of @heads while each fits into its own. How many did. */
 LAYOUT_INLINE unsigned put_heads(struct vhost_queue *queue, const struct ring *ring,
-				 const struct head *heads, unsigned n, struct vhost_put *puts,
-				 uint64_t *bytes, bool packed, bool streams)
+				 const struct head *heads, unsigned n, struct batch *batch,
+				 bool packed, bool streams)
 {
 	struct used_run run = used_begin(queue, ring, packed);
+	const struct vhost_put *puts = batch->puts;
 	const bool logs = ring->log != NULL;
-	uint64_t sum = 0;
+	uint64_t bytes = 0;
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		uint32_t need = QUEUE_HEADER + puts[i].len;
+		const struct vhost_frame *frame = puts[i].frame;
+		uint32_t need = QUEUE_HEADER + frame->len;
 
-		if (!heads[i].host || puts[i].len > VHOST_FRAME_MAX || head_len(&heads[i]) < need)
+		if (!heads[i].host || frame->len > VHOST_FRAME_MAX || head_len(&heads[i]) < need)
 			break;
 		if (streams)
-			stream_frame(heads[i].host, head_len(&heads[i]), &puts[i]);
+			stream_frame(heads[i].host, head_len(&heads[i]), frame);
 		else
-			write_frame(heads[i].host, &puts[i]);
+			write_frame(heads[i].host, frame);
 		if (__builtin_expect(logs, 0))
 			queue_mark_dirty(queue, ring, heads[i].host, need);
 		used_add(&run, heads[i].id, need, 1, packed);
-		puts[i].error = 0;
-		sum += need + QUEUE_LINE - 1;
+		bytes += need + QUEUE_LINE - 1;
 	}
-	*bytes += sum;
+	batch->bytes += bytes;
+	batch->puts += i;
+	batch->n -= i;
 	used_end(queue, &run, packed);
 	queue->next_avail = layout_step(ring, queue->next_avail, i, packed);
 	return i;
 }
 
-/* Returns about how many lines were written. */
-LAYOUT_INLINE uint64_t put(struct vhost_queue *queue, const struct ring *ring,
-			   struct vhost_put *puts, unsigned n, bool packed, bool streams)
+LAYOUT_INLINE void put(struct vhost_queue *queue, const struct ring *ring, struct batch *batch,
+		       bool packed, bool streams)
 {
 	struct head heads[VHOST_PUT_MAX];
-	uint64_t bytes = 0;
 
-	while (n > 0) {
-		unsigned max = n < VHOST_PUT_MAX ? n : VHOST_PUT_MAX;
+	while (batch->n > 0) {
+		unsigned max = batch->n < VHOST_PUT_MAX ? batch->n : VHOST_PUT_MAX;
 		unsigned got = layout_heads(queue, ring, max, streams ? HEAD_STREAM : HEAD_WRITE,
 					    heads, packed);
-		unsigned done = put_heads(queue, ring, heads, got, puts, &bytes, packed, streams);
 
-		puts += done;
-		n -= done;
-		if (done < got) {
-			puts->error = (int16_t)put_room(queue, ring, puts);
-			puts++;
-			n--;
+		if (put_heads(queue, ring, heads, got, batch, packed, streams) < got) {
+			int error = put_room(queue, ring, batch->puts->frame);
+
+			if (error)
+				fail(batch, error);
+			batch->puts++;
+			batch->n--;
 		} else if (got == 0) {
-			put_nothing(puts, n, queue_is_broken(queue) ? -EIO : -ENOBUFS);
-			break;
+			for (; batch->n > 0; batch->puts++, batch->n--)
+				fail(batch, queue_is_broken(queue) ? -EIO : -ENOBUFS);
 		}
 	}
 	layout_prefetch(queue, ring, VHOST_PUT_MAX, packed);
-	return bytes / QUEUE_LINE;
 }
 
 /* One function for each layout and way: together they would not get registers enough. */
 #define PUT(name, packed, streams)                                                                 \
-	static __attribute__((noinline)) uint64_t name(struct vhost_queue *queue,                  \
-						       const struct ring *ring,                    \
-						       struct vhost_put *puts, unsigned n)         \
+	static __attribute__((noinline)) void name(struct vhost_queue *queue,                      \
+						   const struct ring *ring, struct batch *batch)   \
 	{                                                                                          \
-		return put(queue, ring, puts, n, packed, streams);                                 \
+		put(queue, ring, batch, packed, streams);                                          \
 	}
 PUT(put_split, false, false)
 PUT(put_split_streaming, false, true)
@@ -401,15 +415,15 @@ PUT(put_packed, true, false)
 PUT(put_packed_streaming, true, true)
 #undef PUT
 
-static uint64_t put_as(struct vhost_queue *queue, const struct ring *ring, struct vhost_put *puts,
-		       unsigned n)
+static void put_as(struct vhost_queue *queue, const struct ring *ring, struct batch *batch)
 {
 	/* What fills up a line would have to be logged, too. */
 	const bool streams = queue->copier.way == COPIER_STREAM && !ring->log;
 
 	if (ring->packed)
-		return (streams ? put_packed_streaming : put_packed)(queue, ring, puts, n);
-	return (streams ? put_split_streaming : put_split)(queue, ring, puts, n);
+		(streams ? put_packed_streaming : put_packed)(queue, ring, batch);
+	else
+		(streams ? put_split_streaming : put_split)(queue, ring, batch);
 }
 
 bool vhost_queue_begin(struct vhost_queue *queue)
@@ -420,21 +434,25 @@ bool vhost_queue_begin(struct vhost_queue *queue)
 	return true;
 }
 
-void vhost_queue_put(struct vhost_queue *queue, struct vhost_put *puts, unsigned n)
+uint64_t vhost_queue_put(struct vhost_queue *queue, const struct vhost_put *puts, unsigned n,
+			 int ret_errors[VHOST_PUT_MAX])
 {
 	const struct ring *ring = queue->burst;
 	struct copier *copier = &queue->copier;
+	struct batch batch = {.puts = puts, .n = n, .errors = ret_errors};
 
 	if (!ring) {
-		put_nothing(puts, n, -EIO);
-		return;
+		for (; batch.n > 0; batch.puts++, batch.n--)
+			fail(&batch, -EIO);
+		return batch.failed;
 	}
 	uint64_t start = copier_is_timed(copier) ? now_ns() : 0;
-	uint64_t lines = put_as(queue, ring, puts, n);
+	put_as(queue, ring, &batch);
 	/* Before any used element is published. */
 	if (copier->way == COPIER_STREAM)
 		stream_finish();
-	copier_burst(copier, ring->size, n, lines, start ? now_ns() - start : 0);
+	copier_burst(copier, ring->size, n, batch.bytes / QUEUE_LINE, start ? now_ns() - start : 0);
+	return batch.failed;
 }
 
 void vhost_queue_end(struct vhost_queue *queue)

@@ -78,8 +78,7 @@ static inline uint16_t split_head(const struct ring *ring, uint16_t at)
 static inline void split_use(struct guest_used *used, unsigned mask, uint16_t at, uint16_t head,
 			     uint32_t len)
 {
-	guest_store32(&used->elements[at & mask].id, head);
-	guest_store32(&used->elements[at & mask].len, len);
+	guest_store64(&used->elements[at & mask], head | (uint64_t)len << 32);
 }
 
 /* Was @event passed by a step from @old to @now? (virtio 1.3, 2.7.7.2) */

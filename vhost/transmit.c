@@ -13,15 +13,6 @@ enum {
 	TRANSMIT_BURST = 64,
 };
 
-/* What the caller has room for. */
-struct room {
-	struct vhost_frame *frames;
-	unsigned n_frames;
-	uint16_t head_max;
-	struct iovec *pieces;
-	unsigned n_pieces;
-};
-
 /*
  * Move @len bytes from the front of the pieces to private memory, and drop those
  * that are empty then.
@@ -46,28 +37,23 @@ static void pull(struct iovec **pieces, unsigned *n, void *to, size_t len)
 	}
 }
 
-static void frame_refuse(struct vhost_queue *queue, struct vhost_frame *frame,
-			 enum chain_fault fault)
-{
-	chain_count(queue, fault);
-	*frame->hdr = (struct virtio_net_hdr_v1){0};
-	frame->len = 0;
-	frame->head_len = 0;
-	frame->n_tail = 0;
-	frame->tail = NULL;
-	frame->malformed = true;
-}
-
 /* Header, head and tail of @frame from @n pieces with @bytes bytes in all. */
 static void frame_fill(struct vhost_frame *frame, struct iovec *pieces, unsigned n, uint32_t bytes,
 		       uint16_t head_max)
 {
 	frame->len = bytes - QUEUE_HEADER;
 	frame->head_len = (uint16_t)(frame->len < head_max ? frame->len : head_max);
-	frame->malformed = false;
-	pull(&pieces, &n, frame->hdr, QUEUE_HEADER + frame->head_len);
+	frame->fault = 0;
+	pull(&pieces, &n, frame_bytes(frame), QUEUE_HEADER + frame->head_len);
 	frame->n_tail = (uint16_t)n;
 	frame->tail = pieces;
+}
+
+/* The next frame goes behind the last one. */
+LAYOUT_INLINE void room_step(struct vhost_room *room)
+{
+	room->frames = (struct vhost_frame *)((uint8_t *)room->frames + room->stride);
+	room->n_frames--;
 }
 
 /* Does the head's buffer hold all of a frame, of a length that can be? */
@@ -77,24 +63,25 @@ LAYOUT_INLINE bool is_single(const struct head *head)
 }
 
 /* The usual frame: one buffer, in one piece. */
-LAYOUT_INLINE void frame_fill_single(const struct head *head, struct room *room)
+LAYOUT_INLINE void frame_fill_single(const struct head *head, struct vhost_room *room)
 {
-	struct vhost_frame *frame = room->frames++;
-	const uint8_t *host = head->host;
+	struct vhost_frame *frame = room->frames;
 	uint32_t len = head_len(head) - QUEUE_HEADER;
-	uint32_t near = len < room->head_max ? len : room->head_max;
+	uint32_t near = len;
 
-	copy_head(frame->hdr, host, QUEUE_HEADER + near);
 	frame->len = len;
-	frame->head_len = (uint16_t)near;
-	frame->malformed = false;
-	frame->n_tail = len > near;
+	frame->n_tail = 0;
 	frame->tail = room->pieces;
-	room->n_frames--;
-	if (len > near) {
+	frame->fault = 0;
+	if (len > room->head_max) {
+		near = room->head_max;
+		frame->n_tail = 1;
 		*room->pieces++ = (struct iovec){head->host + QUEUE_HEADER + near, len - near};
 		room->n_pieces--;
 	}
+	frame->head_len = (uint16_t)near;
+	copy_head(frame_bytes(frame), head->host, QUEUE_HEADER + near);
+	room_step(room);
 }
 
 /*
@@ -102,9 +89,11 @@ LAYOUT_INLINE void frame_fill_single(const struct head *head, struct room *room)
  * Returns how many places of the ring it takes; 0: nobody can tell, and the queue is
  * broken.
  */
-static unsigned frame_read(struct vhost_queue *queue, const struct ring *ring, struct head *head,
-			   struct room *room)
+static __attribute__((noinline)) unsigned frame_read(struct vhost_queue *queue,
+						     const struct ring *ring, struct head *head,
+						     struct vhost_room *room)
 {
+	struct vhost_frame *frame = room->frames;
 	struct chain chain;
 	enum chain_fault fault =
 		chain_read(ring, &queue->hint, head_desc(head, ring->packed),
@@ -120,12 +109,13 @@ static unsigned frame_read(struct vhost_queue *queue, const struct ring *ring, s
 	}
 	if (!fault && (chain.bytes < QUEUE_HEADER || chain.bytes > QUEUE_HEADER + VHOST_FRAME_MAX))
 		fault = CHAIN_MALFORMED;
-	room->n_frames--;
+	room_step(room);
 	if (fault) {
-		frame_refuse(queue, room->frames++, fault);
+		chain_count(queue, fault);
+		*frame = (struct vhost_frame){.fault = room->fault};
 		return chain.slots;
 	}
-	frame_fill(room->frames++, room->pieces, chain.n, (uint32_t)chain.bytes, room->head_max);
+	frame_fill(frame, room->pieces, chain.n, (uint32_t)chain.bytes, room->head_max);
 	room->pieces += chain.n;
 	room->n_pieces -= chain.n;
 	return chain.slots;
@@ -138,50 +128,52 @@ static unsigned frame_read(struct vhost_queue *queue, const struct ring *ring, s
  */
 struct batch {
 	struct used_run run;
-	bool in_order;
 	unsigned slots;
 	uint16_t last;
 };
 
 /* Take @n chains, or as many as there is room for. False: that was not all of them. */
 LAYOUT_INLINE bool take_heads(struct vhost_queue *queue, const struct ring *ring,
-			      struct head *heads, unsigned n, struct room *room,
-			      struct batch *batch, bool packed)
+			      struct head *heads, unsigned n, struct vhost_room *room,
+			      struct batch *batch, bool packed, bool in_order)
 {
+	struct vhost_room left = *room; /* by value: in registers */
 	uint16_t at = queue->next_avail;
 	bool all = true;
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned slots = 1;
 
-		if (__builtin_expect(is_single(&heads[i]) && room->n_pieces > 0, 1)) {
-			frame_fill_single(&heads[i], room);
+		if (__builtin_expect(is_single(&heads[i]) && left.n_pieces > 0, 1)) {
+			frame_fill_single(&heads[i], &left);
 		} else {
 			queue->next_avail = at;
-			all = room->n_pieces >= VHOST_CHAIN_PIECES_MAX;
+			*room = left;
+			all = left.n_pieces >= VHOST_CHAIN_PIECES_MAX;
 			if (all)
 				slots = frame_read(queue, ring, &heads[i], room);
 			if (!all || slots == 0)
 				break;
+			left = *room;
 		}
 		at = layout_step(ring, at, slots, packed);
-		batch->slots += slots;
-		batch->last = heads[i].id;
-		if (!batch->in_order)
+		if (in_order) {
+			batch->slots += slots;
+			batch->last = heads[i].id;
+		} else {
 			used_add(&batch->run, heads[i].id, 0, slots, packed);
+		}
 	}
+	*room = left;
 	queue->next_avail = at;
 	return all;
 }
 
-LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, struct room *room,
-			bool packed)
+LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, struct vhost_room *room,
+			bool packed, bool in_order)
 {
 	struct head heads[TRANSMIT_BURST];
-	struct batch batch = {
-		.run = used_begin(queue, ring, packed),
-		.in_order = ring->in_order,
-	};
+	struct batch batch = {.run = used_begin(queue, ring, packed)};
 	bool more;
 
 	do {
@@ -190,12 +182,12 @@ LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, stru
 
 		/* Packed: behind a chain of several places there may be more. */
 		more = packed && n > 0 && (head_desc(&heads[n - 1], packed).flags & DESC_NEXT);
-		more &= take_heads(queue, ring, heads, n, room, &batch, packed);
+		more &= take_heads(queue, ring, heads, n, room, &batch, packed, in_order);
 	} while (more);
-	if (batch.in_order && batch.slots > ring->size) {
+	if (batch.slots > ring->size) {
 		/* Places offered twice, the first time not given back yet: there is no such step. */
 		queue_break(queue, ring);
-	} else if (batch.in_order && batch.slots > 0) {
+	} else if (batch.slots > 0) {
 		used_add(&batch.run, batch.last, 0, batch.slots, packed);
 		if (!packed)
 			batch.run.at = queue->next_avail;
@@ -205,21 +197,33 @@ LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, stru
 	guest_forget();
 }
 
-unsigned vhost_queue_take(struct vhost_queue *queue, struct vhost_frame *frames, unsigned max,
-			  uint16_t head_max, struct iovec *pool, unsigned n_pool)
+/* One function for each kind of ring: together they would not get registers enough. */
+#define TAKE(name, packed, in_order)                                                               \
+	static __attribute__((noinline)) void name(                                                \
+		struct vhost_queue *queue, const struct ring *ring, struct vhost_room *room)       \
+	{                                                                                          \
+		take(queue, ring, room, packed, in_order);                                         \
+	}
+TAKE(take_split, false, false)
+TAKE(take_split_in_order, false, true)
+TAKE(take_packed, true, false)
+TAKE(take_packed_in_order, true, true)
+#undef TAKE
+
+unsigned vhost_queue_take(struct vhost_queue *queue, const struct vhost_room *room)
 {
 	const struct ring *ring = queue_ring(queue);
-	struct room room = {frames, max, head_max, pool, n_pool};
+	struct vhost_room left = *room;
 
 	if (!ring)
 		return 0;
 	if (ring->packed)
-		take(queue, ring, &room, true);
+		(ring->in_order ? take_packed_in_order : take_packed)(queue, ring, &left);
 	else
-		take(queue, ring, &room, false);
+		(ring->in_order ? take_split_in_order : take_split)(queue, ring, &left);
 	/* vhost_queue_give_back() goes with this ring, whatever is published meanwhile. */
-	queue->burst = room.frames > frames ? ring : NULL;
-	return (unsigned)(room.frames - frames);
+	queue->burst = left.n_frames < room->n_frames ? ring : NULL;
+	return room->n_frames - left.n_frames;
 }
 
 void vhost_queue_give_back(struct vhost_queue *queue)

@@ -201,62 +201,65 @@ uint64_t vhost_queue_features(const struct vhost_queue *queue);
 /* A ring that broke (bad_index) is silent until the guest resets it. */
 bool vhost_queue_is_broken(const struct vhost_queue *queue);
 
-/* One frame taken from a transmit queue. */
+/*
+ * A frame in private memory, as it is taken from a queue and as it is put into one:
+ * nothing is converted in between. Directly behind it, in the same memory, stand the
+ * first head_len bytes of the frame, so that header and head are one copy each way.
+ * A structure of the caller's may begin with these members.
+ */
 struct vhost_frame {
-	/*
-	 * Set by the caller: where the private copy of the header goes (unchecked guest
-	 * values), with room for head_max bytes of the frame directly behind it.
-	 */
-	struct virtio_net_hdr_v1 *hdr;
-	uint32_t len;	   /* bytes behind the header */
-	uint16_t head_len; /* of them behind the private header */
+	uint32_t len;	   /* bytes behind the header, in all */
+	uint16_t head_len; /* of them, those that stand here; len at most */
 	uint16_t n_tail;
-	struct iovec *tail; /* bytes [head_len, len), in guest memory, in the given pool */
-	bool malformed;	    /* chain was bad: len is 0, the header is zero; only to be counted */
+	struct iovec *tail; /* bytes [head_len, len), n_tail pieces */
+	uint32_t fault;	    /* of a taken one: 0, or vhost_room.fault */
+	/* of a taken one unchecked guest values; of one that is put num_buffers is 1 */
+	struct virtio_net_hdr_v1 hdr;
+};
+
+/* Where taken frames go. */
+struct vhost_room {
+	struct vhost_frame *frames; /* the first; the others follow, @stride bytes each */
+	size_t stride;
+	unsigned n_frames;
+	uint16_t head_max;    /* for how much of a frame there is room behind it */
+	struct iovec *pieces; /* for their tails */
+	unsigned n_pieces;
+	uint32_t fault; /* of a frame whose chain was bad: only to be counted, its len is 0 */
 };
 
 /*
- * Take up to @max frames. Copies each virtio-net header and the first @head_max
- * bytes of each frame; lists the rest in @pool, of which @n_pool pieces are free
- * (a frame that might not fit waits for the next call). Returns how many, in the
- * order in which the guest made them available; malformed ones among them. All
- * that was taken must be given back, in one vhost_queue_give_back(), before the
- * next take and before the worker's quiescent point.
+ * Take as many frames as wait and as there is room for. Copies each virtio-net
+ * header and the first head_max bytes of each frame; the tails lie in guest memory
+ * (a frame for which there may be pieces too few waits for the next call). Returns
+ * how many, in the order in which the guest made them available; malformed ones
+ * among them. All that was taken must be given back, in one vhost_queue_give_back(),
+ * before the next take and before the worker's quiescent point.
  */
-unsigned vhost_queue_take(struct vhost_queue *queue, struct vhost_frame *frames, unsigned max,
-			  uint16_t head_max, struct iovec *pool, unsigned n_pool);
+unsigned vhost_queue_take(struct vhost_queue *queue, const struct vhost_room *room);
 void vhost_queue_give_back(struct vhost_queue *queue);
 
-/* One frame for a receive queue. */
+/* One frame for a receive queue. A structure of the caller's may be the same. */
 struct vhost_put {
-	/*
-	 * In private memory: the header, whose num_buffers is 1, and directly behind it
-	 * the first head_len bytes of the frame.
-	 */
-	const struct virtio_net_hdr_v1 *hdr;
-	const struct iovec *tail; /* the rest, n_tail pieces */
-	uint32_t len;		  /* bytes behind the header, in all */
-	uint16_t head_len;
-	uint16_t n_tail;
-	/*
-	 * What became of it: 0, -ENOBUFS (no buffer free), -EMSGSIZE (buffer too
-	 * small and they do not merge, or the frame is longer than VHOST_FRAME_MAX),
-	 * -EIO (ring broken).
-	 */
-	int16_t error;
+	const struct vhost_frame *frame;
+	unsigned place; /* below VHOST_PUT_MAX: what the caller calls it */
 };
 
 /*
  * Put frames into a receive queue: begin, put..., end. begin takes the ring for
  * this worker (others wait; hold it for one burst only); false: another has it and
  * seems to have lost its processor, so there is nothing to put, and no end. put copies @n frames, at
- * most VHOST_PUT_MAX, in order into the guest's next buffers and writes each one's
- * error. Tails may lie in another guest's memory, or overlap this one's. A frame that
- * is spread over several buffers says so in the guest's copy of its header. end
- * publishes all of it at once, and notifies the guest if it asked for that.
+ * most VHOST_PUT_MAX, in order into the guest's next buffers. Tails may lie in another
+ * guest's memory, or overlap this one's. A frame that is spread over several buffers
+ * says so in the guest's copy of its header. Returns the places of those that did not
+ * go, a bit each, and at ret_errors[place] why: -ENOBUFS (no buffer free), -EMSGSIZE
+ * (buffer too small and they do not merge, or the frame is longer than
+ * VHOST_FRAME_MAX), -EIO (ring broken). end publishes all of it at once, and notifies
+ * the guest if it asked for that.
  */
 bool vhost_queue_begin(struct vhost_queue *queue) __attribute__((warn_unused_result));
-void vhost_queue_put(struct vhost_queue *queue, struct vhost_put *puts, unsigned n);
+uint64_t vhost_queue_put(struct vhost_queue *queue, const struct vhost_put *puts, unsigned n,
+			 int ret_errors[VHOST_PUT_MAX]);
 void vhost_queue_end(struct vhost_queue *queue);
 
 /*

@@ -171,32 +171,37 @@ bool fuzz_session_serve(struct fuzz_session *session)
 	return true;
 }
 
-/* The private part of a frame. */
-struct snapshot {
-	struct virtio_net_hdr_v1 hdr;
+/* A frame, with room for its head. */
+struct private_frame {
+	struct vhost_frame is;
 	uint8_t head[HEAD];
 };
 
 /* Take a burst; what is listed must be what was said, and every byte of it readable. */
 static void take(struct vhost_queue *queue)
 {
-	static struct snapshot snapshots[BURST];
+	static struct private_frame frames[BURST];
 	static struct iovec pool[POOL];
 	static volatile uint8_t sink;
-	struct vhost_frame frames[BURST];
-	unsigned n;
+	const struct vhost_room room = {
+		.frames = &frames[0].is,
+		.stride = sizeof(frames[0]),
+		.n_frames = BURST,
+		.head_max = HEAD,
+		.pieces = pool,
+		.n_pieces = POOL,
+		.fault = 1,
+	};
+	unsigned n = vhost_queue_take(queue, &room);
 
-	for (unsigned i = 0; i < BURST; i++)
-		frames[i].hdr = &snapshots[i].hdr;
-	n = vhost_queue_take(queue, frames, BURST, HEAD, pool, POOL);
 	fuzz_demand(n <= BURST);
 	for (unsigned i = 0; i < n; i++) {
-		const struct vhost_frame *frame = &frames[i];
+		const struct vhost_frame *frame = &frames[i].is;
 		size_t left = frame->len - frame->head_len;
 
 		fuzz_demand(frame->len <= VHOST_FRAME_MAX && frame->head_len <= HEAD &&
 			    frame->head_len <= frame->len);
-		fuzz_demand(!frame->malformed || frame->len == 0);
+		fuzz_demand(!frame->fault || frame->len == 0);
 		for (unsigned k = 0; k < frame->n_tail; k++) {
 			const struct iovec *piece = &frame->tail[k];
 
@@ -214,9 +219,11 @@ static void take(struct vhost_queue *queue)
 static void put(struct fuzz_session *session, struct vhost_queue *queue)
 {
 	static uint8_t frame[FRAME];
-	static const struct snapshot snapshot = {.hdr = {.num_buffers = 1}};
+	struct private_frame frames[PUTS];
 	struct iovec tails[PUTS];
 	struct vhost_put puts[PUTS];
+	int errors[VHOST_PUT_MAX];
+	uint64_t failed;
 
 	for (unsigned i = 0; i < PUTS; i++) {
 		uint32_t len =
@@ -224,20 +231,21 @@ static void put(struct fuzz_session *session, struct vhost_queue *queue)
 		uint32_t head = len < HEAD ? len : HEAD;
 
 		tails[i] = (struct iovec){frame + head, len - head};
-		puts[i] = (struct vhost_put){
-			.hdr = &snapshot.hdr,
-			.tail = &tails[i],
-			.len = len,
-			.head_len = (uint16_t)head,
-			.n_tail = len > head,
-		};
+		frames[i] = (struct private_frame){.is = {
+							   .len = len,
+							   .head_len = (uint16_t)head,
+							   .n_tail = len > head,
+							   .tail = &tails[i],
+							   .hdr = {.num_buffers = 1},
+						   }};
+		puts[i] = (struct vhost_put){&frames[i].is, i};
 	}
 	fuzz_demand(vhost_queue_begin(queue));
-	vhost_queue_put(queue, puts, PUTS);
+	failed = vhost_queue_put(queue, puts, PUTS, errors);
 	vhost_queue_end(queue);
 	for (unsigned i = 0; i < PUTS; i++)
-		fuzz_demand(puts[i].error == 0 || puts[i].error == -ENOBUFS ||
-			    puts[i].error == -EMSGSIZE || puts[i].error == -EIO);
+		fuzz_demand(!(failed >> i & 1) || errors[i] == -ENOBUFS || errors[i] == -EMSGSIZE ||
+			    errors[i] == -EIO);
 }
 
 void fuzz_session_work(struct fuzz_session *session)

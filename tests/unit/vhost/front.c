@@ -504,32 +504,49 @@ void front_send(struct front *front, unsigned n)
 	}
 }
 
+unsigned front_take_frames(struct vhost_queue *queue, struct front_frame *frames, unsigned n,
+			   uint16_t head_max, struct iovec *pieces, unsigned n_pieces)
+{
+	const struct vhost_room room = {
+		.frames = &frames->is,
+		.stride = sizeof(*frames),
+		.n_frames = n,
+		.head_max = head_max,
+		.pieces = pieces,
+		.n_pieces = n_pieces,
+		.fault = 1,
+	};
+
+	return vhost_queue_take(queue, &room);
+}
+
 unsigned front_take(struct front *front, unsigned max)
 {
-	struct vhost_frame frames[16];
+	struct front_frame frames[16];
 	struct iovec pool[512];
-	struct front_snapshot snapshot;
+	unsigned n = front_take_frames(front->rings[1].queue, frames, max, 128, pool, 512);
 
-	for (unsigned i = 0; i < 16; i++)
-		frames[i].hdr = &snapshot.hdr;
-	unsigned n = vhost_queue_take(front->rings[1].queue, frames, max, 128, pool, 512);
 	vhost_queue_give_back(front->rings[1].queue);
 	return n;
 }
 
-int front_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr, uint16_t head_len,
-	      const struct iovec *tail, unsigned n_tail, uint32_t len)
+int front_put(struct vhost_queue *queue, const struct front_frame *frame)
 {
-	struct vhost_put put = {
-		.hdr = hdr,
-		.tail = tail,
-		.len = len,
-		.head_len = head_len,
-		.n_tail = (uint16_t)n_tail,
-	};
+	const struct vhost_put put = {.frame = &frame->is};
+	int errors[VHOST_PUT_MAX] = {0};
+	uint64_t failed = vhost_queue_put(queue, &put, 1, errors);
 
-	vhost_queue_put(queue, &put, 1);
-	return put.error;
+	assert_int_equal(failed, errors[0] != 0);
+	return errors[0];
+}
+
+int front_put_tail(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr,
+		   struct iovec *tail, unsigned n_tail, uint32_t len)
+{
+	const struct front_frame frame = {
+		.is = {.len = len, .n_tail = (uint16_t)n_tail, .tail = tail, .hdr = *hdr}};
+
+	return front_put(queue, &frame);
 }
 
 unsigned front_count_fds(void)

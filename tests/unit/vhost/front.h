@@ -141,15 +141,22 @@ bool front_kick_wanted(const struct front_ring *ring, bool event_idx, unsigned n
 void front_send(struct front *front, unsigned n);
 unsigned front_take(struct front *front, unsigned max);
 
-/* Room for the private part of a frame. */
-struct front_snapshot {
-	struct virtio_net_hdr_v1 hdr;
+/* A frame, with room for its head. */
+struct front_frame {
+	struct vhost_frame is;
 	uint8_t head[256];
 };
 
+/* Take up to @n frames; of each the first @head_max bytes, the rest in @n_pieces @pieces. */
+unsigned front_take_frames(struct vhost_queue *queue, struct front_frame *frames, unsigned n,
+			   uint16_t head_max, struct iovec *pieces, unsigned n_pieces);
+
 /* vhost_queue_put() of one frame: what became of it. */
-int front_put(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr, uint16_t head_len,
-	      const struct iovec *tail, unsigned n_tail, uint32_t len);
+int front_put(struct vhost_queue *queue, const struct front_frame *frame);
+
+/* The same for a frame of @len bytes that lie in @n_tail pieces. */
+int front_put_tail(struct vhost_queue *queue, const struct virtio_net_hdr_v1 *hdr,
+		   struct iovec *tail, unsigned n_tail, uint32_t len);
 
 /* The fds of this process. */
 unsigned front_count_fds(void);

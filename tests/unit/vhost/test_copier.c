@@ -68,10 +68,16 @@ static void both_ways_give_the_same_frames(void **state)
 	for (uint32_t len = 0; len < 700; len += len < 160 ? 1 : 37) {
 		for (unsigned way = 0; way < 4; way++) {
 			struct front front;
-			struct front_snapshot snapshot = {
-				.hdr = {.csum_start = 34, .num_buffers = 1}};
 			uint16_t head_len = (uint16_t)(len < 128 ? len : 128);
 			struct iovec tail = {frame + head_len, len - head_len};
+			struct front_frame put = {
+				.is = {
+					.len = len,
+					.head_len = head_len,
+					.n_tail = 1,
+					.tail = &tail,
+					.hdr = {.csum_start = 34, .num_buffers = 1},
+				}};
 
 			front_open_copy(&front, ways[way & 1]);
 			front_up(&front, way & 2 ? UINT64_C(1) << VIRTIO_F_RING_PACKED : 0, 8);
@@ -81,10 +87,9 @@ static void both_ways_give_the_same_frames(void **state)
 			front_desc(rx, 0, front_gpa(&front, buffer), HEADER + len,
 				   VRING_DESC_F_WRITE, 0);
 			front_make_available(rx, 0);
-			memcpy(snapshot.head, frame, head_len);
+			memcpy(put.head, frame, head_len);
 			assert_true(vhost_queue_begin(rx->queue));
-			assert_int_equal(
-				front_put(rx->queue, &snapshot.hdr, head_len, &tail, 1, len), 0);
+			assert_int_equal(front_put(rx->queue, &put), 0);
 			vhost_queue_end(rx->queue);
 			assert_int_equal(front_done(rx), 1);
 			assert_int_equal(front_element(rx, 0).len, HEADER + len);

@@ -95,8 +95,8 @@ static void log_traffic(uint64_t features)
 		memset(frame, (int)round + 1, sizeof(frame));
 		assert_true(vhost_queue_begin(front.rings[0].queue));
 		for (unsigned i = 0; i < 5; i++)
-			assert_int_equal(front_put(front.rings[0].queue, &hdr, 0, &src, 1,
-						   (uint32_t)src.iov_len),
+			assert_int_equal(front_put_tail(front.rings[0].queue, &hdr, &src, 1,
+							(uint32_t)src.iov_len),
 					 0);
 		vhost_queue_end(front.rings[0].queue);
 		assert_int_equal(front_take(&front, 16), 4);

@@ -130,7 +130,7 @@ static void a_full_ring_goes_on(void **state)
 				restart(&front, 0, 0x80008000);
 			}
 			assert_true(vhost_queue_begin(rx->queue));
-			assert_int_equal(front_put(rx->queue, &hdr, 0, NULL, 0, 0), 0);
+			assert_int_equal(front_put_tail(rx->queue, &hdr, NULL, 0, 0), 0);
 			vhost_queue_end(rx->queue);
 			assert_int_equal(front_done(rx), i + 1);
 			front_make_available(rx, (uint16_t)front_element(rx, i).id);
@@ -236,7 +236,7 @@ static void t2_endless_chain(void **state)
 				assert_int_equal(front_take(&front, 16), 0);
 			} else {
 				assert_true(vhost_queue_begin(ring->queue));
-				assert_int_equal(front_put(ring->queue, &hdr, 0, NULL, 0, 0), -5);
+				assert_int_equal(front_put_tail(ring->queue, &hdr, NULL, 0, 0), -5);
 				vhost_queue_end(ring->queue);
 			}
 		}
@@ -270,8 +270,7 @@ static void t9_one_bad_of_four(void **state)
 		{0, 16, VRING_DESC_F_INDIRECT},
 		{0, 0, VRING_DESC_F_INDIRECT},
 	};
-	struct vhost_frame frames[16];
-	struct front_snapshot snapshots[16];
+	struct front_frame frames[16];
 	struct iovec pool[512];
 
 	for (unsigned way = 0; way < 4 * sizeof(bad) / sizeof(bad[0]); way++) {
@@ -292,12 +291,10 @@ static void t9_one_bad_of_four(void **state)
 				front_desc(tx, i, gpa, 60 + i, 0, 0);
 			front_make_available(tx, (uint16_t)i);
 		}
-		for (unsigned i = 0; i < 16; i++)
-			frames[i].hdr = &snapshots[i].hdr;
-		assert_int_equal(vhost_queue_take(tx->queue, frames, 16, 128, pool, 512), 8);
+		assert_int_equal(front_take_frames(tx->queue, frames, 16, 128, pool, 512), 8);
 		for (unsigned i = 0; i < 8; i++) {
-			assert_int_equal(frames[i].malformed, i % 4 == way % 4);
-			assert_int_equal(frames[i].len, i % 4 == way % 4 ? 0 : 60 + i - HEADER);
+			assert_int_equal(frames[i].is.fault, i % 4 == way % 4);
+			assert_int_equal(frames[i].is.len, i % 4 == way % 4 ? 0 : 60 + i - HEADER);
 		}
 		vhost_queue_give_back(tx->queue);
 		assert_int_equal(front_done(tx), 8);
@@ -346,12 +343,11 @@ static void indirect_tables_are_lists(void **state)
 		};
 	front_desc(tx, 0, front_gpa(&front, table), sizeof(*table) * 3, VRING_DESC_F_INDIRECT, 0);
 	front_make_available(tx, 0);
-	struct front_snapshot snapshot;
-	struct vhost_frame frame = {.hdr = &snapshot.hdr};
+	struct front_frame frame;
 	struct iovec pool[256];
-	assert_int_equal(vhost_queue_take(tx->queue, &frame, 1, 20, pool, 256), 1);
-	assert_false(frame.malformed);
-	assert_int_equal(frame.len, 90 - HEADER);
+	assert_int_equal(front_take_frames(tx->queue, &frame, 1, 20, pool, 256), 1);
+	assert_false(frame.is.fault);
+	assert_int_equal(frame.is.len, 90 - HEADER);
 	vhost_queue_give_back(tx->queue);
 	assert_int_equal(front_done(tx), 1);
 	front_close(&front);
@@ -364,37 +360,45 @@ static void indirect_tables_are_lists(void **state)
  */
 static void a_lap_too_many_breaks(void **state)
 {
-	struct vhost_frame frames[4] = {0};
+	enum {
+		BEFORE = 4
+	}; /* bytes of the snapshot that lie before the ring: it must be aligned */
 	struct iovec pool[1024];
 	struct front front;
 
 	front_open(&front);
 	front_up(&front, PACKED | IN_ORDER, 2);
 	struct front_ring *tx = &front.rings[1];
+	const struct vhost_room room = {
+		.frames = (void *)((char *)tx->slots - BEFORE - offsetof(struct vhost_frame, hdr)),
+		.stride = 0,
+		.n_frames = 3,
+		.head_max = 128,
+		.pieces = pool,
+		.n_pieces = 1024,
+	};
 	for (unsigned lap = 4; lap-- > 0;) {
 		uint16_t available = lap % 2 ? PACKED_USED : PACKED_AVAIL;
 		uint64_t gpa = front_gpa(&front, front_buffer(&front, lap));
 		struct vring_packed_desc chain[2] = {
 			{gpa, 16, 0, available | VRING_DESC_F_NEXT},
-			{gpa + 16, 16, 0, available},
+			{gpa + 16, 16 + BEFORE, 0, available},
 		};
 
-		memcpy(lap ? front_buffer(&front, lap - 1) : (void *)tx->slots, chain,
+		memcpy(lap ? front_buffer(&front, lap - 1) + BEFORE : (void *)tx->slots, chain,
 		       sizeof(chain));
-		frames[lap].hdr = (struct virtio_net_hdr_v1 *)(void *)tx->slots;
 	}
-	assert_true(vhost_queue_take(tx->queue, frames, 3, 128, pool, 1024) > 1);
+	assert_true(vhost_queue_take(tx->queue, &room) > 1);
 	vhost_queue_give_back(tx->queue);
 	assert_true(vhost_queue_is_broken(tx->queue));
-	assert_int_equal(vhost_queue_take(tx->queue, frames, 3, 128, pool, 1024), 0);
+	assert_int_equal(vhost_queue_take(tx->queue, &room), 0);
 	front_close(&front);
 }
 
 /* Another layout for rings that rest: they begin anew, and not where the old ones stood. */
 static void another_layout_begins_anew(void **state)
 {
-	struct vhost_frame frame;
-	struct front_snapshot snapshot;
+	struct front_frame frame;
 	struct iovec pool[256];
 	struct front front;
 
@@ -416,8 +420,7 @@ static void another_layout_begins_anew(void **state)
 	assert_int_equal(front_say_number(&front, 2, front.features | PACKED), 0);
 	assert_int_equal(front_say_state(&front, 18, 1, 1), 0);
 	assert_non_null(tx->queue);
-	frame.hdr = &snapshot.hdr;
-	assert_int_equal(vhost_queue_take(tx->queue, &frame, 1, 128, pool, 256), 0);
+	assert_int_equal(front_take_frames(tx->queue, &frame, 1, 128, pool, 256), 0);
 	front_close(&front);
 }
 

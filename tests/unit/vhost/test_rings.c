@@ -37,21 +37,18 @@ static uint64_t layout(void **state)
 	return *(const uint64_t *)*state;
 }
 
-static struct vhost_frame frames[BURST];
-static struct front_snapshot snapshots[BURST];
+static struct front_frame frames[BURST];
 static struct iovec pool[POOL];
 
 static unsigned take(struct front_ring *ring, unsigned max, uint16_t head_max)
 {
-	for (unsigned i = 0; i < BURST; i++)
-		frames[i].hdr = &snapshots[i].hdr;
-	return vhost_queue_take(ring->queue, frames, max, head_max, pool, POOL);
+	return front_take_frames(ring->queue, frames, max, head_max, pool, POOL);
 }
 
 /* Head and tail of a frame in one piece. */
 static void gather(const struct vhost_frame *frame, uint8_t *ret_bytes)
 {
-	memcpy(ret_bytes, frame->hdr + 1, frame->head_len);
+	memcpy(ret_bytes, frame + 1, frame->head_len);
 	uint32_t at = frame->head_len;
 	for (unsigned i = 0; i < frame->n_tail; i++) {
 		memcpy(ret_bytes + at, frame->tail[i].iov_base, frame->tail[i].iov_len);
@@ -63,15 +60,22 @@ static void gather(const struct vhost_frame *frame, uint8_t *ret_bytes)
 /* Some of the frame is in private memory, the rest is not. */
 static int put(struct front_ring *ring, const void *frame, uint32_t len)
 {
-	struct front_snapshot snapshot = {
-		.hdr = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .num_buffers = 1}};
 	uint16_t head_len = (uint16_t)(len < 64 ? len : 64 + len % 128);
 
 	if (head_len > len)
 		head_len = (uint16_t)len;
-	memcpy(snapshot.head, frame, head_len);
 	struct iovec tail = {(char *)(uintptr_t)frame + head_len, len - head_len};
-	return front_put(ring->queue, &snapshot.hdr, head_len, &tail, 1, len);
+	struct front_frame put = {.is = {
+					  .len = len,
+					  .head_len = head_len,
+					  .n_tail = 1,
+					  .tail = &tail,
+					  .hdr = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+						  .csum_start = 34,
+						  .num_buffers = 1},
+				  }};
+	memcpy(put.head, frame, head_len);
+	return front_put(ring->queue, &put);
 }
 
 static int put_one(struct front_ring *ring, const void *frame, uint32_t len)
@@ -111,13 +115,13 @@ static void t7_headers_in_pieces(void **state)
 					   (uint16_t)(n + 1));
 			front_make_available(tx, 0);
 			assert_int_equal(take(tx, BURST, 128), 1);
-			assert_int_equal(frames[0].malformed, len < HEADER);
-			assert_int_equal(frames[0].len, len < HEADER ? 0 : len - HEADER);
+			assert_int_equal(frames[0].is.fault, len < HEADER);
+			assert_int_equal(frames[0].is.len, len < HEADER ? 0 : len - HEADER);
 			if (len >= HEADER) {
-				assert_memory_equal(frames[0].hdr, whole, HEADER);
-				assert_int_equal(frames[0].head_len,
+				assert_memory_equal(&frames[0].is.hdr, whole, HEADER);
+				assert_int_equal(frames[0].is.head_len,
 						 len - HEADER < 128 ? len - HEADER : 128);
-				gather(&frames[0], got);
+				gather(&frames[0].is, got);
 				assert_memory_equal(got, whole + HEADER, len - HEADER);
 			}
 			vhost_queue_give_back(tx->queue);
@@ -165,9 +169,9 @@ static void t6_lengths(void **state)
 		}
 		front_make_available(tx, 0);
 		assert_int_equal(take(tx, 1, 128), 1);
-		assert_int_equal(frames[0].malformed, !cases[i].good);
+		assert_int_equal(frames[0].is.fault, !cases[i].good);
 		if (cases[i].good)
-			assert_int_equal(frames[0].len, bytes - HEADER);
+			assert_int_equal(frames[0].is.len, bytes - HEADER);
 		vhost_queue_give_back(tx->queue);
 	}
 	struct vhost_queue_stats stats = vhost_queue_stats(tx->queue);
@@ -191,17 +195,15 @@ static void a_small_pool_takes_a_few(void **state)
 		front_buffer(&front, i)[HEADER] = (uint8_t)i;
 		front_make_available(tx, (uint16_t)(2 * i));
 	}
-	for (unsigned i = 0; i < BURST; i++)
-		frames[i].hdr = &snapshots[i].hdr;
-	assert_int_equal(vhost_queue_take(tx->queue, frames, BURST, 128, pool, 255), 0);
+	assert_int_equal(front_take_frames(tx->queue, frames, BURST, 128, pool, 255), 0);
 	vhost_queue_give_back(tx->queue);
 	while (next < 32) {
-		unsigned n = vhost_queue_take(tx->queue, frames, BURST, 128, pool, 260);
+		unsigned n = front_take_frames(tx->queue, frames, BURST, 128, pool, 260);
 
 		/* two pieces a frame: 260, 258 and 256 are enough for any, 254 is not */
 		assert_int_equal(n, next < 30 ? 3 : 2);
 		for (unsigned i = 0; i < n; i++)
-			assert_int_equal(snapshots[i].head[0], next++);
+			assert_int_equal(frames[i].head[0], next++);
 		vhost_queue_give_back(tx->queue);
 	}
 	assert_int_equal(front_done(tx), 32);
@@ -221,7 +223,7 @@ static void t10_wrong_direction(void **state)
 	front_desc(tx, 0, gpa, 100, VRING_DESC_F_WRITE, 0);
 	front_make_available(tx, 0);
 	assert_int_equal(take(tx, 1, 128), 1);
-	assert_true(frames[0].malformed);
+	assert_true(frames[0].is.fault);
 	vhost_queue_give_back(tx->queue);
 
 	memset(front_buffer(&front, 0), 0x55, 4096);
@@ -444,9 +446,9 @@ static void large_frames_are_whole(void **state)
 		}
 		const struct virtio_net_hdr_v1 hdr = {.num_buffers = 1};
 		assert_true(vhost_queue_begin(rx->queue));
-		assert_int_equal(front_put(rx->queue, &hdr, 0, src, n_src, VHOST_FRAME_MAX + 1),
+		assert_int_equal(front_put_tail(rx->queue, &hdr, src, n_src, VHOST_FRAME_MAX + 1),
 				 -EMSGSIZE);
-		assert_int_equal(front_put(rx->queue, &hdr, 0, src, n_src, VHOST_FRAME_MAX), 0);
+		assert_int_equal(front_put_tail(rx->queue, &hdr, src, n_src, VHOST_FRAME_MAX), 0);
 		vhost_queue_end(rx->queue);
 		assert_int_equal(front_done(rx), n);
 		for (unsigned k = 0; k < n; k++) {
@@ -482,9 +484,7 @@ static void t32_overlapping_copy(void **state)
 		front_make_available(rx, 0);
 		assert_int_equal(take(tx, 1, 0), 1);
 		assert_true(vhost_queue_begin(rx->queue));
-		assert_int_equal(front_put(rx->queue, frames[0].hdr, 0, frames[0].tail,
-					   frames[0].n_tail, frames[0].len),
-				 0);
+		assert_int_equal(front_put(rx->queue, &frames[0]), 0);
 		vhost_queue_end(rx->queue);
 		vhost_queue_give_back(tx->queue);
 		/* the header is written first, and may lie on the frame: behind it all is well */

@@ -35,8 +35,7 @@ static void a_frame_crosses_the_rings(void **state)
 {
 	struct front front;
 	struct vring_used_elem element;
-	struct front_snapshot snapshot;
-	struct vhost_frame frame = {.hdr = &snapshot.hdr};
+	struct front_frame frame;
 	struct iovec pool[256];
 
 	front_open(&front);
@@ -53,16 +52,16 @@ static void a_frame_crosses_the_rings(void **state)
 	front_make_available(rx, 5);
 
 	assert_true(vhost_queue_pending(tx->queue));
-	assert_int_equal(vhost_queue_take(tx->queue, &frame, 1, 128, pool, 256), 1);
-	assert_false(frame.malformed);
-	assert_int_equal(frame.len, 1000);
-	assert_int_equal(frame.head_len, 128);
-	assert_int_equal(frame.n_tail, 1);
-	assert_memory_equal(snapshot.head, buffer + 12, 128);
+	assert_int_equal(front_take_frames(tx->queue, &frame, 1, 128, pool, 256), 1);
+	assert_false(frame.is.fault);
+	assert_int_equal(frame.is.len, 1000);
+	assert_int_equal(frame.is.head_len, 128);
+	assert_int_equal(frame.is.n_tail, 1);
+	assert_memory_equal(frame.head, buffer + 12, 128);
 
-	snapshot.hdr.num_buffers = 1;
+	frame.is.hdr.num_buffers = 1;
 	assert_true(vhost_queue_begin(rx->queue));
-	assert_int_equal(front_put(rx->queue, frame.hdr, 128, frame.tail, 1, 1000), 0);
+	assert_int_equal(front_put(rx->queue, &frame), 0);
 	assert_false(front_used(rx, &element));
 	vhost_queue_end(rx->queue);
 	assert_false(front_used(tx, &element));

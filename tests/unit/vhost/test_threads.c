@@ -135,10 +135,11 @@ static bool is_whole(const uint8_t *bytes, uint32_t len)
 
 static void put_some(struct worker *worker, struct vhost_queue *queue)
 {
-	struct front_snapshot snapshots[PUTS];
+	struct front_frame frames[PUTS];
 	struct word words[PUTS][190];
 	struct iovec tails[PUTS];
 	struct vhost_put puts[PUTS];
+	int errors[VHOST_PUT_MAX];
 	uint32_t sent = worker->sent;
 
 	for (unsigned i = 0; i < PUTS; i++, sent++) {
@@ -146,38 +147,35 @@ static void put_some(struct worker *worker, struct vhost_queue *queue)
 
 		for (unsigned k = 0; k < sizeof(words[i]) / sizeof(words[i][0]); k++)
 			words[i][k] = (struct word){worker->index, sent};
-		snapshots[i].hdr = (struct virtio_net_hdr_v1){.num_buffers = 1};
-		memcpy(snapshots[i].head, words[i], 40);
 		tails[i] = (struct iovec){(char *)words[i] + 40, len - 40};
-		puts[i] = (struct vhost_put){
-			.hdr = &snapshots[i].hdr,
-			.tail = &tails[i],
+		frames[i].is = (struct vhost_frame){
 			.len = len,
 			.head_len = 40,
 			.n_tail = 1,
+			.tail = &tails[i],
+			.hdr = {.num_buffers = 1},
 		};
+		memcpy(frames[i].head, words[i], 40);
+		puts[i] = (struct vhost_put){&frames[i].is, i};
 	}
 	if (!vhost_queue_begin(queue))
 		return;
-	vhost_queue_put(queue, puts, PUTS);
+	uint64_t failed = vhost_queue_put(queue, puts, PUTS, errors);
 	vhost_queue_end(queue);
 	/* what did not go is the next to go */
-	for (unsigned i = 0; i < PUTS && puts[i].error == 0; i++)
+	for (unsigned i = 0; i < PUTS && !(failed >> i & 1); i++)
 		worker->sent++;
 }
 
 static void take_some(struct worker *worker, struct vhost_queue *queue)
 {
-	static struct front_snapshot snapshots[8];
-	struct vhost_frame frames[8];
+	static struct front_frame frames[8];
 	struct iovec pool[300];
+	unsigned n = front_take_frames(queue, frames, 8, 128, pool, 300);
 
-	for (unsigned i = 0; i < 8; i++)
-		frames[i].hdr = &snapshots[i].hdr;
-	unsigned n = vhost_queue_take(queue, frames, 8, 128, pool, 300);
 	for (unsigned i = 0; i < n; i++) {
-		assert_false(frames[i].malformed);
-		assert_true(is_whole(snapshots[i].head, frames[i].head_len));
+		assert_int_equal(frames[i].is.fault, 0);
+		assert_true(is_whole(frames[i].head, frames[i].is.head_len));
 	}
 	if (n > 0)
 		vhost_queue_give_back(queue);

@@ -278,7 +278,12 @@ static void describe_talk(speech_any *any, struct ref_frame *frame)
 					      .src = {0xfe80ULL << 48, 1},
 					      .dst = {0xff02ULL << 48, 1}};
 		break;
-	case REF_ARP: header->neighbour = true, header->ethertype = ETHERTYPE_ARP; break;
+	case REF_ARP:
+		header->neighbour = true;
+		header->ethertype = ETHERTYPE_ARP;
+		frame->claimed = any(3) ? 0x0a000001 + any(4) : 0;
+		frame->asked = 0x0a000001 + any(4);
+		break;
 	default: break;
 	}
 }
@@ -409,7 +414,7 @@ static void draw_talk(const struct ref_frame *frame, struct sketch *ret)
 		break;
 	case REF_ARP:
 		sketch_ethernet(ret, frame->dst, frame->src, ETHERTYPE_ARP);
-		sketch_arp(ret, 1, frame->src, 1, 2);
+		sketch_arp(ret, 1, frame->src, frame->claimed, frame->asked);
 		break;
 	default: sketch_ethernet(ret, frame->dst, frame->src, 0x88b5); break;
 	}

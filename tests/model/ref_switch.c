@@ -44,12 +44,10 @@ static enum drop place(const struct ref_switch *ref, const struct ref_frame *fra
 	const struct ref_port *port = &ref->ports[frame->port];
 	uint16_t vid = frame->n_tags ? frame->tcis[0] & 0xfff : 0;
 
-	if (frame->len < 14)
+	if (frame->len < 14 + 4 * frame->n_tags)
 		return DROP_RUNT;
 	if (frame->n_tags && frame->tpids[0] != TAG_8021Q)
 		return DROP_SERVICE_TAG;
-	if (frame->n_tags && frame->len < 18)
-		return DROP_RUNT;
 	if (frame->n_tags > 1)
 		return DROP_DOUBLE_TAG;
 	if (!port->trunk) {
@@ -82,11 +80,26 @@ static uint16_t bound_port(const struct ref_switch *ref, uint16_t network, mac48
 	return 0;
 }
 
+/* How many ports of @network bind @address; and one of them. */
+static unsigned count_owners(const struct ref_switch *ref, uint16_t network, uint32_t address,
+			     uint16_t *ret_owner)
+{
+	unsigned count = 0;
+
+	for (uint16_t p = 1; address && p < REF_PORTS; p++) {
+		if (ref->ports[p].address != address || !is_member(ref, network, p))
+			continue;
+		*ret_owner = p;
+		count++;
+	}
+	return count;
+}
+
 static enum drop guard(const struct ref_switch *ref, const struct ref_frame *frame,
 		       uint16_t network)
 {
 	const struct ref_port *port = &ref->ports[frame->port];
-	uint16_t bound = bound_port(ref, network, frame->src);
+	uint16_t bound = bound_port(ref, network, frame->src), owner;
 
 	if (frame->src == 0 || frame->src >> 40 & 1)
 		return DROP_BAD_SOURCE;
@@ -98,6 +111,9 @@ static enum drop guard(const struct ref_switch *ref, const struct ref_frame *fra
 		return DROP_SPOOFED_MAC;
 	if (port->guarded && port->n_macs && bound != frame->port)
 		return DROP_SPOOFED_MAC;
+	if (frame->talk == REF_ARP && port->address != frame->claimed &&
+	    count_owners(ref, network, frame->claimed, &owner))
+		return DROP_CLAIMED_ADDRESS;
 	if (frame->talk == REF_DHCP_SERVER && !port->is_server)
 		return DROP_DHCP_SERVER;
 	if (frame->talk == REF_ROUTER && !port->is_router)
@@ -520,6 +536,11 @@ static enum drop find_outputs(struct ref_switch *ref, struct way *way, uint16_t 
 			to = learned->port.id;
 		if (!to && ref->networks[way->network].flags & POLICY_NET_NO_UNKNOWN)
 			return DROP_UNKNOWN_UNICAST;
+	} else if (ref->networks[way->network].flags & POLICY_NET_SUPPRESSES &&
+		   way->frame->talk == REF_ARP) {
+		if (count_owners(ref, way->network, way->frame->asked, &to) != 1 ||
+		    permits(ref, way->network, way->frame->port, to) != DROP_NONE)
+			to = 0;
 	}
 	if (to) {
 		ret_outputs[(*ret_n)++] = to;

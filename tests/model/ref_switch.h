@@ -61,6 +61,7 @@ struct ref_port {
 	uint32_t quota;
 	unsigned n_macs;
 	mac48 macs[REF_BOUND];
+	uint32_t address;		  /* IPv4, that it binds by itself; 0: none */
 	struct ref_limit packets, floods; /* that it sends */
 	unsigned n_groups;
 	uint16_t groups[REF_LISTS]; /* places, ascending */
@@ -99,7 +100,7 @@ enum ref_talk {
 	REF_DHCP_SERVER,
 	REF_ROUTER_SOLICIT,
 	REF_ROUTER, /* an advertisement */
-	REF_ARP,
+	REF_ARP,    /* a request */
 	REF_TALKS,
 	REF_IP, /* what ref_frame.packet says */
 };
@@ -111,6 +112,7 @@ struct ref_frame {
 	unsigned n_tags;
 	uint16_t tpids[2], tcis[2]; /* outermost first */
 	uint32_t len;		    /* bytes, tags included */
+	uint32_t claimed, asked;    /* by ARP; 0: nobody's */
 	struct ref_header header;   /* what rules see */
 	struct ref_packet packet;   /* what sessions see, but for the places it goes between */
 };

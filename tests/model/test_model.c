@@ -81,6 +81,7 @@ static void make_network(uint16_t id)
 	network->generation++;
 	network->vlan = (uint16_t)(once_in(4) ? 0 : id * 10);
 	network->flags = (uint16_t)(once_in(4) ? any(8) : 0);
+	network->flags |= once_in(2) ? POLICY_NET_SUPPRESSES : 0;
 	network->age_ms = once_in(3) ? STEP_MS * (1 + any(20)) : 300000;
 	network->macs_max = once_in(4) ? any(6) : 1000;
 	network->mtu = once_in(4) ? LIMIT_MTU_MIN + any(200) : 1500;
@@ -212,6 +213,8 @@ static void make_port(uint16_t id)
 	port->n_macs = once_in(3) ? 1 + any(REF_BOUND) : 0;
 	for (unsigned i = 0; i < REF_BOUND; i++)
 		port->macs[i] = frames_bound_mac(id, i);
+	port->address = once_in(3) ? 0x0a000001 + any(4) : 0;
+	port->guarded &= !port->address; /* what it sends besides is test_guard's */
 	model.ref.moves[id] = model.ref.evictions[id] = 0;
 }
 
@@ -250,6 +253,7 @@ static void add_port(struct policy_builder *builder, uint16_t id)
 	const struct ref_port *port = &model.ref.ports[id];
 	struct policy_port_spec spec = sketch_access(id, port->native);
 	struct policy_trunk_entry pairs[REF_NETWORKS];
+	struct policy_prefix4 address = {port->address, UINT32_MAX};
 	struct policy_limits limits = {0};
 	uint16_t groups[REF_LISTS];
 
@@ -272,6 +276,8 @@ static void add_port(struct policy_builder *builder, uint16_t id)
 	spec.macs_max = port->quota;
 	spec.macs = port->macs;
 	spec.n_macs = port->n_macs;
+	spec.addresses4 = &address;
+	spec.n_addresses4 = port->address != 0;
 	spec.tenant = REF_TENANT;
 	for (unsigned i = 0; i < port->n_groups; i++)
 		groups[i] = (uint16_t)(port->groups[i] + 1);

@@ -15,6 +15,11 @@ static uint16_t network_flags(const struct model_network *network)
 {
 	return (uint16_t)((network->learning ? 0 : POLICY_NET_NO_LEARNING) |
 			  (network->flood_unknown ? 0 : POLICY_NET_NO_UNKNOWN) |
+			  (model_network_is_customers(network) ? POLICY_NET_QINQ : 0) |
+			  (model_network_is_customers(network) &&
+					   network->service != MODEL_SERVICE_802_1Q
+				   ? POLICY_NET_SERVICE
+				   : 0) |
 			  (network->suppress ? POLICY_NET_SUPPRESSES : 0) |
 			  (network->isolated ? POLICY_NET_ISOLATED : 0));
 }

@@ -61,7 +61,7 @@ static int check_port(const struct policy *policy, uint16_t port,
 	uint32_t first = 1, end = policy->n_networks;
 	int error = 0;
 
-	if (p->mode == POLICY_ACCESS) {
+	if (p->mode != POLICY_TRUNK) {
 		first = p->native ? p->native : end;
 		end = p->native ? first + 1U : end;
 	}
@@ -85,9 +85,11 @@ static uint16_t placed(const struct policy *policy, uint16_t port, uint16_t tag)
 
 	memset(frame.head, 0xff, 6);
 	if (tag != POLICY_UNTAGGED) {
-		frame.head[at] = ETHERTYPE_VLAN >> 8;
-		frame.head[at + 1] = ETHERTYPE_VLAN & 0xff;
-		frame.head[at + 2] = (uint8_t)(tag >> 8);
+		uint16_t tpid = tag & POLICY_SERVICE ? ETHERTYPE_SERVICE : ETHERTYPE_VLAN;
+
+		frame.head[at] = (uint8_t)(tpid >> 8);
+		frame.head[at + 1] = (uint8_t)tpid;
+		frame.head[at + 2] = (uint8_t)((tag & ~POLICY_SERVICE) >> 8);
 		frame.head[at + 3] = (uint8_t)tag;
 		at += 4;
 	}

@@ -190,6 +190,11 @@ bool model_network_admits(const struct model_network *network, const struct mode
 	return admits;
 }
 
+bool model_network_is_customers(const struct model_network *network)
+{
+	return network->n_customers || network->service != MODEL_SERVICE_UNSAID;
+}
+
 bool model_port_carries(const struct model_port *port, const struct model_network *network)
 {
 	if (port->native == network)

@@ -68,6 +68,13 @@ struct model_tenant {
 	uint32_t n_rules;
 };
 
+/* What the tags of a customer's network are on trunks: of IEEE 802.1ad (0x88a8), or as all others. */
+enum model_service {
+	MODEL_SERVICE_UNSAID,
+	MODEL_SERVICE_802_1AD,
+	MODEL_SERVICE_802_1Q,
+};
+
 struct model_network {
 	const char *name;
 	const struct model_tenant *tenant;
@@ -82,6 +89,9 @@ struct model_network {
 	uint32_t age_ms;
 	uint32_t macs_max;
 	uint32_t n_ports; /* that carry it, uplinks included */
+	enum model_service service;
+	uint32_t
+		n_customers; /* ports that are `qinq`; with one or `service-tag` it is a customer's */
 };
 
 /* `sets`: addresses that rules name as one. */
@@ -229,6 +239,9 @@ uint32_t model_port_mtu(const struct model_port *port);
 
 /* May @tenant have ports in @network: is it theirs, or shared with them? */
 bool model_network_admits(const struct model_network *network, const struct model_tenant *tenant);
+
+/* Is @network a customer's, whose frames keep their own tags? */
+bool model_network_is_customers(const struct model_network *network);
 
 /* Does @port carry @network, tagged or not? */
 bool model_port_carries(const struct model_port *port, const struct model_network *network);

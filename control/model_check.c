@@ -225,6 +225,37 @@ static void check_role(struct reading *reading, const struct port_draft *draft)
 	problems_hint(reading->problems, "add \"isolated: true\" to the network, or remove it");
 }
 
+/*
+ * In a customer's network frames have tags of their own. A port that sends them without
+ * one of ours must be a customer's: anybody else would take them for ours.
+ */
+static void check_customers(struct reading *reading, const struct port_draft *drafts)
+{
+	uint32_t n_ports = reading->model->n_ports;
+
+	for (uint32_t i = 0; i < n_ports; i++) {
+		const struct model_network *native = drafts[i].port.native;
+
+		/* the model is still ours to fill */
+		if (drafts[i].port.mode == POLICY_QINQ)
+			((struct model_network *)native)->n_customers++;
+	}
+	for (uint32_t i = 0; i < n_ports; i++) {
+		const struct model_port *port = &drafts[i].port;
+
+		if (!port->native || port->mode == POLICY_QINQ ||
+		    !model_network_is_customers(port->native))
+			continue;
+		reading_problem_key(
+			reading, drafts[i].network, PROBLEM_CONFLICT,
+			"%s is a customer's network: untagged it goes to \"qinq\" ports only",
+			port->native->name);
+		problems_hint(
+			reading->problems,
+			"write \"qinq\" instead, or take \"qinq\" and \"service-tag\" out of it");
+	}
+}
+
 static void count_members(struct model *model)
 {
 	for (uint32_t p = 0; p < model->n_ports; p++) {
@@ -246,6 +277,7 @@ void model_check(struct reading *reading, const struct node *tenants,
 		    drafts[i].port.role == POLICY_COMMUNITY)
 			check_role(reading, &drafts[i]);
 	check_devices(reading, drafts);
+	check_customers(reading, drafts);
 	if (tenants) { /* uplinks have nothing bound */
 		check_macs(reading, tenants, drafts);
 		check_owners(reading, tenants, drafts);

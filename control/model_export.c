@@ -149,6 +149,10 @@ static json_t *export_network(struct export *export, const struct model_network 
 		set(export, object, "mtu", json_integer(network->mtu));
 	if (!network->learning)
 		set(export, object, "learning", json_false());
+	if (network->service == MODEL_SERVICE_802_1Q)
+		set(export, object, "service-tag", json_string("802.1q"));
+	if (network->service == MODEL_SERVICE_802_1AD && !network->n_customers)
+		set(export, object, "service-tag", json_string("802.1ad"));
 	if (network->suppress)
 		set(export, object, "neighbour-suppression", json_true());
 	if (network->age_ms != MODEL_AGE_DEFAULT_MS)
@@ -205,9 +209,10 @@ static void set_networks(struct export *export, json_t *object, const struct mod
 {
 	json_t *trunk;
 
-	if (port->mode == POLICY_ACCESS) {
+	if (port->mode != POLICY_TRUNK) {
 		if (port->native)
-			set(export, object, "network", export_network_name(port, port->native));
+			set(export, object, port->mode == POLICY_QINQ ? "qinq" : "network",
+			    export_network_name(port, port->native));
 		return;
 	}
 	if (!port->tenant) {

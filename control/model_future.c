@@ -15,21 +15,6 @@ void model_refuse_not_yet(struct reading *reading, const struct node *node, cons
 		      "remove \"%s\"; nothing may stand here that is not enforced", word);
 }
 
-/* A name of a tenant's object. */
-static void read_reference(struct reading *reading, const struct node *node, void *object)
-{
-	const char *text = reading_text(reading, node);
-
-	if (text)
-		reading_is_name(reading, node, text);
-}
-
-void model_read_qinq(struct reading *reading, const struct node *node, void *draft)
-{
-	read_reference(reading, node, draft);
-	model_refuse_not_yet(reading, node, node->key, "qinq ports");
-}
-
 void model_read_pcap(struct reading *reading, const struct node *node, void *draft)
 {
 	reading_text(reading, node);

@@ -64,7 +64,6 @@ void model_read_storm(struct reading *reading, const struct node *node, void *dr
 void model_refuse_not_yet(struct reading *reading, const struct node *node, const char *word,
 			  const char *what);
 void model_read_mirrors(struct reading *reading, const struct node *node);
-void model_read_qinq(struct reading *reading, const struct node *node, void *draft);
 void model_read_pcap(struct reading *reading, const struct node *node, void *draft);
 
 #endif

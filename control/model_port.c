@@ -219,10 +219,14 @@ static void read_trunk(struct reading *reading, const struct node *node, void *o
 		model_read_trunk(reading, node, draft);
 }
 
-static void read_qinq(struct reading *reading, const struct node *node, void *draft)
+static void read_qinq(struct reading *reading, const struct node *node, void *object)
 {
-	if (claim_network(reading, node, draft))
-		model_read_qinq(reading, node, draft);
+	struct port_draft *draft = object;
+	unsigned total = reading->problems->total;
+
+	read_network(reading, node, draft);
+	if (reading->problems->total == total)
+		draft->port.mode = POLICY_QINQ;
 }
 
 static void read_pcap(struct reading *reading, const struct node *node, void *draft)

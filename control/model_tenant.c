@@ -189,6 +189,16 @@ static void read_network_macs(struct reading *reading, const struct node *node, 
 		      &((struct model_network *)network)->macs_max);
 }
 
+static void read_service_tag(struct reading *reading, const struct node *node, void *network)
+{
+	static const char *const words[] = {"802.1ad", "802.1q", NULL};
+	unsigned word;
+
+	if (reading_word(reading, node, words, &word))
+		((struct model_network *)network)->service =
+			word == 0 ? MODEL_SERVICE_802_1AD : MODEL_SERVICE_802_1Q;
+}
+
 static void read_suppression(struct reading *reading, const struct node *node, void *network)
 {
 	reading_flag(reading, node, &((struct model_network *)network)->suppress);
@@ -269,6 +279,7 @@ static const struct reading_key network_keys[] = {
 	{"macs", read_network_macs},
 	{"unknown-unicast", read_unknown_unicast},
 	{"neighbour-suppression", read_suppression},
+	{"service-tag", read_service_tag},
 	{"share", read_share},
 	{NULL, NULL},
 };

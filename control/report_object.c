@@ -343,7 +343,9 @@ static json_t *port_make(const struct daemon *daemon, const struct model_port *p
 	json_object_set_new(object, "network", network_or_null(port->native));
 	json_object_set_new(object, "vlan", vlan_or_null(port->native));
 	json_object_set_new(object, "mode",
-			    json_string(port->mode == POLICY_ACCESS ? "access" : "trunk"));
+			    json_string(port->mode == POLICY_ACCESS ? "access"
+					: port->mode == POLICY_QINQ ? "qinq"
+								    : "trunk"));
 	json_object_set_new(object, "state", json_string(attachment_state_word(attachment.state)));
 	json_object_set_new(object, "text", text_or_null(attachment.text));
 	json_object_set_new(object, "mac", port_mac(port, learned->ports[ref.id]));

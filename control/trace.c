@@ -216,7 +216,9 @@ static bool tell_place(struct trace *trace)
 	bool placed = trace->decision.stage > STAGE_PLACE;
 
 	return stage_passed(trace, STAGE_PLACE, "place", "%s port: network %s",
-			    trace->port->mode == POLICY_ACCESS ? "access" : "trunk",
+			    trace->port->mode == POLICY_ACCESS ? "access"
+			    : trace->port->mode == POLICY_QINQ ? "qinq"
+							       : "trunk",
 			    placed ? network_name(trace) : "");
 }
 
@@ -429,7 +431,8 @@ static bool tell_output(struct trace *trace, json_t *outputs, uint16_t id, uint1
 
 	attachments_report(trace->call->daemon->attachments, ref, &report);
 	if (tag != POLICY_UNTAGGED)
-		snprintf(how, sizeof(how), "with vlan %u", tag);
+		snprintf(how, sizeof(how), "with %svlan %u", tag & POLICY_SERVICE ? "service " : "",
+			 tag & ~POLICY_SERVICE);
 	if (report.state == ATTACHMENT_UP)
 		step(trace, "deliver", true, "to %s, %s", name, how);
 	else
@@ -437,7 +440,8 @@ static bool tell_output(struct trace *trace, json_t *outputs, uint16_t id, uint1
 		     attachment_state_word(report.state), drop_word(DROP_PORT_DOWN));
 	json_array_append_new(outputs,
 			      json_pack("{s:s, s:o, s:s}", "port", name, "vlan",
-					tag != POLICY_UNTAGGED ? json_integer(tag) : json_null(),
+					tag != POLICY_UNTAGGED ? json_integer(tag & ~POLICY_SERVICE)
+							       : json_null(),
 					"state", attachment_state_word(report.state)));
 	return report.state == ATTACHMENT_UP;
 }

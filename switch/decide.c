@@ -12,10 +12,14 @@
  *	VID of the native	tag-on-access	native network		6.9.1
  *	other VID 1..4094	tag-on-access	vlan-not-allowed	8.6.2
  *	VID 4095		tag-on-access	vlan-reserved		table 9-2
- *	outer 0x88a8, 0x9100	service-tag	service-tag		5.5, 9.5
- *	second tag		double-tag	double-tag		(802.1ad only)
+ *	outer 0x88a8		service-tag	its network if a customer's, 5.5, 9.5
+ *						else service-tag
+ *	outer 0x9100		service-tag	service-tag
+ *	second tag		double-tag	the same, else double-tag
  *	shorter than its header	runt		runt			(802.3, 3.2.5)
  *	longer than the mtu	giant		giant			6.5.8
+ *
+ * Of a customer's port (qinq) all of that is its network's, tags and all (clause 15).
  *
  * On the way out an access port and a trunk's native network are untagged, all
  * else has the tag of its trunk (8.6.4, 8.8.2), with the priority bits it
@@ -47,6 +51,10 @@ struct asked {
 static enum drop place_access(const struct policy_port *port, const struct frame_l2 *l2,
 			      uint16_t *ret_network)
 {
+	if (l2->tagged && l2->tpid != ETHERTYPE_VLAN)
+		return DROP_SERVICE_TAG;
+	if (l2->stacked)
+		return DROP_DOUBLE_TAG;
 	if (l2->tagged && (l2->tci & VID_RESERVED) != VID_PRIORITY)
 		return DROP_TAG_ON_ACCESS;
 	if (port->native == 0)
@@ -55,23 +63,46 @@ static enum drop place_access(const struct policy_port *port, const struct frame
 	return DROP_NONE;
 }
 
+/* Of a customer's port: its tags are its own affair. */
+static enum drop place_qinq(const struct policy_port *port, uint16_t *ret_network)
+{
+	if (port->native == 0)
+		return DROP_NO_NETWORK;
+	*ret_network = port->native;
+	return DROP_NONE;
+}
+
+/* May a frame of @network, 0 for none yet, come by trunk with the tags of @l2? */
+static enum drop check_tags(const struct policy *policy, const struct frame_l2 *l2,
+			    uint16_t network)
+{
+	unsigned flags = network ? policy_networks(policy)[network].flags : 0;
+
+	if (l2->tagged && l2->tpid != ETHERTYPE_VLAN &&
+	    (l2->tpid != ETHERTYPE_SERVICE || !(flags & POLICY_NET_SERVICE)))
+		return DROP_SERVICE_TAG;
+	if (l2->stacked && !(flags & POLICY_NET_QINQ))
+		return DROP_DOUBLE_TAG;
+	if (flags & POLICY_NET_SERVICE && l2->tpid != ETHERTYPE_SERVICE)
+		return DROP_VLAN_NOT_ALLOWED;
+	return DROP_NONE;
+}
+
 static enum drop place_trunk(const struct policy *policy, const struct policy_port *port,
 			     const struct frame_l2 *l2, uint16_t *ret_network)
 {
 	const uint16_t *vlan_in = policy_at(policy, port->vlan_in);
-	uint16_t vid = l2->tci & VID_RESERVED;
+	uint16_t vid = l2->tci & VID_RESERVED; /* of untagged frames as of priority tags */
+	uint16_t network = vid == VID_PRIORITY ? port->native : vlan_in[vid];
+	enum drop drop = check_tags(policy, l2, network);
 
-	if (vid == VID_PRIORITY) { /* untagged frames have it too */
-		if (port->native == 0)
-			return DROP_UNTAGGED_ON_TRUNK;
-		*ret_network = port->native;
-		return DROP_NONE;
-	}
+	if (drop != DROP_NONE)
+		return drop;
 	if (vid == VID_RESERVED)
 		return DROP_VLAN_RESERVED;
-	if (vlan_in[vid] == 0)
-		return DROP_VLAN_NOT_ALLOWED;
-	*ret_network = vlan_in[vid];
+	if (network == 0)
+		return vid == VID_PRIORITY ? DROP_UNTAGGED_ON_TRUNK : DROP_VLAN_NOT_ALLOWED;
+	*ret_network = network;
 	return DROP_NONE;
 }
 
@@ -86,6 +117,8 @@ static enum drop place(const struct policy *policy, struct port_ref in, const st
 		return DROP_NO_NETWORK;
 	if (port->mode == POLICY_TRUNK)
 		drop = place_trunk(policy, port, l2, &network);
+	else if (port->mode == POLICY_QINQ)
+		drop = place_qinq(port, &network);
 	else
 		drop = place_access(port, l2, &network);
 	if (drop != DROP_NONE)
@@ -125,7 +158,9 @@ static enum lookup look_up(const struct asked *asked, struct decision *decision)
 	struct port_ref learned;
 
 	if (mac_is_group(dst)) {
-		if (!(policy_networks(policy)[network].flags & POLICY_NET_SUPPRESSES))
+		if (!(policy_networks(policy)[network].flags & POLICY_NET_SUPPRESSES) ||
+		    policy_is_customers(policy, network, decision->in,
+					decision->l2.tagged + decision->l2.stacked))
 			return LOOKUP_GROUP;
 		decision->reads = DECIDE_READS_ALL;
 		decision->output = asked_port(asked, decision);
@@ -258,12 +293,12 @@ static enum drop run_stages(const struct asked *asked, struct decision *decision
 	drop = frame_parse(asked->frame, &decision->l2);
 	if (drop != DROP_NONE)
 		return drop;
-	decision->strip = decision->l2.tagged;
 
 	decision->stage = STAGE_PLACE;
 	drop = place(policy, asked->in, asked->frame, &decision->l2, &decision->network);
 	if (drop != DROP_NONE)
 		return drop;
+	decision->strip = decision->l2.tagged && policy_ports(policy)[in].mode != POLICY_QINQ;
 
 	decision->stage = STAGE_GUARD;
 	if (policy_ports(policy)[in].flags & POLICY_PORT_READS_FLOW) {

@@ -68,16 +68,17 @@ static void shift_offsets(struct virtio_net_hdr_v1 *hdr, int by)
 
 /*
  * Priority and drop eligibility of the tag that a frame came with are kept (IEEE
- * 802.1Q, 6.9.3 and 6.9.4); without one they are 0.
+ * 802.1Q, 6.9.3 and 6.9.4); without one they are 0. A customer's own is not looked at.
  */
 static void write_tag(uint8_t *tag, const uint8_t *head, bool strip, uint16_t vlan)
 {
-	uint16_t tci = vlan;
+	uint16_t tpid = vlan & POLICY_SERVICE ? ETHERTYPE_SERVICE : ETHERTYPE_VLAN;
+	uint16_t tci = (uint16_t)(vlan & ~POLICY_SERVICE);
 
 	if (strip)
 		tci |= (uint16_t)((head[ADDRESSES + 2] << 8 | head[ADDRESSES + 3]) & ~TCI_VID);
-	tag[0] = ETHERTYPE_VLAN >> 8;
-	tag[1] = ETHERTYPE_VLAN & 0xff;
+	tag[0] = (uint8_t)(tpid >> 8);
+	tag[1] = (uint8_t)tpid;
 	tag[2] = (uint8_t)(tci >> 8);
 	tag[3] = (uint8_t)tci;
 }

@@ -28,7 +28,7 @@
 	X(UNTAGGED_ON_TRUNK,	"untagged-on-trunk",	"untagged, but the trunk has no native network; set `native`") \
 	X(VLAN_NOT_ALLOWED,	"vlan-not-allowed",	"tagged with a VLAN that the trunk does not allow; add its network to `allow`") \
 	X(VLAN_RESERVED,	"vlan-reserved",	"tagged with VLAN 4095, which IEEE 802.1Q reserves") \
-	X(SERVICE_TAG,		"service-tag",		"outer tag is 802.1ad (0x88a8); no port accepts it") \
+	X(SERVICE_TAG,		"service-tag",		"an 802.1ad (0x88a8) tag of no customer's network that the port carries; see `qinq`") \
 	X(DOUBLE_TAG,		"double-tag",		"a second VLAN tag behind the first: VLAN hopping, refused on every port but a qinq one") \
 	/* guard: may this port say that? */ \
 	X(BAD_SOURCE,		"bad-source",		"the source address is a group address or zero") \

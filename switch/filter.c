@@ -106,7 +106,7 @@ void filter_read(const struct frame *frame, const struct frame_l2 *l2, struct fi
 		} else {
 			filter.kind = FILTER_ILLEGIBLE;
 		}
-	} else if (frame_is_snap(frame, l2)) {
+	} else if (frame_is_snap(frame, l2) || frame_is_tag(l2->ethertype)) {
 		filter.kind = FILTER_ILLEGIBLE;
 	}
 	*ret_filter = filter;

@@ -13,37 +13,30 @@ enum {
 	IPV6_SIZE = 40, /* RFC 8200, 3 */
 };
 
-static bool is_tag(uint16_t ethertype)
-{
-	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_SERVICE ||
-	       ethertype == ETHERTYPE_QINQ;
-}
-
 enum drop frame_parse(const struct frame *frame, struct frame_l2 *ret_l2)
 {
-	uint16_t type, inner;
+	struct frame_l2 l2 = {0};
 
 	if (frame->head_len < FRAME_ETH)
 		return DROP_RUNT;
-	type = frame_load16(frame, 12);
-	if (type == ETHERTYPE_VLAN) {
+	l2.ethertype = frame_load16(frame, 12);
+	if (frame_is_tag(l2.ethertype)) {
 		if (frame->head_len < FRAME_ETH + FRAME_TAG)
 			return DROP_RUNT;
-		inner = frame_load16(frame, 16);
-		if (is_tag(inner))
-			return DROP_DOUBLE_TAG;
-		ret_l2->tagged = true;
-		ret_l2->tci = frame_load16(frame, 14);
-		ret_l2->ethertype = inner;
-	} else if (is_tag(type)) {
-		return DROP_SERVICE_TAG;
-	} else {
-		ret_l2->tagged = false;
-		ret_l2->tci = 0;
-		ret_l2->ethertype = type;
+		l2.tagged = true;
+		l2.tpid = l2.ethertype;
+		l2.tci = frame_load16(frame, 14);
+		l2.ethertype = frame_load16(frame, 16);
+		if (frame_is_tag(l2.ethertype)) {
+			if (frame->head_len < FRAME_ETH + 2 * FRAME_TAG)
+				return DROP_RUNT;
+			l2.stacked = true;
+			l2.ethertype = frame_load16(frame, 20);
+		}
 	}
-	ret_l2->dst = mac_load(frame->head);
-	ret_l2->src = mac_load(frame->head + 6);
+	l2.dst = mac_load(frame->head);
+	l2.src = mac_load(frame->head + 6);
+	*ret_l2 = l2;
 	return DROP_NONE;
 }
 

@@ -55,13 +55,15 @@ static inline uint32_t frame_wire_len(const struct frame *frame)
 	return (uint32_t)le16toh(frame->hdr.hdr_len) + le16toh(frame->hdr.gso_size);
 }
 
-/* The Ethernet header and at most one VLAN tag, as numbers. */
+/* The Ethernet header and at most two VLAN tags, as numbers. */
 struct frame_l2 {
 	mac48 dst;
 	mac48 src;
-	uint16_t ethertype; /* of what follows the tag */
-	uint16_t tci;	    /* PCP, DEI, VID; 0 when untagged */
-	bool tagged;	    /* an 0x8100 tag stands first, VID 0 included */
+	uint16_t ethertype; /* of what follows the tags */
+	uint16_t tci;	    /* PCP, DEI, VID of the first tag; 0 when untagged */
+	uint16_t tpid;	    /* its own ethertype */
+	bool tagged;	    /* a tag stands first, VID 0 included */
+	bool stacked;	    /* another one stands behind it */
 };
 
 /* Ethertypes that some stage knows (IANA "IEEE 802 Numbers"); below the first it is a length. */
@@ -79,12 +81,19 @@ enum {
 /* Where the payload of the Ethernet header begins. */
 static inline uint16_t frame_l2_size(const struct frame_l2 *l2)
 {
-	return l2->tagged ? FRAME_ETH + FRAME_TAG : FRAME_ETH;
+	return (uint16_t)(FRAME_ETH + FRAME_TAG * (l2->tagged + l2->stacked));
+}
+
+/* Does a tag follow, of IEEE 802.1Q or of its forerunners? */
+static inline bool frame_is_tag(uint16_t ethertype)
+{
+	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_SERVICE ||
+	       ethertype == ETHERTYPE_QINQ;
 }
 
 /*
- * Read the Ethernet header of @frame's snapshot. Returns DROP_NONE, or why the
- * header cannot be used (RUNT, SERVICE_TAG, DOUBLE_TAG); @ret_l2 is untouched then.
+ * Read the Ethernet header of @frame's snapshot. Which tags it may have is its port's to
+ * say. RUNT if it is cut off; @ret_l2 is untouched then.
  */
 enum drop frame_parse(const struct frame *frame, struct frame_l2 *ret_l2);
 

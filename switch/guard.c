@@ -188,7 +188,7 @@ static bool addresses_are_own(const struct policy *policy, const struct policy_p
 	case ETHERTYPE_ARP:
 	case ETHERTYPE_RARP: return may_send_arp(policy, port, frame, l2);
 	}
-	return !frame_is_snap(frame, l2);
+	return !frame_is_snap(frame, l2) && !frame_is_tag(l2->ethertype);
 }
 
 /* RFC 1042 and IEEE 802.1H: an Ethernet type behind LLC/SNAP, which some receivers look at. */
@@ -231,7 +231,7 @@ static enum drop check_server(const struct policy_port *port, const struct frame
 
 	if (!dhcp && !router)
 		return DROP_NONE;
-	if (is_wrapped_ethernet(frame, l2))
+	if (is_wrapped_ethernet(frame, l2) || frame_is_tag(l2->ethertype))
 		return DROP_HIDDEN_HEADER;
 	if (l2->ethertype != ETHERTYPE_IPV4 && l2->ethertype != ETHERTYPE_IPV6)
 		return DROP_NONE;
@@ -294,7 +294,8 @@ enum drop guard_check(const struct policy *policy, uint16_t in, uint16_t network
 		    !addresses_are_own(policy, port, frame, l2))
 			return DROP_SPOOFED_ADDRESS;
 	}
-	if (policy_networks(policy)[network].flags & POLICY_NET_OWNED)
+	if (policy_networks(policy)[network].flags & POLICY_NET_OWNED &&
+	    !policy_is_customers(policy, network, in, l2->tagged + l2->stacked))
 		drop = check_claims(policy, in, network, frame, l2);
 	return drop == DROP_NONE ? check_server(port, frame, l2) : drop;
 }

@@ -47,6 +47,10 @@
  * than the snapshot, a first fragment without its ports or type (RFC 7113), IP
  * behind LLC/SNAP (CVE-2021-27853). Later fragments pass: without the first they
  * come to nothing.
+ *
+ * Of a customer's frame (POLICY_NET_QINQ) all that is looked for behind up to two tags,
+ * and what is behind more could hide it. Claims are not looked for behind a customer's
+ * tag: its VLANs may use an address each.
  */
 #ifndef SWITCH_GUARD_H
 #define SWITCH_GUARD_H
@@ -77,8 +81,8 @@ enum drop guard_check(const struct policy *policy, uint16_t in, uint16_t network
  * For who remembers decisions by less than what guard_check() reads: could the
  * server, router or claim guard of @port refuse @frame? Where it says no, they
  * let the frame pass; where it says yes, decide() must be asked, and what it
- * answers holds for this frame only. It says yes more often than need be, but
- * never for TCP, for UDP between ports of no server, or for echoes.
+ * answers holds for this frame only. So it does for tags of which a key knows
+ * nothing, a customer's and of service. It says yes more often than need be, but never for TCP, for UDP between ports of no server, or for echoes.
  */
 static inline bool guard_wants_look(const struct policy_port *port, const struct frame *frame)
 {
@@ -86,9 +90,13 @@ static inline bool guard_wants_look(const struct policy_port *port, const struct
 	unsigned type = frame_load16(frame, 12), l3 = FRAME_ETH;
 	bool claims = port->flags & POLICY_PORT_CLAIM_GUARD;
 
-	if (!(port->flags &
-	      (POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD | POLICY_PORT_CLAIM_GUARD)))
+	if (!(port->flags & (POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD |
+			     POLICY_PORT_CLAIM_GUARD | POLICY_PORT_STACKS)))
 		return false;
+	if (port->flags & POLICY_PORT_STACKS && frame_is_tag((uint16_t)type) &&
+	    (port->mode == POLICY_QINQ || type != ETHERTYPE_VLAN ||
+	     frame_is_tag(frame_load16(frame, FRAME_ETH + 2))))
+		return true;
 	if (type == ETHERTYPE_VLAN) {
 		type = frame_load16(frame, FRAME_ETH + 2);
 		l3 = FRAME_ETH + FRAME_TAG;

@@ -5,7 +5,6 @@
 #include "switch/mark.h"
 
 enum {
-	ETHERTYPE_AT = FRAME_ETH - 2,
 	TCI_AT = FRAME_ETH,
 	TCI_VID_HIGH = 0x0f, /* of the first byte of a tag's TCI: what is not priority */
 	ECN = 0x03,	     /* of the byte that DSCP shares with it (RFC 3168, 5) */
@@ -43,24 +42,20 @@ static void mark_ipv6(struct frame *frame, unsigned l3, uint8_t dscp)
 
 void mark_frame(const struct policy_port *port, struct frame *frame)
 {
-	unsigned l3 = FRAME_ETH;
-	uint16_t type;
+	struct frame_l2 l2;
+	unsigned l3;
 
-	if (frame->head_len < FRAME_ETH + FRAME_TAG)
+	if (frame_parse(frame, &l2) != DROP_NONE)
 		return;
-	type = frame_load16(frame, ETHERTYPE_AT);
-	if (type == ETHERTYPE_VLAN) {
-		if (port->pcp)
-			frame->head[TCI_AT] &= TCI_VID_HIGH;
-		type = frame_load16(frame, ETHERTYPE_AT + FRAME_TAG);
-		l3 += FRAME_TAG;
-	}
+	l3 = frame_l2_size(&l2);
+	if (l2.tagged && port->pcp && port->mode != POLICY_QINQ)
+		frame->head[TCI_AT] &= TCI_VID_HIGH;
 	if (!port->dscp)
 		return;
-	if (type == ETHERTYPE_IPV4 && frame->head_len >= l3 + IPV4_SIZE &&
+	if (l2.ethertype == ETHERTYPE_IPV4 && frame->head_len >= l3 + IPV4_SIZE &&
 	    frame->head[l3] >> 4 == 4)
 		mark_ipv4(frame, l3, (uint8_t)(port->dscp - 1));
-	if (type == ETHERTYPE_IPV6 && frame->head_len >= l3 + IPV6_SIZE &&
+	if (l2.ethertype == ETHERTYPE_IPV6 && frame->head_len >= l3 + IPV6_SIZE &&
 	    frame->head[l3] >> 4 == 6)
 		mark_ipv6(frame, l3, (uint8_t)(port->dscp - 1));
 }

@@ -20,7 +20,7 @@ static inline bool mark_is_due(const struct policy_port *port)
 
 /*
  * Mark a frame that came from @port. Its priority is taken out of the tag that it came
- * with, if it is the port's to say: mark_tci() has it for the tag that it leaves with.
+ * with, if it is the port's to say (a customer's tags are not, POLICY_QINQ): mark_tci() has it for the tag that it leaves with.
  */
 void mark_frame(const struct policy_port *port, struct frame *frame);
 

@@ -236,7 +236,7 @@ static bool tso_init(struct tso *tso, const uint8_t *bytes, uint32_t len,
 	};
 	if (tso->size > HEADERS_MAX || tso->size > len || tso->mss < OFFLOAD_MSS_MIN)
 		return false;
-	if (tso->size >= FRAME_ETH + FRAME_TAG && load_be16(bytes + 12) == ETHERTYPE_VLAN)
+	while (tso->l3 + FRAME_TAG <= tso->size && frame_is_tag(load_be16(bytes + tso->l3 - 2)))
 		tso->l3 += FRAME_TAG;
 	return tso->l3 + (tso->ipv4 ? IPV4_SIZE : IPV6_SIZE) <= tso->l4 &&
 	       tso->l4 + TCP_SIZE <= tso->size &&

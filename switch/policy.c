@@ -79,6 +79,15 @@ bool policy_network_is_filtered(const struct policy *policy, uint16_t network)
 	return false;
 }
 
+bool policy_stacks(const struct policy *policy, uint16_t port)
+{
+	for (uint32_t n = 1; n < policy->n_networks; n++)
+		if (policy_networks(policy)[n].flags & POLICY_NET_QINQ &&
+		    policy_tag(policy, (uint16_t)n, port) != POLICY_NOT_MEMBER)
+			return true;
+	return false;
+}
+
 bool policy_port_binds(const struct policy *policy, const struct policy_port *port,
 		       struct policy_address address)
 {

@@ -43,7 +43,8 @@ enum {
 
 	POLICY_VLANS = 4096, /* values of a VID (IEEE 802.1Q, 9.6) */
 
-	/* Egress tags in policy_port.vlan_out; 1..4094 is a VLAN tag. */
+	/* Egress tags in policy_port.vlan_out; 1..4094 is a VLAN tag, with POLICY_SERVICE a service tag. */
+	POLICY_SERVICE = 0x1000,
 	POLICY_UNTAGGED = 0,
 	POLICY_NOT_MEMBER = 0xffff,
 
@@ -59,6 +60,7 @@ enum {
 enum policy_port_mode {
 	POLICY_ACCESS = 1, /* one network, untagged */
 	POLICY_TRUNK = 2,  /* many networks by tag, perhaps one native without */
+	POLICY_QINQ = 3,   /* one network, whatever tags its frames have: a customer's port */
 };
 
 /* Roles in an isolated network (private VLAN, RFC 5517). */
@@ -83,6 +85,7 @@ enum policy_port_flags {
 	POLICY_PORT_WAITS = 1 << 6,	   /* what is over its rate stays in its guest's ring */
 	/* A network of it has owned addresses; the builder finds out. */
 	POLICY_PORT_CLAIM_GUARD = 1 << 7,
+	POLICY_PORT_STACKS = 1 << 8, /* is in a POLICY_NET_QINQ; the builder finds out */
 };
 
 enum policy_network_flags {
@@ -93,6 +96,12 @@ enum policy_network_flags {
 		1 << 3,		   /* a member has rules for what it gets; the builder's to say */
 	POLICY_NET_OWNED = 1 << 4, /* addresses have owners in it; the builder's to say */
 	POLICY_NET_SUPPRESSES = 1 << 5, /* of whom ARP or ND asks is asked alone */
+	/*
+	 * A customer's, whose own tags stay in the frames (IEEE 802.1Q, 15): its ports are
+	 * POLICY_QINQ, or trunks that carry it by a tag; of 802.1ad (0x88a8) or not.
+	 */
+	POLICY_NET_QINQ = 1 << 6,
+	POLICY_NET_SERVICE = 1 << 7,
 };
 
 /* What a port may send and get a second, and all ports of a tenant together (rate.h). */
@@ -329,7 +338,7 @@ int policy_check(const void *blob, size_t size, const char **ret_why)
 
 /*
  * The tag that frames of @network leave port @port with: POLICY_UNTAGGED, a
- * VLAN, or POLICY_NOT_MEMBER. Any ids may be asked for.
+ * VLAN (perhaps | POLICY_SERVICE), or POLICY_NOT_MEMBER. Any ids may be asked for.
  */
 static inline uint16_t policy_tag(const struct policy *policy, uint16_t network, uint16_t port)
 {
@@ -338,11 +347,20 @@ static inline uint16_t policy_tag(const struct policy *policy, uint16_t network,
 	if (network == 0 || network >= policy->n_networks || port >= policy->n_ports)
 		return POLICY_NOT_MEMBER;
 	p = &policy_ports(policy)[port];
-	if (p->mode == POLICY_ACCESS)
-		return p->native == network ? POLICY_UNTAGGED : POLICY_NOT_MEMBER;
 	if (p->mode == POLICY_TRUNK)
 		return ((const uint16_t *)policy_at(policy, p->vlan_out))[network];
-	return POLICY_NOT_MEMBER; /* a free slot */
+	if (p->mode) /* not a free slot */
+		return p->native == network ? POLICY_UNTAGGED : POLICY_NOT_MEMBER;
+	return POLICY_NOT_MEMBER;
+}
+
+/* Is a frame of @network that came from @port with @tags of them tagged by a customer as well? */
+static inline bool policy_is_customers(const struct policy *policy, uint16_t network, uint16_t port,
+				       int tags)
+{
+	int ours = policy_ports(policy)[port].mode == POLICY_TRUNK;
+
+	return policy_networks(policy)[network].flags & POLICY_NET_QINQ && tags > ours;
 }
 
 /* What policy_permits() says. */
@@ -367,6 +385,9 @@ bool policy_network_is_filtered(const struct policy *policy, uint16_t network);
 /* Must live network @network have POLICY_NET_OWNED, live port @port POLICY_PORT_CLAIM_GUARD? */
 bool policy_network_is_owned(const struct policy *policy, uint16_t network);
 bool policy_guards_claims(const struct policy *policy, uint16_t port);
+
+/* Must live port @port have POLICY_PORT_STACKS? */
+bool policy_stacks(const struct policy *policy, uint16_t port);
 
 /* The port id that @mac is bound to in @network, or 0. */
 uint16_t policy_static_port(const struct policy *policy, uint16_t network, mac48 mac);

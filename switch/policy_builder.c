@@ -140,7 +140,7 @@ int policy_builder_port(struct policy_builder *builder, const struct policy_port
 {
 	struct policy_port_spec port = *spec;
 
-	if (spec->flags & (POLICY_PORT_READS_FLOW | POLICY_PORT_CLAIM_GUARD))
+	if (spec->flags & (POLICY_PORT_READS_FLOW | POLICY_PORT_CLAIM_GUARD | POLICY_PORT_STACKS))
 		return -EINVAL; /* nobody's to say */
 	if (spec->ref.id == 0 || spec->ref.id >= LIMIT_PORTS || port_ref_is_none(spec->ref) ||
 	    builder->ports[spec->ref.id].name)
@@ -453,6 +453,8 @@ static int fill_trunk_tables(const struct policy_builder *builder, uint32_t n_ne
 			return -EINVAL;
 		vlan_in[vlan] = network;
 		vlan_out[network] = vlan;
+		if (builder->networks[network].flags & POLICY_NET_SERVICE)
+			vlan_out[network] |= POLICY_SERVICE;
 		native_has_tag |= network == spec->native;
 	}
 	if (spec->native) {
@@ -684,6 +686,8 @@ static void mark_readers(struct blob *blob)
 			port->flags |= POLICY_PORT_READS_FLOW;
 		if (port->generation && policy_guards_claims(blob_policy(blob), (uint16_t)i))
 			port->flags |= POLICY_PORT_CLAIM_GUARD;
+		if (port->generation && policy_stacks(blob_policy(blob), (uint16_t)i))
+			port->flags |= POLICY_PORT_STACKS;
 	}
 }
 

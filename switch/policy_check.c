@@ -23,9 +23,10 @@
 enum {
 	PORT_FLAGS = POLICY_PORT_UPLINK | POLICY_PORT_SPOOF_GUARD | POLICY_PORT_READS_FLOW |
 		     POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD | POLICY_PORT_BPDU |
-		     POLICY_PORT_WAITS | POLICY_PORT_CLAIM_GUARD,
+		     POLICY_PORT_WAITS | POLICY_PORT_CLAIM_GUARD | POLICY_PORT_STACKS,
 	NETWORK_FLAGS = POLICY_NET_NO_LEARNING | POLICY_NET_NO_UNKNOWN | POLICY_NET_ISOLATED |
-			POLICY_NET_FILTERED | POLICY_NET_OWNED | POLICY_NET_SUPPRESSES,
+			POLICY_NET_FILTERED | POLICY_NET_OWNED | POLICY_NET_SUPPRESSES |
+			POLICY_NET_QINQ | POLICY_NET_SERVICE,
 	NAME_MAX_LETTERS = 2 * LIMIT_NAME + 1, /* "tenant/port" */
 };
 
@@ -199,7 +200,8 @@ static const char *check_networks(const struct policy *policy)
 			return "a network's tenant";
 		if (network->vlan >= POLICY_VLANS - 1)
 			return "a network's vlan";
-		if (network->flags & ~NETWORK_FLAGS)
+		if (network->flags & ~NETWORK_FLAGS ||
+		    (network->flags & (POLICY_NET_QINQ | POLICY_NET_SERVICE)) == POLICY_NET_SERVICE)
 			return "a network's flags";
 		if (network->mtu < LIMIT_MTU_MIN || network->mtu > LIMIT_MTU_MAX)
 			return "a network's mtu";
@@ -229,7 +231,7 @@ static const char *check_trunk(const struct policy *policy, const struct policy_
 		if (vlan == 0 || vlan == POLICY_VLANS - 1)
 			return "a trunk takes a reserved VLAN";
 		if (network >= policy->n_networks ||
-		    (vlan_out[network] != vlan && network != port->native))
+		    ((vlan_out[network] & ~POLICY_SERVICE) != vlan && network != port->native))
 			return "a trunk takes a VLAN that it does not send";
 	}
 	for (uint32_t network = 0; network < policy->n_networks; network++) {
@@ -239,6 +241,10 @@ static const char *check_trunk(const struct policy *policy, const struct policy_
 			continue;
 		if (!policy_network(policy, (uint16_t)network))
 			return "a trunk carries a network that does not exist";
+		if (!!(tag & POLICY_SERVICE) !=
+		    !!(policy_networks(policy)[network].flags & POLICY_NET_SERVICE))
+			return "a trunk sends a tag of another kind";
+		tag &= (uint16_t)~POLICY_SERVICE;
 		if (tag == POLICY_UNTAGGED ? network != port->native
 					   : tag >= POLICY_VLANS || vlan_in[tag] != network)
 			return "a trunk sends a VLAN that it does not take";
@@ -254,10 +260,22 @@ static const char *check_mode(const struct policy *policy, const struct policy_p
 		return "a port's network does not exist";
 	switch ((enum policy_port_mode)port->mode) {
 	case POLICY_ACCESS:
+	case POLICY_QINQ:
 		return port->vlan_in || port->vlan_out ? "an access port with VLANs" : NULL;
 	case POLICY_TRUNK: return check_trunk(policy, port);
 	}
 	return "a port's mode";
+}
+
+/* A customer's tag in a frame without one of ours would be taken for ours: VLAN hopping. */
+static const char *check_customer(const struct policy *policy, const struct policy_port *port)
+{
+	bool customers =
+		port->native && policy_networks(policy)[port->native].flags & POLICY_NET_QINQ;
+
+	if (port->native && customers != (port->mode == POLICY_QINQ))
+		return "a customer's port or network without the other";
+	return NULL;
 }
 
 /* Masks of leading ones, and no address bits behind them. */
@@ -370,6 +388,8 @@ static const char *check_port(const struct policy *policy, const struct policy_p
 	    (port->tenant_limits && !port->tenant))
 		return "a port's limits";
 	why = check_mode(policy, port);
+	if (!why)
+		why = check_customer(policy, port);
 	if (!why)
 		why = check_bound(policy, port);
 	return why ? why : check_filters(policy, port);
@@ -509,6 +529,9 @@ static const char *check_readers(const struct policy *policy)
 		if (port->generation && policy_guards_claims(policy, (uint16_t)i) !=
 						!!(port->flags & POLICY_PORT_CLAIM_GUARD))
 			return "a port's claims are guarded or not, against its flags";
+		if (port->generation &&
+		    policy_stacks(policy, (uint16_t)i) != !!(port->flags & POLICY_PORT_STACKS))
+			return "a port's frames have tags in tags or not, against its flags";
 	}
 	return NULL;
 }

@@ -7,8 +7,9 @@
  * is about. The statements:
  *
  *	network NAME [vlan N] [mtu N] [age SECONDS] [macs N] [isolated] [no-learning] [no-unknown]
- *		[suppress]
+ *		[suppress] [qinq | qinq-8100]
  *	port NAME access NETWORK [OPTION...]
+ *	port NAME qinq NETWORK [OPTION...]
  *	port NAME trunk [native NETWORK] [NETWORK[=VLAN]... | all] [OPTION...]
  *		options: macs HOST,... addresses PREFIX,... unguarded uplink quota N
  *		promiscuous isolated community N may dhcp|router|bpdu room N down fails pcp N
@@ -34,7 +35,8 @@
  *		icmp TYPE, icmp6 TYPE
  *		len N (of the frame), payload N, cut N, times N
  *		partial (checksum left to others), tso N, csum START OFFSET, gso TYPE
- *	expect PORT[:VID[/PCP]][*N]...		exactly these, everything else silent
+ *	expect PORT[:[s]VID[/PCP]][*N]...	exactly these, everything else silent;
+ *						s: as a service tag (802.1ad)
  *	expect none[, drop REASON]		REASON is the sender's counter
  *		What comes out is compared byte by byte with what went in.
  *
@@ -108,6 +110,7 @@ struct script_sent {
 	uint16_t port;
 	unsigned times;
 	bool tagged;
+	bool customers; /* its tags stay, but for one of ours */
 	uint16_t tci;
 	uint16_t mss;
 	struct virtio_net_hdr_v1 hdr;

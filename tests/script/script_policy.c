@@ -65,6 +65,10 @@ bool script_say_network(struct script *script)
 			spec->flags |= POLICY_NET_ISOLATED;
 		} else if (script_accept(script, "no-learning")) {
 			spec->flags |= POLICY_NET_NO_LEARNING;
+		} else if (script_accept(script, "qinq")) {
+			spec->flags |= POLICY_NET_QINQ | POLICY_NET_SERVICE;
+		} else if (script_accept(script, "qinq-8100")) {
+			spec->flags |= POLICY_NET_QINQ;
 		} else if (script_accept(script, "suppress")) {
 			spec->flags |= POLICY_NET_SUPPRESSES;
 		} else if (script_accept(script, "no-unknown")) {
@@ -318,6 +322,10 @@ bool script_say_port(struct script *script)
 	if (script_accept(script, "trunk")) {
 		port->spec.mode = POLICY_TRUNK;
 		if (!say_trunk(script, port))
+			return false;
+	} else if (script_accept(script, "qinq")) {
+		port->spec.mode = POLICY_QINQ;
+		if (!script_network(script, script_next(script), &port->spec.native))
 			return false;
 	} else if (script_accept(script, "access")) {
 		if (!script_accept(script, "none") &&

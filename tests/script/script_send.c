@@ -316,6 +316,7 @@ static bool finish(struct script *script, struct described *d)
 	struct script_sent *sent = &script->sent;
 	struct sketch *packet = &sent->packet;
 	uint32_t tags = 4 * d->n_tags;
+	unsigned ours; /* of the tags; all others are a customer's */
 
 	d->partial |= sent->mss != 0;
 	if (d->len)
@@ -328,9 +329,14 @@ static bool finish(struct script *script, struct described *d)
 	else
 		sketch_end(packet);
 	sent->untagged = *packet;
-	for (unsigned i = d->n_tags; i > 0; i--)
+	ours = script->ports[sent->port].spec.mode != POLICY_QINQ;
+	for (unsigned i = d->n_tags; i > 0; i--) {
 		sketch_tag(packet, d->tags[i - 1].tpid, d->tags[i - 1].tci);
-	sent->tagged = d->n_tags > 0;
+		if (i > ours)
+			sent->untagged = *packet;
+	}
+	sent->tagged = d->n_tags > 0 && ours;
+	sent->customers = d->n_tags > ours;
 	sent->tci = d->tags[0].tci;
 	set_header(sent, d);
 	if (d->cut && d->cut < packet->len)

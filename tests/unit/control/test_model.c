@@ -27,7 +27,11 @@ static const char example[] =
 	"            trunk: {native: web, allow: [db, web]}, promiscuous: true}\n"
 	"      old: {tap: tap-old, rate: {pps: 3000kpps}, storm: 1000pps}\n"
 	"      in:  {device: veth0, network: db, community: front}\n"
-	"  beta: {rate: {out: 10gbit}}\n"
+	"  beta:\n"
+	"    rate: {out: 10gbit}\n"
+	"    networks: {c: {service-tag: 802.1ad}, d: {service-tag: 802.1ad, neighbour-suppression: on},\n"
+	"               e: {service-tag: 802.1q}}\n"
+	"    ports: {c: {tap: c, qinq: c}}\n"
 	"uplinks:\n"
 	"  fabric: {device: eth1, trunk: all, map: {acme/db: 300}}\n"
 	"  spare: {tap: spare0, trunk: [acme/web], promiscuous: on}\n";
@@ -189,7 +193,9 @@ static void the_canonical_form_is_this(void **state)
 		"  'dhcp-server': 'allow', 'bpdu': 'allow', 'pcp': 0, 'dscp': 46, 'rate': {'in': '2gbit', 'out': '1500kbit',"
 		"   'in-pps': '7pps', 'out-pps': '1kpps', 'burst': '50ms'},"
 		"  'storm': {'broadcast': '1kpps', 'unknown-unicast': '50pps'}}}},"
-		"'beta': {'rate': {'out': '10gbit'}}},"
+		"'beta': {'rate': {'out': '10gbit'}, 'networks': {'c': {},"
+		"  'd': {'service-tag': '802.1ad', 'neighbour-suppression': true},"
+		"  'e': {'service-tag': '802.1q'}}, 'ports': {'c': {'tap': 'c', 'qinq': 'c'}}}},"
 		"'uplinks': {'fabric': {'device': 'eth1', 'trunk': 'all', 'map': {'acme/db': 300}},"
 		" 'spare': {'tap': 'spare0', 'trunk': ['acme/web'], 'promiscuous': true}}}");
 	struct model *model = written_model(example);

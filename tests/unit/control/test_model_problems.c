@@ -206,6 +206,14 @@ static void shares(void **state)
 
 static void trunks(void **state)
 {
+	EXPECT(PORT("{tap: t, network: n, qinq: n}"),
+	       "5:31 conflict tenants.a.ports.p.qinq | keep one of them");
+	EXPECT(PORTS("      p: {tap: p, qinq: n}\n      q: {tap: q, network: n}\n"),
+	       "6:19 conflict tenants.a.ports.q.network | \"qinq\" instead");
+	EXPECT(PORTS("      p: {tap: p, qinq: n}\n      q: {tap: q, trunk: {native: n}}\n"),
+	       "6:19 conflict tenants.a.ports.q.trunk | \"qinq\" instead");
+	EXPECT(NETWORK("{service-tag: 88a8}"),
+	       "4:24 bad-value tenants.a.networks.n.service-tag | 802.1ad or 802.1q");
 	EXPECT(PORT("{tap: t, network: n, trunk: {allow: [m]}}"),
 	       "5:31 conflict tenants.a.ports.p.trunk | keep one");
 	EXPECT(PORT("{tap: t, trunk: {native: n, allow: [x]}}"),
@@ -358,8 +366,7 @@ static void what_is_not_built_is_refused(void **state)
 	EXPECT(PORT("{tap: t, groups: [web], acl: {in: x}}"),
 	       "5:28 no-such-name tenants.a.ports.p.groups[0] | tenants.a.groups",
 	       "5:44 no-such-name tenants.a.ports.p.acl.in | tenants.a.acls");
-	EXPECT(PORT("{pcap: /tmp/x, qinq: n}"), "5:11 not-yet tenants.a.ports.p.pcap",
-	       "5:25 not-yet tenants.a.ports.p.qinq");
+	EXPECT(PORT("{pcap: /tmp/x, qinq: n}"), "5:11 not-yet tenants.a.ports.p.pcap");
 	EXPECT("mirrors: {ids: {from: [a/p], direction: both, to: /var/tmp/x}}",
 	       "1:11 not-yet mirrors.ids");
 }

@@ -231,7 +231,7 @@ static void broken_headers_stop_at_the_first_stage(void **state)
 	sketch_tag(&packet, ETHERTYPE_VLAN, 0);
 	sketch_frame(&packet, &frame);
 	decide(policy, fdb, NULL, &frame, sketch_ref(1), NOW, &decision);
-	dropped(STAGE_PARSE, DROP_DOUBLE_TAG);
+	dropped(STAGE_PLACE, DROP_DOUBLE_TAG);
 	ask_len(1, B, A, -1, 14);
 	assert_drop(decision.drop, DROP_NONE);
 	frame.head_len = 13;

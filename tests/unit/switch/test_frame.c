@@ -26,7 +26,7 @@ static void untagged(void **state)
 	assert_drop(parse(&l2), DROP_NONE);
 	assert_true(l2.dst == A && l2.src == B);
 	assert_int_equal(l2.ethertype, ETHERTYPE_IPV4);
-	assert_false(l2.tagged);
+	assert_false(l2.tagged || l2.stacked);
 	assert_int_equal(l2.tci, 0);
 	assert_int_equal(frame_l2_size(&l2), 14);
 }
@@ -55,24 +55,27 @@ static void a_priority_tag_is_a_tag(void **state)
 	assert_true(l2.tagged);
 }
 
-static void tags_that_no_port_takes(void **state)
+static void stacked_tags(void **state)
 {
 	static const uint16_t tpids[] = {ETHERTYPE_VLAN, ETHERTYPE_SERVICE, ETHERTYPE_QINQ};
-	struct frame_l2 l2 = {.dst = 1};
+	struct frame_l2 l2;
 
 	for (unsigned outer = 0; outer < 3; outer++) {
-		sketch_ethernet(&packet, A, B, ETHERTYPE_IPV4);
-		sketch_tag(&packet, tpids[outer], 100);
-		if (outer)
-			assert_drop(parse(&l2), DROP_SERVICE_TAG);
 		for (unsigned inner = 0; inner < 3; inner++) {
 			sketch_ethernet(&packet, A, B, ETHERTYPE_IPV4);
 			sketch_tag(&packet, tpids[inner], 100);
-			sketch_tag(&packet, tpids[outer], 0);
-			assert_drop(parse(&l2), outer ? DROP_SERVICE_TAG : DROP_DOUBLE_TAG);
+			sketch_tag(&packet, tpids[outer], 7);
+			assert_drop(parse(&l2), DROP_NONE);
+			assert_true(l2.tagged && l2.stacked);
+			assert_int_equal(l2.tpid, tpids[outer]);
+			assert_int_equal(l2.tci, 7);
+			assert_int_equal(l2.ethertype, ETHERTYPE_IPV4);
+			assert_int_equal(frame_l2_size(&l2), 22);
+			sketch_tag(&packet, ETHERTYPE_SERVICE, 8);
+			assert_drop(parse(&l2), DROP_NONE);
+			assert_int_equal(l2.ethertype, tpids[inner]);
 		}
 	}
-	assert_int_equal(l2.dst, 1); /* untouched */
 }
 
 static void runts_at_every_length(void **state)
@@ -89,6 +92,11 @@ static void runts_at_every_length(void **state)
 	for (uint32_t len = 0; len <= 18; len++) {
 		packet.len = len;
 		assert_drop(parse(&l2), len < 18 ? DROP_RUNT : DROP_NONE);
+	}
+	sketch_tag(&packet, ETHERTYPE_VLAN, 1);
+	for (uint32_t len = 0; len <= 22; len++) {
+		packet.len = len;
+		assert_drop(parse(&l2), len < 22 ? DROP_RUNT : DROP_NONE);
 	}
 }
 
@@ -258,7 +266,7 @@ int main(void)
 		cmocka_unit_test(untagged),
 		cmocka_unit_test(tagged),
 		cmocka_unit_test(a_priority_tag_is_a_tag),
-		cmocka_unit_test(tags_that_no_port_takes),
+		cmocka_unit_test(stacked_tags),
 		cmocka_unit_test(runts_at_every_length),
 		cmocka_unit_test(ipv4),
 		cmocka_unit_test(ipv4_that_is_none),

@@ -136,7 +136,7 @@ static void ports(void **state)
 	BENT("a port's limits",
 	     ((struct policy_limits *)((char *)p + port(p, 1)->limits))->of[7].burst = 1ULL << 40);
 	BENT("a port's mode", port(p, 1)->mode = 0);
-	BENT("a port's mode", port(p, 1)->mode = POLICY_TRUNK + 1);
+	BENT("a port's mode", port(p, 1)->mode = POLICY_QINQ + 1);
 	BENT("a port's network does not exist", port(p, 1)->native = 3);
 	BENT("an access port with VLANs", port(p, 1)->vlan_in = port(p, 2)->vlan_in);
 	BENT("a port has too many addresses bound", port(p, 1)->n_macs = LIMIT_BOUND_MACS + 1);
@@ -170,6 +170,18 @@ static void trunk_tables(void **state)
 	BENT("a trunk carries a network that does not exist",
 	     table(p, port(p, 2)->vlan_out)[0] = 300);
 	BENT("a trunk's native network has a tag", table(p, port(p, 2)->vlan_out)[2] = 200);
+}
+
+static void customers(void **state)
+{
+	BENT("a network's flags", network(p, 1)->flags |= POLICY_NET_SERVICE);
+	BENT("a customer's port or network without the other",
+	     network(p, 1)->flags |= POLICY_NET_QINQ);
+	BENT("a customer's port or network without the other", port(p, 1)->mode = POLICY_QINQ);
+	BENT("a trunk sends a tag of another kind",
+	     table(p, port(p, 2)->vlan_out)[1] |= POLICY_SERVICE);
+	BENT("a port's frames have tags in tags or not, against its flags",
+	     port(p, 1)->flags |= POLICY_PORT_STACKS);
 }
 
 static void members(void **state)
@@ -433,6 +445,7 @@ int main(void)
 		cmocka_unit_test(a_name_without_an_end_in_reach),
 		cmocka_unit_test(ports),
 		cmocka_unit_test(trunk_tables),
+		cmocka_unit_test(customers),
 		cmocka_unit_test(members),
 		cmocka_unit_test(statics),
 		cmocka_unit_test(owners),

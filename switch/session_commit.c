@@ -384,6 +384,28 @@ void session_end(struct sessions *sessions, struct session_ref session)
 		(void)end_session(sessions, session, &(struct removal){0});
 }
 
+/*
+ * Whether every slot is to be read: a port or a network may be gone with another policy, and
+ * a rank may be wrong. Twice round, since a worker may still commit by the policy before.
+ */
+static void plan_sweep(struct session_books *books, const struct policy *policy, uint32_t high)
+{
+	bool misranked = atomic_exchange_explicit(&books->misranked, false, memory_order_relaxed);
+
+	if (misranked || books->swept_policy != policy->generation)
+		books->n_to_look = 2 * high;
+	books->swept_policy = policy->generation;
+}
+
+/* Is there a session that has been silent for longer than some may be? Its slot is not read. */
+static bool may_be_over(const struct session_pulse *pulse, clock_ms now)
+{
+	uint32_t seen = atomic_load_explicit(&pulse->seen, memory_order_relaxed);
+
+	return atomic_load_explicit(&pulse->phase, memory_order_relaxed) &&
+	       session_ticks(now) - seen > LIVELY_TICKS;
+}
+
 uint32_t session_sweep(struct sessions *sessions, const struct policy *policy, uint32_t slots,
 		       clock_ms now)
 {
@@ -396,21 +418,21 @@ uint32_t session_sweep(struct sessions *sessions, const struct policy *policy, u
 		high = sessions->n_slots;
 	if (slots > high)
 		slots = high;
-	if (atomic_exchange_explicit(&books->misranked, false, memory_order_relaxed))
-		books->n_to_rank = high;
+	plan_sweep(books, policy, high);
 	while (slots-- > 0) {
 		struct session_image image;
 		uint32_t slot = books->hand < high ? books->hand : 0;
-		bool rank = books->n_to_rank > 0;
+		bool look = books->n_to_look > 0;
 
 		books->hand = slot + 1;
-		books->n_to_rank -= rank;
-		if (session_slot_read(sessions, slot, &image))
+		books->n_to_look -= look;
+		if ((!look && !may_be_over(&sessions->pulses[slot], now)) ||
+		    session_slot_read(sessions, slot, &image))
 			continue;
 		if (is_dead(&image, policy, now))
 			freed += end_session(sessions, image.ref, &removal) > 0;
-		else if (rank && !rank_again(sessions, image.ref))
-			books->n_to_rank = high;
+		else if (look && !rank_again(sessions, image.ref))
+			atomic_store_explicit(&books->misranked, true, memory_order_relaxed);
 	}
 	return freed;
 }

@@ -187,7 +187,8 @@ struct session_books {
 	uint32_t free;		/* first of the free slots */
 	uint32_t high;		/* as in the table */
 	uint32_t hand;		/* where the next sweep begins */
-	uint32_t n_to_rank;	/* slots whose ranks sweeps have still to look at */
+	uint64_t swept_policy;	/* generation of what the last sweep was told */
+	uint32_t n_to_look;	/* slots that sweeps have still to read, however lively they are */
 	_Atomic bool misranked; /* a session changed, and the lock was taken */
 	_Atomic uint64_t created, recycled, refused;
 	uint32_t tenants[LIMIT_TENANTS]; /* sessions of each */

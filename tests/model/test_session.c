@@ -106,7 +106,7 @@ static void renew_policy(void)
 	}
 	free(model.policy);
 	model.policy = SKETCH_POLICY(networks, ports);
-	model.generation++;
+	model.policy->generation = ++model.generation;
 }
 
 static struct ref_packet any_stranger(void)

@@ -237,8 +237,6 @@ class Reasons:
                                            BOUND, ethertype=ARP),
             "claimed-address": lambda: say("sender", arp(SELF, "10.0.0.6", "10.0.0.2"), BROADCAST,
                                            ethertype=ARP),
-            "claimed-address": lambda: say("sender", arp(SELF, "10.0.0.6", "10.0.0.1"), BROADCAST,
-                                           ethertype=ARP),
             "reserved-group": lambda: say("sender", b"", to="01:80:c2:00:00:0e"),
             "bpdu": lambda: say("sender", b"\x42\x42\x03", to="01:80:c2:00:00:00", ethertype=38),
             "dhcp-server": lambda: say("sender", ipv4(UDP, server), to=BROADCAST),

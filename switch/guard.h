@@ -66,6 +66,10 @@ enum {
 	GUARD_DHCP6_SERVER = 547, /* RFC 8415, 7.2 */
 	GUARD_DHCP6_CLIENT = 546,
 
+	/* Flags of ports of which guard_wants_look() may say yes. */
+	GUARD_LOOKS = POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD | POLICY_PORT_CLAIM_GUARD |
+		      POLICY_PORT_STACKS,
+
 	GUARD_ICMP_REDIRECT = 5,  /* RFC 792 */
 	GUARD_ICMP_ROUTER = 9,	  /* RFC 1256, 3 */
 	GUARD_ICMP6_ND = 133,	  /* the first of neighbour discovery, RFC 4861, 4.1 */
@@ -90,8 +94,7 @@ static inline bool guard_wants_look(const struct policy_port *port, const struct
 	unsigned type = frame_load16(frame, 12), l3 = FRAME_ETH;
 	bool claims = port->flags & POLICY_PORT_CLAIM_GUARD;
 
-	if (!(port->flags & (POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD |
-			     POLICY_PORT_CLAIM_GUARD | POLICY_PORT_STACKS)))
+	if (!(port->flags & GUARD_LOOKS))
 		return false;
 	if (port->flags & POLICY_PORT_STACKS && frame_is_tag((uint16_t)type) &&
 	    (port->mode == POLICY_QINQ || type != ETHERTYPE_VLAN ||

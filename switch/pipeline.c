@@ -210,7 +210,7 @@ static void begin_train(struct pipeline *pipeline, struct train *train)
 /* First stage: judge the frames' own headers, and gather them into trains. */
 static void gather(struct pipeline *pipeline, const struct policy_port *port)
 {
-	const bool guarded = port->flags & (POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD);
+	const bool guarded = port->flags & GUARD_LOOKS;
 	const bool deep = pipeline->deep;
 	struct frame *frame = pipeline->burst.frames, *const end = frame + pipeline->burst.count;
 	struct train *last = pipeline->trains, *next = last;

@@ -10,6 +10,7 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -64,15 +65,21 @@ static int open_packet(const char *name)
 	return error;
 }
 
+/*
+ * Up, and with an address that no frame is sent to: what arrives is for the packet socket, this
+ * host's own stack need not look at it.
+ */
 static int bring_up(const char *name)
 {
-	struct ifreq request = {.ifr_flags = 0};
+	const unsigned char address[] = {0x02, 0x0e, 0, 0, 0, (unsigned char)if_nametoindex(name)};
+	struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), error = 0;
 
 	if (fd < 0)
 		return -errno;
 	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-	if (ioctl(fd, SIOCGIFFLAGS, &request))
+	memcpy(request.ifr_hwaddr.sa_data, address, sizeof(address));
+	if (ioctl(fd, SIOCSIFHWADDR, &request) || ioctl(fd, SIOCGIFFLAGS, &request))
 		error = -errno;
 	request.ifr_flags |= IFF_UP;
 	if (!error && ioctl(fd, SIOCSIFFLAGS, &request))

@@ -36,6 +36,16 @@ def compare_decides_by_rules():
     assert sum(w["received"] for w in found["sluice-both"]["windows"]) > 0, found
 
 
+def compare_reaches_devices():
+    if os.geteuid():
+        return
+    found = report("compare", "--taps", "--workloads", "64")["workloads"]["64"]
+    assert set(found) == {"sluice-taps", "bridge-taps", "bridge-veths"}, found
+    for switch, cell in found.items():
+        assert sum(w["received"] for w in cell["windows"]) > 0, (switch, cell)
+        assert all(w["corrupt"] == w["foreign"] == 0 for w in cell["windows"]), (switch, cell)
+
+
 def scale_measures_each_size():
     found = report("scale", "--sweeps", "networks")
     assert [point["size"] for point in found["networks"]] == [1, 100, 4094], found
@@ -58,8 +68,8 @@ def an_unknown_switch_is_refused():
 
 
 def main():
-    tests = [compare_measures_all, compare_decides_by_rules, scale_measures_each_size,
-             noisy_measures_each_flood, an_unknown_switch_is_refused]
+    tests = [compare_measures_all, compare_decides_by_rules, compare_reaches_devices,
+             scale_measures_each_size, noisy_measures_each_flood, an_unknown_switch_is_refused]
     failed = 0
     for number, test in enumerate(tests, 1):
         name = test.__name__.replace("_", " ")

@@ -72,7 +72,7 @@ static const struct ctl_option port_fields[] = {
 	{"router-advertisements", "deny|allow", "fields.router-advertisements", SHAPE_TEXT, "may it say it is a router? [deny]"},
 	{"bpdu", "deny|allow", "fields.bpdu", SHAPE_TEXT, "may it send spanning tree frames? [deny]"},
 	{"rate", "WHAT=RATE", "fields.rate", SHAPE_MAP, "in (from its guest), out, pps, in-pps, out-pps, burst, over: in=1gbit"},
-	{"storm", "PPS", "fields.storm", SHAPE_TEXT, "most broadcast, multicast and unknown unicast: 1kpps"},
+	{"storm", "PPS|WHAT=PPS", "fields.storm", SHAPE_TEXT_OR_MAP, "most floods: 1kpps; or of broadcast, multicast, unknown-unicast: broadcast=100pps"},
 	{"pcp", "keep|0-7", "fields.pcp", SHAPE_TEXT, "priority of its frames where they are tagged [keep]"},
 	{"dscp", "keep|0-63", "fields.dscp", SHAPE_TEXT, "differentiated services of its packets [keep]"},
 	{"promiscuous", "on|off", "fields.promiscuous", SHAPE_TEXT, "isolated network: talks to all"},
@@ -87,6 +87,9 @@ static const struct ctl_option uplink_fields[] = {
 	{"map", "NETWORK=TAG", "fields.map", SHAPE_MAP, "another tag than the network's own"},
 	{"queues", "N", "fields.queues", SHAPE_TEXT, "queue pairs [1]"},
 	{"worker", "N", "fields.worker", SHAPE_TEXT, "the worker that serves it [one that shares a cache with the guest]"},
+	{"rate", "WHAT=RATE", "fields.rate", SHAPE_MAP, "in (from the wire), out, pps, in-pps, out-pps, burst: out=10gbit"},
+	{"storm", "PPS|WHAT=PPS", "fields.storm", SHAPE_TEXT_OR_MAP, "most floods: 1kpps; or of broadcast, multicast, unknown-unicast"},
+	{"promiscuous", "on|off", "fields.promiscuous", SHAPE_TEXT, "isolated networks: talks to all"},
 	{0},
 };
 static const struct ctl_option stats_options[] = {

@@ -16,6 +16,7 @@ enum ctl_shape {
 	SHAPE_MAP,	   /* KEY=VALUE, an object; more as above */
 	SHAPE_TRUE,	   /* takes no value */
 	SHAPE_ALL_OR_LIST, /* `all`, or a list */
+	SHAPE_TEXT_OR_MAP, /* the value, or KEY=VALUE as above */
 	SHAPE_UNSET,	   /* names of fields: null */
 };
 

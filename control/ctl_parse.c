@@ -167,6 +167,12 @@ static int option_apply(struct parser *parser, const struct ctl_option *option, 
 			return 0;
 		}
 		break;
+	case SHAPE_TEXT_OR_MAP:
+		if (!strchr(value, '=')) {
+			json_object_set_new(parent, key, json_string(value));
+			return 0;
+		}
+		break;
 	case SHAPE_LIST:
 	case SHAPE_MAP:
 	case SHAPE_UNSET: break;

@@ -226,6 +226,15 @@ int model_build_next(const struct document *document, const struct model_host *h
 
 void model_destroy(struct model *model); /* NULL is fine */
 
+/*
+ * Where the rules of @model were written, to be kept with its document; NULL without memory.
+ * And for a model that was built from that document again: -ENOMEM. What makes no sense there is
+ * passed over.
+ */
+json_t *model_places(const struct model *model) __attribute__((warn_unused_result));
+int model_restore_places(struct model *model, const json_t *places)
+	__attribute__((warn_unused_result));
+
 /* The object of that name, or NULL. */
 const struct model_tenant *model_tenant(const struct model *model, const char *name);
 const struct model_network *model_network(const struct model *model, const char *name);

@@ -27,6 +27,7 @@ static void candidate_clear(struct candidate *candidate)
 	ids_destroy(candidate->ids);
 	model_destroy(candidate->model);
 	json_decref(candidate->state.document);
+	json_decref(candidate->state.places);
 	*candidate = (struct candidate){0};
 }
 
@@ -189,7 +190,8 @@ static int candidate_build(struct running *running, const struct running_change 
 		return error;
 	candidate->state = running->state;
 	candidate->state.document = model_export(candidate->model);
-	if (!candidate->state.document)
+	candidate->state.places = model_places(candidate->model);
+	if (!candidate->state.document || !candidate->state.places)
 		return -ENOMEM;
 	candidate->state.generation++;
 	if (change->from_config) {
@@ -212,6 +214,9 @@ static int candidate_restore(struct running *running, struct candidate *candidat
 	document_destroy(document);
 	candidate->state = running->state;
 	json_incref(candidate->state.document);
+	json_incref(candidate->state.places);
+	if (!error)
+		error = model_restore_places(candidate->model, candidate->state.places);
 	return error;
 }
 

@@ -6,7 +6,7 @@
  * it is.
  *
  *	sluice-state 1 af63bd4c8601b7df
- *	{"generation": 7, "config": "0123456789abcdef", "document": {...}}
+ *	{"generation": 7, "config": "0123456789abcdef", "document": {...}, "places": {...}}
  */
 #include "control/store.h"
 
@@ -152,9 +152,9 @@ static int write_whole(int fd, const char *text, size_t size)
 static int format_state(const struct store_state *state, char **ret_line, size_t *ret_length)
 {
 	json_t *value = json_pack(
-		"{sI, so, sO}", "generation", (json_int_t)state->generation, "config",
+		"{sI, so, sO, sO*}", "generation", (json_int_t)state->generation, "config",
 		state->has_config ? json_sprintf("%016" PRIx64, state->config_digest) : json_null(),
-		"document", state->document);
+		"document", state->document, "places", state->places);
 	char *line = value ? json_text_write(value, ret_length) : NULL;
 
 	json_decref(value);
@@ -259,6 +259,7 @@ static bool unpack_state(const json_t *value, struct store_state *ret)
 {
 	json_t *generation = json_object_get(value, "generation");
 	json_t *document = json_object_get(value, "document");
+	json_t *places = json_object_get(value, "places");
 	const char *config = json_string_value(json_object_get(value, "config"));
 
 	if (!json_is_integer(generation) || json_integer_value(generation) < 0 ||
@@ -267,6 +268,7 @@ static bool unpack_state(const json_t *value, struct store_state *ret)
 	*ret = (struct store_state){
 		.generation = (uint64_t)json_integer_value(generation),
 		.document = json_incref(document),
+		.places = json_incref(places),
 		.has_config = config != NULL,
 		.config_digest = config ? strtoull(config, NULL, 16) : 0,
 	};

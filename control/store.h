@@ -29,6 +29,7 @@ struct store;
 struct store_state {
 	uint64_t generation;	/* of the applied document; 0: none was ever applied */
 	json_t *document;	/* canonical; owned, json_decref() it */
+	json_t *places;		/* of its rules (model_places()); owned; NULL: not known */
 	bool has_config;	/* a configuration file or directory was applied at some time */
 	uint64_t config_digest; /* then: its document_digest() */
 };

@@ -291,6 +291,25 @@ class Explain:
         expect(denied.returncode, 3, "another tenant's port")
 
 
+    def places_are_kept(self):
+        """Where rules were written is known after a restart, and after a change by the API."""
+        def written():
+            return {(r["list"], r["number"]): r["written"] for r in self.switch.json("rule", "list")}
+        before = written()
+        for line, text in enumerate(self.text.split("\n"), 1):
+            if "allow in icmp" in text:
+                expect(before["acme/web", 2], f"{self.site}:{line}", "a rule's place")
+        expect(before["globex/loud", 1], f"{self.site}:"
+               f"{1 + self.text.split(chr(10)).index('      loud: [accept any log]')}", "one in a row")
+        self.switch.kill()
+        self.switch.start()
+        expect(written(), before, "after SIGKILL")
+        self.switch.ctl("network", "set", "acme/web", "--mtu", "1400")
+        self.switch.stop()
+        self.switch.start()
+        expect(written(), before, "after a stop")
+
+
 def body(report):
     with Bed() as bed:
         test = Explain(bed)
@@ -303,6 +322,7 @@ def body(report):
         report.run("rules that accept, and the receiver's", test.accepted_and_out)
         report.run("a flood of records costs its own tenant", test.flood_costs_its_own)
         report.run("who sees records", test.who_sees_records)
+        report.run("where rules were written outlives sluiced", test.places_are_kept)
 
 
 if __name__ == "__main__":

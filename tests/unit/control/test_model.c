@@ -270,9 +270,50 @@ static void a_full_switch_is_fast(void **state)
 	free(text);
 }
 
+/* Rules' places go through the store; what is no place is passed over. */
+static void places_of_rules(void **state)
+{
+	static const char text[] =
+		"tenants:\n  a:\n    groups:\n      g:\n"
+		"        - allow in tcp 1\n        - allow in tcp 2\n\n"
+		"        - allow in tcp 3\n      h: [allow in any, allow out any]\n"
+		"    acls: {g: [accept any]}\n";
+	struct model *model = written_model(text);
+	json_t *document = model_export(model), *places = model_places(model);
+	struct model *again = written_model_of(document);
+	const struct model_rules *rules;
+
+	assert_int_equal(json_array_size(json_object_get(json_object_get(places, "groups"), "a/g")),
+			 2);
+	assert_null(model_group(again, "a/g")->rules[0].written.file);
+	assert_int_equal(model_restore_places(again, places), 0);
+	rules = model_group(again, "a/g");
+	assert_string_equal(rules->rules[0].written.file, "t.yaml");
+	assert_int_equal(rules->rules[0].written.line, 5);
+	assert_int_equal(rules->rules[1].written.line, 6);
+	assert_int_equal(rules->rules[2].written.line, 8);
+	rules = model_group(again, "a/h");
+	assert_int_equal(rules->rules[0].written.line, 9);
+	assert_int_equal(rules->rules[1].written.line, 9);
+	assert_int_equal(model_acl(again, "a/g")->rules[0].written.line, 10);
+	json_decref(places);
+	places = written_json(
+		"{'files': [7, 't'], 'groups': {'a/h': [1, [], [0,3,0,1,0], [-1,1,0,1,0],"
+		" [0,1,2,1,0], [0,1,0,0,0], [0,1,0,1,2], ['x',1,0,1,0],"
+		" [2,9223372036854775807,0,1,1], [1,1,1,4,1]], 'no': [[0,1,0,1,0]]}}");
+	assert_int_equal(model_restore_places(again, places), 0);
+	assert_int_equal(rules->rules[0].written.line, 9);
+	assert_int_equal(rules->rules[1].written.line, 4);
+	assert_int_equal(model_restore_places(again, NULL), 0);
+	json_decref(places);
+	model_destroy(again);
+	model_destroy(model);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(places_of_rules),
 		cmocka_unit_test(tenants_have_quotas_and_users),
 		cmocka_unit_test(networks_have_defaults),
 		cmocka_unit_test(ports_attach),

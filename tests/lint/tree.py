@@ -16,7 +16,7 @@ PIECES = re.compile(
     r"""(?P<comment>/\*.*?\*/|//[^\n]*)"""
     r"""|(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""",
     re.DOTALL)
-FUNCTION = re.compile(r"^(?P<head>[A-Za-z_][^\n;{}#]*(?:\n[ \t]+[^\n;{}]*)*\))\n\{\n", re.MULTILINE)
+FUNCTION = re.compile(r"^(?P<head>[A-Za-z_][^\n;{}#]*(?:\n[ \t][^\n;{}]*)*\))\n\{\n", re.MULTILINE)
 NAME_BEFORE_PARENTHESIS = re.compile(r"([A-Za-z_]\w*)\(")
 
 

@@ -183,7 +183,8 @@ static int32_t flow_number(struct flow_table *table, uint32_t path, const struct
 	uint64_t marks = flow_index_find(&table->flow_index, hash, &group);
 
 	for (; marks; marks &= marks - 1)
-		if (flow_is_between(table, flow_group_number(group, marks), path, ends))
+		if (flow_is_between(table, &table->flows[flow_group_number(group, marks)], path,
+				    ends))
 			return (int32_t)flow_group_number(group, marks);
 	return flow_index_take(&table->flow_index, hash, in, flow_is_dead, table->flows,
 			       (uint32_t)now);

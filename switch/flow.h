@@ -139,6 +139,13 @@ static inline const struct flow_path *flow_find_path(const struct flow_table *ta
 						     const struct flow_key *key, uint64_t hash,
 						     uint32_t wire_len, clock_ms now);
 
+/*
+ * What flow_find() will look at first, if the index is near already; it is fetched. NULL: it
+ * will find nothing.
+ */
+static inline const struct flow *flow_guess(const struct flow_table *table,
+					    const struct flow_ends *ends, uint64_t hash);
+
 /* What was decided about packets between @ends on @path; or NULL. @hash: flow_ends_hash(). */
 static inline const struct flow *flow_find(const struct flow_table *table,
 					   const struct flow_path *path,
@@ -311,17 +318,20 @@ static inline void flow_prefetch_path(const struct flow_table *table, uint64_t h
 		__builtin_prefetch(&table->paths[flow_group_number(group, marks)]);
 }
 
-static inline void flow_prefetch(const struct flow_table *table, const struct flow_ends *ends,
-				 uint64_t hash)
+static inline const struct flow *flow_guess(const struct flow_table *table,
+					    const struct flow_ends *ends, uint64_t hash)
 {
 	const struct flow_group *group;
 	uint64_t marks = flow_index_find(&table->flow_index, hash, &group);
+	uint32_t number;
 
 	if (!marks)
-		return;
-	__builtin_prefetch(&table->flows[flow_group_number(group, marks)]);
+		return NULL;
+	number = flow_group_number(group, marks);
+	__builtin_prefetch(&table->flows[number]);
 	if (flow_ends_are_long(ends))
-		__builtin_prefetch(&table->rests[flow_group_number(group, marks)]);
+		__builtin_prefetch(&table->rests[number]);
+	return &table->flows[number];
 }
 
 static inline bool flow_is_past(uint32_t until, uint32_t now)
@@ -376,18 +386,19 @@ static inline bool flow_is_filtered(const struct flow *flow)
 	return flow->about & FLOW_RULED || !session_ref_is_none(flow->session);
 }
 
-/* Is flow @number that between @ends on the path of that serial? */
-static inline bool flow_is_between(const struct flow_table *table, uint32_t number, uint32_t path,
-				   const struct flow_ends *ends)
+/* Is @flow that between @ends on the path of that serial? */
+static inline bool flow_is_between(const struct flow_table *table, const struct flow *flow,
+				   uint32_t path, const struct flow_ends *ends)
 {
-	const struct flow *flow = &table->flows[number];
-	const uint64_t *rest = table->rests[number].ends;
+	const uint64_t *rest;
 
 	if (((flow->addresses ^ ends->words[0]) |
 	     ((flow->about ^ ends->words[1]) & ~(uint64_t)FLOW_FLAGS) | (flow->path ^ path)) != 0)
 		return false;
-	return !flow_ends_are_long(ends) ||
-	       ((rest[0] ^ ends->words[2]) | (rest[1] ^ ends->words[3]) |
+	if (!flow_ends_are_long(ends))
+		return true;
+	rest = table->rests[flow - table->flows].ends;
+	return ((rest[0] ^ ends->words[2]) | (rest[1] ^ ends->words[3]) |
 		(rest[2] ^ ends->words[4])) == 0;
 }
 
@@ -400,10 +411,9 @@ static inline const struct flow *flow_find(const struct flow_table *table,
 	uint64_t marks = flow_index_find(&table->flow_index, hash, &group);
 
 	for (; marks; marks &= marks - 1) {
-		uint32_t number = flow_group_number(group, marks);
-		const struct flow *flow = &table->flows[number];
+		const struct flow *flow = &table->flows[flow_group_number(group, marks)];
 
-		if (flow_is_between(table, number, path->serial, ends))
+		if (flow_is_between(table, flow, path->serial, ends))
 			return flow_is_past(flow->until, (uint32_t)now) ? NULL : flow;
 	}
 	return NULL;

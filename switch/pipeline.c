@@ -79,7 +79,9 @@ struct pipeline {
 	uint64_t missed;		 /* bit i: a destination had no place for frame i: */
 	uint16_t missed_at[LIMIT_BURST]; /* this one */
 	struct tally tallies[2];	 /* by place in struct flow */
-	bool routed; /* a frame was decided about: what was looked up may be old */
+	bool routed;	/* a frame was decided about: what was looked up may be old */
+	uint64_t along; /* frames that are to go along that path, and are not wanted yet */
+	const struct flow_path *along_path;
 	unsigned n_trains;
 	unsigned n_keys; /* trains that do not follow */
 	struct train trains[LIMIT_BURST];
@@ -147,6 +149,26 @@ static void want(struct pipeline *pipeline, uint64_t frames, uint16_t port, uint
 	share->tagged |= frames;
 	for (; frames; frames &= frames - 1)
 		share->tags[__builtin_ctzll(frames)] = tag;
+}
+
+/* What want_along() was told. */
+static void want_at_last(struct pipeline *pipeline)
+{
+	if (pipeline->along)
+		want(pipeline, pipeline->along, pipeline->along_path->output,
+		     pipeline->along_path->tag);
+	pipeline->along = 0;
+}
+
+/* Let @frames go along @path. Many trains one behind the other do. */
+static inline void want_along(struct pipeline *pipeline, uint64_t frames,
+			      const struct flow_path *path)
+{
+	if (pipeline->along_path != path) {
+		want_at_last(pipeline);
+		pipeline->along_path = path;
+	}
+	pipeline->along |= frames;
 }
 
 /*
@@ -485,6 +507,7 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 	uint16_t port, tag;
 
 	pipeline->routed = true;
+	want_at_last(pipeline);
 	decide(pipeline->policy, pipeline->fdb, pipeline->options.sessions, frame, pipeline->in,
 	       pipeline->now, &decision);
 	if (decision.learn)
@@ -567,12 +590,14 @@ static void look_up_flows(struct pipeline *pipeline)
 
 	for (struct train *train = pipeline->trains; train < end; train++)
 		if (train->path)
-			flow_prefetch(flows, &train->ends, train->ends_hash);
+			train->flow = flow_guess(flows, &train->ends, train->ends_hash);
 	for (struct train *train = pipeline->trains; train < end; train++) {
-		if (!train->path)
+		if (!train->flow)
 			continue;
-		train->flow = flow_find(flows, train->path, &train->ends, train->ends_hash,
-					pipeline->now);
+		if (!flow_is_between(flows, train->flow, train->path->serial, &train->ends) ||
+		    flow_is_past(train->flow->until, (uint32_t)pipeline->now))
+			train->flow = flow_find(flows, train->path, &train->ends, train->ends_hash,
+						pipeline->now);
 		if (train->flow && !session_ref_is_none(train->flow->session))
 			session_prefetch(pipeline->options.sessions, train->flow->session,
 					 flow_is_tcp(train->flow));
@@ -608,7 +633,7 @@ static void dispatch(struct pipeline *pipeline, struct train *train)
 			if (train->flow && flow_is_filtered(train->flow))
 				went = pass_filters(pipeline, train->flow, tagged, left);
 			if (went)
-				want(pipeline, went, train->path->output, train->path->tag);
+				want_along(pipeline, went, train->path);
 			if (tagged)
 				pipeline->strip |= went;
 			left &= ~went;
@@ -784,6 +809,7 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 		look_up_flows(pipeline);
 	for (unsigned n = 0; n < pipeline->n_trains; n++)
 		dispatch(pipeline, &pipeline->trains[n]);
+	want_at_last(pipeline);
 	for (unsigned i = 0; i < 2; i++)
 		settle_tally(pipeline, &pipeline->tallies[i]);
 	if (port->pcp)

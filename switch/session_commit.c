@@ -255,29 +255,26 @@ enum session_outcome session_commit(struct sessions *sessions, const struct sess
 	return outcome;
 }
 
-/* Has the session been heard of lately enough? */
-static bool is_lively(const struct session_slot *slot, enum session_state state, uint32_t seen,
-		      clock_ms now)
+/* @n more packets, in their direction's pulse. */
+static inline void beat(struct session_pulse *pulse, bool reply, unsigned n)
 {
-	uint64_t about;
+	uint32_t packets = atomic_load_explicit(&pulse->packets[reply], memory_order_relaxed);
 
-	if (session_ticks(now) - seen <= LIVELY_TICKS)
-		return true;
-	about = atomic_load_explicit(&slot->about, memory_order_relaxed);
-	return !session_is_silent(state, (uint8_t)about, seen, now);
+	atomic_store_explicit(&pulse->packets[reply], packets + n, memory_order_relaxed);
 }
 
-/* May a packet that is not TCP pass without changing the session's state? */
-static bool is_steady(const struct session_slot *slot, enum session_state state, bool reply)
-{
-	uint8_t protocol;
+/* In these states a packet that is not TCP passes and changes nothing, by its direction. */
+static const uint16_t steady[2] = {
+	1 << SESSION_STREAM | 1 << SESSION_OPENING,
+	1 << SESSION_STREAM | 1 << SESSION_REPLIED,
+};
 
-	if (state == SESSION_STREAM || state == (reply ? SESSION_REPLIED : SESSION_OPENING))
-		return true;
-	if (state != SESSION_REPLIED)
-		return false;
-	protocol = (uint8_t)atomic_load_explicit(&slot->about, memory_order_relaxed);
-	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+/* The same asked of any packet; ICMP has no streams, since each question may be the last. */
+static bool is_steady(enum session_state state, uint8_t protocol, bool reply)
+{
+	return steady[reply] >> state & 1 ||
+	       (state == SESSION_REPLIED &&
+		(protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6));
 }
 
 /* How many of the @n segments, from the first, go the short way. */
@@ -295,35 +292,54 @@ static unsigned advance_tcp(struct session_slot *slot, struct session_ref sessio
 	return went;
 }
 
-unsigned session_advance(struct sessions *sessions, struct session_ref session, bool reply,
-			 const struct session_tcp *segments, unsigned n, clock_ms now)
+/* session_advance() for TCP, for the first packets of a tick, and for ICMP. Apart: it is long. */
+static __attribute__((noinline)) unsigned advance_with_care(struct sessions *sessions,
+							    struct session_ref session, bool reply,
+							    const struct session_tcp *segments,
+							    unsigned n, clock_ms now)
 {
-	uint32_t tick = session_ticks(now), phase, seen, packets;
-	struct session_pulse *pulse;
-	struct session_slot *slot;
-	enum session_state state;
+	struct session_pulse *pulse = &sessions->pulses[session.slot];
+	struct session_slot *slot = &sessions->slots[session.slot];
+	uint32_t phase = atomic_load_explicit(&pulse->phase, memory_order_relaxed);
+	uint32_t seen = atomic_load_explicit(&pulse->seen, memory_order_relaxed);
+	enum session_state state = phase & SESSION_PHASE_STATE;
+	uint8_t protocol = IPPROTO_TCP;
 
-	if (session.slot >= sessions->n_slots || session_ref_is_none(session))
-		return 0;
-	slot = &sessions->slots[session.slot];
-	pulse = &sessions->pulses[session.slot];
-	/* acquire: who finds the phase finds the pulse of this session */
-	phase = atomic_load_explicit(&pulse->phase, memory_order_acquire);
-	/* of another generation more is left than a state; of none that */
-	state = phase ^ session_phase(session.generation, 0);
-	if (state - 1U >= SESSION_STATE__COUNT - 1U)
-		return 0;
-	seen = atomic_load_explicit(&pulse->seen, memory_order_relaxed);
-	if (seen != tick && !is_lively(slot, state, seen, now))
+	if (!segments || session_ticks(now) - seen > LIVELY_TICKS)
+		protocol = (uint8_t)atomic_load_explicit(&slot->about, memory_order_relaxed);
+	if (session_ticks(now) - seen > LIVELY_TICKS &&
+	    session_is_silent(state, protocol, seen, now))
 		return 0;
 	if (segments)
 		n = advance_tcp(slot, session, reply, segments, n);
-	else if (!is_steady(slot, state, reply))
+	else if (!is_steady(state, protocol, reply))
 		return 0;
-	packets = atomic_load_explicit(&pulse->packets[reply], memory_order_relaxed);
-	atomic_store_explicit(&pulse->packets[reply], packets + n, memory_order_relaxed);
-	if (seen != tick && n > 0)
-		atomic_store_explicit(&pulse->seen, tick, memory_order_relaxed);
+	if (n == 0)
+		return 0;
+	beat(pulse, reply, n);
+	atomic_store_explicit(&pulse->seen, session_ticks(now), memory_order_relaxed);
+	return n;
+}
+
+unsigned session_advance(struct sessions *sessions, struct session_ref session, bool reply,
+			 const struct session_tcp *segments, unsigned n, clock_ms now)
+{
+	struct session_pulse *pulse;
+	uint32_t state;
+
+	if (session.slot >= sessions->n_slots || session_ref_is_none(session))
+		return 0;
+	pulse = &sessions->pulses[session.slot];
+	/* acquire: who finds the phase finds the pulse of this session */
+	state = atomic_load_explicit(&pulse->phase, memory_order_acquire) ^
+		session_phase(session.generation, 0);
+	/* of another generation more is left than a state; of no session none */
+	if (state - 1 >= SESSION_STATE__COUNT - 1)
+		return 0;
+	if (segments || !(steady[reply] >> state & 1) ||
+	    atomic_load_explicit(&pulse->seen, memory_order_relaxed) != session_ticks(now))
+		return advance_with_care(sessions, session, reply, segments, n, now);
+	beat(pulse, reply, n);
 	return n;
 }
 

@@ -7,6 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+	ARP_SIZE = 28, /* RFC 826, of Ethernet and IPv4 */
+	ARP_WORDS = 2 * ADDRESS_PREFIX_TEXT + 24,
+};
+
+static uint32_t load32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
 void frame_take_apart(const struct refusal *refusal, struct frame_told *ret_told)
 {
 	struct frame frame = {.len = refusal->len, .head_len = refusal->head_len};
@@ -65,11 +75,39 @@ static void endpoint_text(const struct frame_told *told, const uint32_t words[4]
 			 port & 0xffffU);
 }
 
+/* "arp who-has 10.0.0.2 tell 10.0.0.1", as `trace` takes it; "" if it is none of IPv4 (RFC 826). */
+static void arp_words(const struct frame_told *told, char words[static ARP_WORDS])
+{
+	const struct refusal *refusal = told->refusal;
+	const uint8_t *arp = refusal->head + frame_l2_size(&told->l2);
+	const uint32_t type = 0x00010800, sizes = 0x0604; /* Ethernet, IPv4; of their addresses */
+	struct policy_prefix4 sender, target;
+	char from[ADDRESS_PREFIX_TEXT], to[ADDRESS_PREFIX_TEXT], mac[ADDRESS_MAC_TEXT];
+	unsigned operation;
+
+	words[0] = '\0';
+	if (told->l2.ethertype != ETHERTYPE_ARP ||
+	    refusal->head_len < frame_l2_size(&told->l2) + ARP_SIZE || load32(arp) != type ||
+	    load32(arp + 4) >> 16 != sizes)
+		return;
+	operation = load32(arp + 4) & 0xffff;
+	sender = (struct policy_prefix4){load32(arp + 14), UINT32_MAX};
+	target = (struct policy_prefix4){load32(arp + 24), UINT32_MAX};
+	address_format_prefix4(&sender, from);
+	address_format_prefix4(&target, to);
+	if (operation == 1)
+		snprintf(words, ARP_WORDS, "arp who-has %s tell %s", to, from);
+	else if (operation == 2)
+		snprintf(words, ARP_WORDS, "arp %s is-at %s", from,
+			 address_format_mac(mac_load(arp + 8), mac));
+}
+
 void frame_words(const struct frame_told *told, char words[static FRAME_WORDS])
 {
 	const struct classify_key *key = &told->filter.key;
 	char macs[2 * ADDRESS_MAC_TEXT + 4], sender[ADDRESS_MAC_TEXT], receiver[ADDRESS_MAC_TEXT];
 	char src[ENDPOINT_TEXT], dst[ENDPOINT_TEXT], number[8], type[16] = "", tag[24] = "";
+	char arp[ARP_WORDS];
 	bool icmp = key->protocol == IPPROTO_ICMP || key->protocol == IPPROTO_ICMPV6;
 
 	if (!told->has_l2) {
@@ -81,6 +119,12 @@ void frame_words(const struct frame_told *told, char words[static FRAME_WORDS])
 		 address_format_mac(told->l2.dst, receiver));
 	if (told->l2.tagged)
 		snprintf(tag, sizeof(tag), ", vlan %u", told->l2.tci & 0xfffU);
+	arp_words(told, arp);
+	if (*arp) {
+		snprintf(words, FRAME_WORDS, "%s, %s%s, %u bytes", arp, macs, tag,
+			 told->refusal->len);
+		return;
+	}
 	if (!frame_told_is_ip(told)) {
 		snprintf(words, FRAME_WORDS, "%s 0x%04x, %s%s, %u bytes",
 			 told->l2.ethertype == ETHERTYPE_ARP ? "arp, ethertype" : "ethertype",

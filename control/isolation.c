@@ -113,8 +113,8 @@ static int check_wire(const struct policy *policy, uint16_t uplink,
 			continue;
 		snprintf(ret_path, ISOLATION_PATH,
 			 "frames of %s leave by uplink %s with VLAN %u, which is %s there",
-			 network_name(policy, (uint16_t)n), port_name(policy, uplink), tag,
-			 network_name(policy, meant));
+			 network_name(policy, (uint16_t)n), port_name(policy, uplink),
+			 tag & ~(unsigned)POLICY_SERVICE, network_name(policy, meant));
 		return -EPERM;
 	}
 	return 0;

@@ -66,12 +66,33 @@ static json_t *text_or_null(const char *text)
 	return *text ? api_json_text(text) : json_null();
 }
 
+/* Of a rule that may be gone: what becomes of such a frame by those that run. */
+static void earlier_words(const struct api_call *call, const struct frame_told *told,
+			  const struct model_port *sender, char words[static EXPLAIN_TEXT])
+{
+	const struct running *running = &call->daemon->running;
+	const struct fdb *fdb = dataplane_fdb(call->daemon->dataplane);
+	struct frame frame = {.len = told->refusal->len, .head_len = told->refusal->head_len};
+	struct decision decision;
+
+	snprintf(words, EXPLAIN_TEXT, "a rule of an earlier configuration");
+	if (!fdb || !sender)
+		return;
+	memcpy(frame.head, told->refusal->head, frame.head_len);
+	decide(running->policy, fdb, dataplane_sessions(call->daemon->dataplane), &frame,
+	       ids_port(running->ids, sender->name), loop_now(), &decision);
+	snprintf(words, EXPLAIN_TEXT, "a rule of an earlier configuration; now it %s%s",
+		 decision.fate == FATE_DROP ? "would be refused: " : "would pass",
+		 decision.fate == FATE_DROP ? drop_word(decision.drop) : "");
+}
+
 /* The rule that refused it, in words; "" if none did. */
-static void rule_words(const struct api_call *call, const struct refusal *refusal, enum drop reason,
+static void rule_words(const struct api_call *call, const struct frame_told *told, enum drop reason,
 		       const struct model_port *sender, const struct model_port *receiver,
 		       char words[static EXPLAIN_TEXT])
 {
 	const struct running *running = &call->daemon->running;
+	const struct refusal *refusal = told->refusal;
 	const struct filter_hit hit = {.list = refusal->list, .rule = refusal->rule};
 	const struct model_port *grouped = reason == DROP_GROUP_IN ? receiver : sender;
 	char groups[EXPLAIN_TEXT];
@@ -80,7 +101,7 @@ static void rule_words(const struct api_call *call, const struct refusal *refusa
 	if (!refusal->list)
 		return;
 	if (refusal->policy != running->policy->generation)
-		snprintf(words, EXPLAIN_TEXT, "a rule of an earlier configuration");
+		earlier_words(call, told, sender, words);
 	else if (!api_sees_list(call, refusal->list))
 		snprintf(words, EXPLAIN_TEXT, "another tenant's rules");
 	else if (reason == DROP_ACL_IN || reason == DROP_ACL_OUT)
@@ -113,7 +134,7 @@ static void add_row(json_t *rows, const struct api_call *call, const struct mode
 
 	frame_take_apart(refusal, &told);
 	frame_words(&told, frame);
-	rule_words(call, refusal, reason, sender, receiver, rule);
+	rule_words(call, &told, reason, sender, receiver, rule);
 	remedy_words(&told, reason, shown_name(call, sender), shown_name(call, receiver), remedy);
 	json_array_append_new(
 		rows,

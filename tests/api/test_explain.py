@@ -7,7 +7,7 @@ import subprocess
 
 from api import Bed, call, expect, main, require_root, wait_until
 from bed.frame import frame
-from bed.packet import IPV4, SYN, TCP, UDP, ipv4, tcp, udp
+from bed.packet import ARP, IPV4, SYN, TCP, UDP, arp, ipv4, tcp, udp
 
 USER = "games"
 VM1, VM2, GUEST = (f"02:00:00:00:00:0{n}" for n in (1, 2, 3))
@@ -291,6 +291,29 @@ class Explain:
         expect(denied.returncode, 3, "another tenant's port")
 
 
+    def why(self):
+        """Words that trace takes, and what would become of the frame by now."""
+        self.wires["vm1"].send(frame("ff:ff:ff:ff:ff:ff", VM1, arp(VM1, "10.0.0.9", "10.0.0.2"), (),
+                                     ARP))
+        self.send("vm1", tcp4(23))
+
+        def rows():
+            return {r["reason"]: r for r in self.switch.json("why", "acme/vm1")
+                    if r["port"] == "acme/vm1"}
+        wait_until(lambda: {"spoofed-address", "acl-in"} <= set(rows()), 5, "both refusals")
+        said = rows()["spoofed-address"]["frame"]
+        assert said.startswith("arp who-has 10.0.0.2 tell 10.0.0.9, "), said
+        again = self.trace("acme/vm1", said.split(",")[0], code=1).stdout
+        assert "spoofed-address" in again, again
+        assert "rule 1 of acme/watch-in" in rows()["acl-in"]["rule"], rows()["acl-in"]
+        self.switch.ctl("network", "set", "acme/web", "--mtu", "1450")
+        assert rows()["acl-in"]["rule"].endswith("now it would be refused: acl-in"), rows()
+        self.switch.ctl("port", "set", "acme/vm1", "--unset", "acl")
+        self.switch.ctl("port", "set", "acme/vm2", "--unset", "groups")
+        assert rows()["acl-in"]["rule"].endswith("now it would pass"), rows()
+        self.switch.ctl("port", "set", "acme/vm2", "--group", "web")
+        self.switch.ctl("port", "set", "acme/vm1", "--acl-in", "watch-in")
+
     def places_are_kept(self):
         """Where rules were written is known after a restart, and after a change by the API."""
         def written():
@@ -322,6 +345,7 @@ def body(report):
         report.run("rules that accept, and the receiver's", test.accepted_and_out)
         report.run("a flood of records costs its own tenant", test.flood_costs_its_own)
         report.run("who sees records", test.who_sees_records)
+        report.run("why, before and after a change", test.why)
         report.run("where rules were written outlives sluiced", test.places_are_kept)
 
 

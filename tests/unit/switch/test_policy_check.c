@@ -95,6 +95,10 @@ static void tenants_and_networks(void **state)
 	BENT("a network's flags", network(p, 1)->flags = 0x8000);
 	BENT("a network's mtu", network(p, 1)->mtu = LIMIT_MTU_MIN - 1);
 	BENT("a network's mtu", network(p, 1)->mtu = LIMIT_MTU_MAX + 1);
+	BENT("a network is shared with nobody, or twice", network(p, 1)->n_shares = 1);
+	BENT("a network is shared with nobody, or twice",
+	     network(p, 1)->shares = network(p, 1)->members);
+	BENT("a network is shared with nobody, or twice", network(p, 1)->n_shares = UINT32_MAX);
 	BENT("a network's members lie outside of the policy", network(p, 1)->members = 0);
 	BENT("a network's members lie outside of the policy", network(p, 1)->n_members = 1000);
 	BENT("a network's members lie outside of the policy",

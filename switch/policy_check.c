@@ -96,6 +96,9 @@ static const char *check_tenants(const struct policy *policy)
 
 static const char *check_lists(const struct policy *policy)
 {
+	uint64_t compiled =
+		0; /* bytes: were they looked at more than once, it could take for ever */
+
 	for (uint32_t i = 0; i < policy->n_rules; i++) {
 		const struct policy_rules *rules = policy_rules(policy, (uint16_t)i);
 		const char *why;
@@ -115,6 +118,9 @@ static const char *check_lists(const struct policy *policy)
 			return "a list's rules lie outside of the policy";
 		if (rules->classify == 0)
 			continue;
+		compiled += rules->classify_size;
+		if (compiled > policy->size)
+			return "lists of rules lie over one another";
 		if (classify_check(policy_at(policy, rules->classify), rules->classify_size, &why))
 			return why;
 		if (classify_cost(policy_at(policy, rules->classify), CLASSIFY_KEY_SETS) >
@@ -156,6 +162,7 @@ static const char *check_groups(const struct policy *policy)
 static const char *check_sets(const struct policy *policy)
 {
 	const struct policy_section *sets = policy_at(policy, policy->sets);
+	uint64_t compiled = 0;
 
 	for (uint32_t i = 0; i < policy->n_tenants; i++) {
 		const char *why;
@@ -164,6 +171,9 @@ static const char *check_sets(const struct policy *policy)
 			continue;
 		if (!array_fits(policy, sets[i].at, sets[i].size, 1))
 			return "a tenant's sets lie outside of the policy";
+		compiled += sets[i].size;
+		if (compiled > policy->size)
+			return "tenants' sets lie over one another";
 		if (address_set_check(policy_at(policy, sets[i].at), sets[i].size, &why))
 			return why;
 	}
@@ -489,7 +499,7 @@ static const char *check_statics(const struct policy *policy)
 		return "the statics are not the ports' MACs";
 	for (uint32_t i = 0; i < policy->n_statics; i++) {
 		uint16_t network = (uint16_t)(statics[i].key >> 48);
-		uint32_t at;
+		uint32_t at, left = POLICY_PROBES;
 
 		if (statics[i].key == 0)
 			continue;
@@ -499,7 +509,7 @@ static const char *check_statics(const struct policy *policy)
 			return "a static is bound to no port of its network";
 		/* Whoever looks for the key must find this slot: it is there once. */
 		at = policy_static_home(policy, statics[i].key);
-		while (statics[at].key && statics[at].key != statics[i].key)
+		while (statics[at].key && statics[at].key != statics[i].key && --left)
 			at = (at + 1) & (policy->n_statics - 1);
 		if (at != i)
 			return "a static is there twice or out of reach";

@@ -146,6 +146,21 @@ static bool owns_its_own(const struct policy *policy, uint16_t network, uint16_t
 	return true;
 }
 
+/* Is every owner within as many slots of its home as a search may look at? */
+static bool are_near_home(const struct policy *policy)
+{
+	const struct policy_owner *owners = policy_at(policy, policy->owners);
+
+	for (uint32_t i = 0; i < policy->n_owners; i++) {
+		const struct policy_owner *owner = &owners[i];
+
+		if (owner->network && ((i - home(policy, owner->network, owner->address)) &
+				       (policy->n_owners - 1)) >= POLICY_PROBES)
+			return false;
+	}
+	return true;
+}
+
 const char *policy_owners_check(const struct policy *policy)
 {
 	const struct policy_owner *owners = policy_at(policy, policy->owners);
@@ -163,6 +178,8 @@ const char *policy_owners_check(const struct policy *policy)
 	}
 	if (used > policy->n_owners / 2)
 		return "the owners are more than half full";
+	if (!are_near_home(policy))
+		return "an owner is far from where it is looked for";
 	for (uint32_t n = 1; n < policy->n_networks; n++) {
 		const struct policy_network *network = &policy_networks(policy)[n];
 		const uint16_t *members = policy_at(policy, network->members);

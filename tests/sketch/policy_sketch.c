@@ -47,7 +47,7 @@ static int build(const struct policy_network_spec *networks, unsigned n_networks
 		 const struct policy_port_spec *ports, unsigned n_ports, struct policy **ret_policy)
 {
 	struct policy_builder *builder;
-	int error = policy_builder_create(1, 0x5eed, &builder);
+	int error = policy_builder_create(1, 0x5eed9e3779b97f4a, &builder);
 
 	if (error)
 		return error;

@@ -406,6 +406,74 @@ static void lists_of_rules(void **state)
 	BENT_FILTERS("a network is filtered or not, against its flags", network(p, 1)->flags = 0);
 }
 
+/* A large list by many numbers would be checked as often: it lies in the blob once for each. */
+static void nothing_is_checked_twice(void **state)
+{
+	enum { LISTS = 40, RULES = 200 };
+	struct classify_rule rules[RULES];
+	struct classify_range ranges[RULES];
+	struct policy_rules_spec acl = {
+		.kind = POLICY_ACL, .tenant = 1, .name = "t/l", .rules = rules};
+	struct policy_builder *builder;
+	struct policy *policy;
+	const char *why;
+
+	for (uint32_t i = 0; i < RULES; i++) {
+		ranges[i] = (struct classify_range){(uint16_t)i, (uint16_t)i};
+		rules[i] = CLASSIFY_RULE_ANY;
+		rules[i].dst_ports = (struct classify_ports){&ranges[i], 1};
+	}
+	assert_int_equal(policy_builder_create(1, 99, &builder), 0);
+	assert_int_equal(policy_builder_tenant(builder, 1, "t"), 0);
+	for (uint16_t i = 1; i <= LISTS; i++) {
+		acl.number = i;
+		acl.n_rules = i == 1 ? RULES : 1;
+		assert_int_equal(policy_builder_rules(builder, &acl), 0);
+	}
+	assert_int_equal(policy_builder_finish(builder, &policy), 0);
+	policy_builder_destroy(builder);
+	for (uint16_t i = 2; i <= LISTS; i++) {
+		list(policy, i)->n_rules = RULES;
+		list(policy, i)->classify = list(policy, 1)->classify;
+		list(policy, i)->classify_size = list(policy, 1)->classify_size;
+	}
+	assert_int_equal(policy_check(policy, policy->size, &why), -EPROTO);
+	assert_string_equal(why, "lists of rules lie over one another");
+	free(policy);
+}
+
+/* Who knows the seed can find MACs that all begin at one slot: no search may be that long. */
+static void no_search_is_long(void **state)
+{
+	enum { PORTS = POLICY_PROBES / LIMIT_BOUND_MACS + 1 };
+	static mac48 chosen[PORTS][LIMIT_BOUND_MACS];
+	struct policy_network_spec networks[] = {sketch_network(1, 100)};
+	struct policy_port_spec ports[PORTS];
+	struct policy *sound = make();
+	struct policy guess = {.hash_seed = sound->hash_seed, .n_statics = 2};
+	mac48 mac = 0x020000000000;
+
+	while (guess.n_statics < 2 * PORTS * LIMIT_BOUND_MACS)
+		guess.n_statics *= 2;
+	for (uint16_t p = 0; p < PORTS; p++) {
+		ports[p] = sketch_access((uint16_t)(p + 1), 1);
+		ports[p].macs = chosen[p];
+		ports[p].n_macs = LIMIT_BOUND_MACS;
+		for (unsigned m = 0; m < LIMIT_BOUND_MACS; m++) {
+			while (policy_static_home(&guess, policy_static_key(1, ++mac)))
+				;
+			chosen[p][m] = mac;
+		}
+	}
+	assert_int_equal(SKETCH_VERDICT(networks, ports), -EINVAL);
+	/* as many as may be are not too many */
+	for (uint16_t p = 0; p < PORTS; p++)
+		ports[p].n_macs = LIMIT_BOUND_MACS - 1 - LIMIT_BOUND_MACS / PORTS;
+	assert_true((LIMIT_BOUND_MACS - 1 - LIMIT_BOUND_MACS / PORTS) * PORTS < POLICY_PROBES);
+	assert_int_equal(SKETCH_VERDICT(networks, ports), 0);
+	free(sound);
+}
+
 /* Whatever of the rules is bent, what passes can be asked. */
 static void bent_rules_can_be_asked(void **state)
 {
@@ -456,6 +524,8 @@ int main(void)
 		cmocka_unit_test(readers),
 		cmocka_unit_test(what_passes_can_be_used),
 		cmocka_unit_test(lists_of_rules),
+		cmocka_unit_test(nothing_is_checked_twice),
+		cmocka_unit_test(no_search_is_long),
 		cmocka_unit_test(bent_rules_can_be_asked),
 	};
 

@@ -23,7 +23,9 @@
  * processor's time follows the load; or short pauses, twice as long each time, while
  * it has much to do, when so much would pile up in a nap that it is no gain. A queue
  * whose frames come further apart than the worker would nap for is not waited for
- * at all: it is quiet after its first empty look, and its kicks are cheaper.
+ * at all: it is quiet after its first empty look, and its kicks are cheaper. Taps and
+ * devices always are. A worker that has much to do and whose queues are all quiet asks for
+ * kicks, for a latency, before it sleeps: to wake a processor costs its waker more than a frame.
  *
  * Time. One reading of the clock a round, without a system call (vDSO), serves
  * the ageing of addresses, the accounting and the decision to rest. A burst's
@@ -88,6 +90,7 @@ struct worker {
 	uint64_t now;	      /* CLOCK_MONOTONIC, ns: when it last looked */
 	uint64_t cycles;      /* the same moment */
 	uint64_t looked;      /* when it last looked for kicks */
+	uint64_t last_frame;  /* when it last had one, of any queue */
 	uint64_t timed_at;    /* when it last looked at the queues that cannot kick */
 	unsigned pauses;      /* until the next look, instead of a nap */
 	uint64_t window;      /* ns that have passed of the window */
@@ -325,12 +328,15 @@ static uint64_t nap_ns(const struct worker *worker)
 static void rest(struct worker *worker)
 {
 	uint64_t nap = nap_ns(worker);
+	bool all_quiet = !worker->n_active && worker->latency;
 
-	if (!worker->n_active && worker->latency) {
+	if (all_quiet && (nap || worker->now - worker->last_frame >= worker->latency)) {
 		sleep_well(worker);
 	} else if (nap) {
 		counter_add(&worker->row->naps, 1);
 		listen_for(worker, nap);
+	} else if (all_quiet) {
+		listen_for(worker, 0);
 	} else {
 		for (unsigned i = 0; i < worker->pauses; i++)
 			relax();
@@ -372,10 +378,12 @@ static void *worker_main(void *argument)
 		unsigned taken = run_round(worker);
 
 		pass_time(worker, taken > 0);
-		if (taken)
+		if (taken) {
 			worker->pauses = 1;
-		else
+			worker->last_frame = worker->now;
+		} else {
 			rest(worker);
+		}
 		keep_promises(worker);
 	}
 	rcu_unregister();

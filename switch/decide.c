@@ -358,7 +358,9 @@ bool decide_flood_next(const struct policy *policy, const struct decision *decis
 		struct filter_hit hits[FILTER__STEPS];
 		uint16_t port = members[(*cursor)++];
 
-		if (decide_flood_permits(policy, decision, port, ret_tag, hits) != DROP_NONE)
+		/* the sender is a member of its network, and never asked about */
+		if (port == decision->in ||
+		    decide_flood_permits(policy, decision, port, ret_tag, hits) != DROP_NONE)
 			continue;
 		*ret_port = port;
 		return true;

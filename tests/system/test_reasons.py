@@ -4,11 +4,13 @@
     without a virtual machine, for what only a vhost-user port can do wrong
 
 For each reason: the frame is counted at its port, `drops` says so in the words of drop.h, and `why`
-has the frame. A reason without a case fails.
+has the frame. A reason without a case fails. At the end all of it happens at once, and each port's
+ledger balances (counters.h).
 """
 
 import os
 import pathlib
+import random
 import re
 import subprocess
 
@@ -213,6 +215,35 @@ class Reasons:
 
         return wait_until(busy, 30, "two workers in each other's way")
 
+    def everything_at_once(self):
+        """
+        Noise at all ports, while two guests begin connections on both workers: groups, ACLs,
+        guards, rates, storm limits and private VLANs have their part, and each frame its one fate.
+        """
+        any_of = random.Random(1)
+        payloads = [b"x" * 50, tcp4(80, SYN), tcp4(23, SYN), tcp4(80, ACK), tcp4(80, SYN | FIN),
+                    ipv4(UDP, udp(67, 68, b"offer")), ipv4(UDP, udp(4000, 80)), b"x" * 900,
+                    ipv4(UDP, bytes(64), fragment=100), arp(SELF, "10.0.0.7", "10.0.0.1")]
+        macs = [RECEIVER, WALLED, BOUND, DEAF, CELL2, SUSPECT, ABSENT, SERVER, BROADCAST, SELF,
+                "01:80:c2:00:00:0e", "33:33:00:00:00:01", "02:00:00:00:07:07"]
+        guests = self.commit("flood"), self.commit("flood", "t.sock", TWIN)
+        for _ in range(6000):
+            name = any_of.choice([n for n in TAPS if n != "deaf"])
+            tags = any_of.choice([[], [], [], [100], [0], [4095], [100, 100], [(0x88A8, 100)]])
+            self.send(name, any_of.choice(payloads), any_of.choice(macs),
+                      any_of.choice([*macs[:3], SELF, SELF]), tags,
+                      any_of.choice([IPV4, IPV4, IPV6, ARP, EXPERIMENTAL]))
+        self.end(guests[0])
+        self.end(guests[1], "acme/twin")
+        self.settle()
+        reasons_met = set()
+        for row in self.switch.json("stats"):
+            dropped, missed = (sum(row[way]["drops"].values()) for way in ("rx", "tx"))
+            reasons_met |= {*row["rx"]["drops"], *row["tx"]["drops"]}
+            assert row["rx"]["packets"] == row["delivered"] + row["consumed"] + dropped, row
+            assert row["offered"] == row["tx"]["packets"] + missed, row
+        assert len(reasons_met) > 25, f"too few reasons to prove anything: {reasons_met}"
+
     # ---- the table ----
 
     def cases(self):
@@ -304,6 +335,7 @@ def body(report):
         report.run("each reason has a case, or a cause why none can be", complete)
         for word, case in cases.items():
             report.run(word, test.provoke, word, known.get(word), case)
+        report.run("the ledger balances with all of it at once", test.everything_at_once)
 
 
 if __name__ == "__main__":

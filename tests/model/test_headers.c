@@ -95,8 +95,9 @@ static void read_ipv6(const uint8_t *bytes, uint32_t len, struct reading *ret)
 			next = bytes[at], at += (bytes[at + 1] + 2U) * 4;
 		else if (next == IPPROTO_FRAGMENT)
 			next = bytes[at], at += EXTENSION;
-		else if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
-			 next == IPPROTO_DSTOPTS || next == IPPROTO_MH)
+		else if (
+			next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
+			next == IPPROTO_DSTOPTS) /* nothing follows a mobility header (RFC 6275, 6.1) */
 			next = bytes[at], at += (bytes[at + 1] + 1U) * 8;
 		else
 			break;
@@ -320,7 +321,7 @@ static bool build(unsigned number, bool tcp, uint16_t port, struct sketch *ret)
 	if (number == 10) /* a first fragment */
 		ret->bytes[ret->l3 + 6] = 0x20;
 	if (number == 11) { /* a later one of another packet */
-		ret->bytes[ret->l3 + 4] = 0x77;
+		ret->bytes[ret->l3 + 4] = ret->bytes[ret->l3 + 5] = 0x77;
 		ret->bytes[ret->l3 + 7] = 0x10;
 	}
 	return number != 11 && number != 9;

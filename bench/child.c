@@ -3,6 +3,7 @@
  */
 #include "bench/child.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -150,6 +151,30 @@ uint64_t child_process_cpu_ns(pid_t pid)
 	return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
+/* Is a thread of @pid busier than *@busiest? It is that, then. */
+static void find_busiest(pid_t pid, struct child_thread *busiest)
+{
+	struct dirent *task;
+	char path[320];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	while (tasks && (task = readdir(tasks))) {
+		unsigned long long ran, waited;
+		FILE *from;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", pid, task->d_name);
+		from = fopen(path, "re");
+		if (from && fscanf(from, "%llu %llu", &ran, &waited) == 2 && ran > busiest->ran_ns)
+			*busiest = (struct child_thread){ran, waited};
+		if (from)
+			fclose(from);
+	}
+	if (tasks)
+		closedir(tasks);
+}
+
 /* The proportional set size (proc(5)) of all mappings but those of our guests' memory. */
 static uint64_t memory_kib(pid_t pid)
 {
@@ -188,6 +213,15 @@ static uint64_t sum(const struct child *child, uint64_t (*measure)(pid_t pid))
 uint64_t child_cpu_ns(const struct child *child)
 {
 	return sum(child, child_process_cpu_ns);
+}
+
+void child_find_busiest(const struct child *child, struct child_thread *busiest)
+{
+	pid_t tree[CHILD_TREE];
+	unsigned n = find_tree(child, tree);
+
+	for (unsigned i = 0; i < n; i++)
+		find_busiest(tree[i], busiest);
 }
 
 uint64_t child_memory_kib(const struct child *child)

@@ -36,6 +36,15 @@ uint64_t child_process_cpu_ns(pid_t pid); /* of one, whoever started it; 0: ther
 uint64_t child_cpu_ns(const struct child *child);
 uint64_t child_memory_kib(const struct child *child);
 
+/* A thread: how long it ran, and how long it waited for a processor that others had. */
+struct child_thread {
+	uint64_t ran_ns;
+	uint64_t waited_ns;
+};
+
+/* Put into *@busiest the thread that ran longest, of those that the child started and itself. */
+void child_find_busiest(const struct child *child, struct child_thread *busiest);
+
 /* SIGTERM, and SIGKILL for what does not end by that. */
 void child_end(struct child *child);
 

@@ -87,6 +87,15 @@ bool contender_lives(const struct contender *contender)
 	return true;
 }
 
+uint64_t contender_waited_ns(const struct contender *contender)
+{
+	struct child_thread busiest = {0, 0};
+
+	for (unsigned i = 0; i < CONTENDER_CHILDREN; i++)
+		child_find_busiest(&contender->children[i], &busiest);
+	return busiest.waited_ns;
+}
+
 uint64_t contender_cpu_ns(const struct contender *contender)
 {
 	uint64_t sum = 0;

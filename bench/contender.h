@@ -90,6 +90,9 @@ int contender_await_ports(const struct contender *contender);
 uint64_t contender_cpu_ns(const struct contender *contender);
 uint64_t contender_memory_kib(const struct contender *contender);
 
+/* How long the thread that moves the frames waited until now for a processor that others had. */
+uint64_t contender_waited_ns(const struct contender *contender);
+
 /* Does all of it still run? */
 bool contender_lives(const struct contender *contender);
 

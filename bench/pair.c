@@ -333,7 +333,8 @@ static enum pair_silence find_cause(struct pair *pair)
 bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct window *ret_window)
 {
 	enum placement placement = placement_measure(pair->probe);
-	struct window window = {.stolen_ms = placement_stolen_ms()};
+	struct window window = {.stolen_ms = placement_stolen_ms(),
+				.waited_ns = placement_waited_ns()};
 	struct stream_counts idle, before, within, after;
 	uint64_t began, end, sent, received;
 
@@ -364,6 +365,7 @@ bool pair_measure(struct pair *pair, double seconds, double rate_pps, struct win
 					       .foreign = after.foreign - idle.foreign};
 	window.lost = sent > received ? sent - received : 0;
 	window.stolen_ms = placement_stolen_ms() - window.stolen_ms;
+	window.waited_ns = placement_waited_ns() - window.waited_ns;
 	*ret_window = window;
 	pair->silence = received > 0 && !pair_is_broken(pair) ? PAIR_HEARD : find_cause(pair);
 	return pair->silence == PAIR_HEARD;

@@ -58,6 +58,18 @@ uint64_t placement_stolen_ms(void)
 	return ticks * 10;
 }
 
+uint64_t placement_waited_ns(void)
+{
+	unsigned long long waited = 0;
+	FILE *from = fopen("/proc/thread-self/schedstat", "re");
+
+	if (from && fscanf(from, "%*u %llu", &waited) != 1)
+		waited = 0;
+	if (from)
+		fclose(from);
+	return waited;
+}
+
 int placement_pin(int cpu)
 {
 	cpu_set_t cpus;

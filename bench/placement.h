@@ -31,6 +31,9 @@ const char *placement_name(enum placement placement);
 /* What the hypervisor kept of all processors to itself until now; 0 where it does not tell. */
 uint64_t placement_stolen_ms(void);
 
+/* How long this thread waited until now for a processor that others had (/proc/PID/schedstat). */
+uint64_t placement_waited_ns(void);
+
 /* Keep this thread on @cpu. 0 or -errno. */
 int placement_pin(int cpu);
 

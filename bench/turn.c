@@ -95,6 +95,7 @@ static void measure_one(struct turn *turn, struct turn_cell *cell, const struct 
 {
 	double seconds = options->seconds;
 	struct window window;
+	uint64_t waited;
 	bool heard;
 
 	if (turn->contender.kind->copies) {
@@ -103,8 +104,13 @@ static void measure_one(struct turn *turn, struct turn_cell *cell, const struct 
 		return;
 	}
 	contender_thaw(&turn->contender);
+	waited = contender_waited_ns(&turn->contender);
 	heard = pair_measure(&turn->pair, seconds, 0, &window);
+	window.waited_ns += contender_waited_ns(&turn->contender) - waited;
 	contender_freeze(&turn->contender);
+	/* What others did to it is not to be compared with windows of which that is not so. */
+	if (window_is_disturbed(&window))
+		window.placement = PLACEMENT_UNKNOWN;
 	if (heard) {
 		cell->windows[cell->n++] = window;
 		return;

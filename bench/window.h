@@ -23,6 +23,7 @@ struct window {
 	uint64_t unsent; /* at a rate: frames that were due, and there was no room to send them */
 	uint64_t gap_ns; /* at a rate: the longest time in which the generator did nothing */
 	uint64_t stolen_ms; /* that the hypervisor kept processors to itself */
+	uint64_t waited_ns; /* that generator and switch waited for processors that others had */
 };
 
 struct window_summary {
@@ -34,12 +35,13 @@ struct window_summary {
 	uint64_t wrong; /* frames that were late, corrupt or foreign */
 };
 
-enum { WINDOW_GAP_MAX_NS = 1000000 };
+enum { WINDOW_GAP_MAX_NS = 1000000, WINDOW_WAITED_MAX_PERCENT = 5 };
 
 /* Did the machine take a processor away? What was lost or late then tells nothing about the switch. */
 static inline bool window_is_disturbed(const struct window *window)
 {
-	return window->stolen_ms > 0 || window->gap_ns > WINDOW_GAP_MAX_NS;
+	return window->stolen_ms > 0 || window->gap_ns > WINDOW_GAP_MAX_NS ||
+	       (double)window->waited_ns > window->seconds * 1e9 * WINDOW_WAITED_MAX_PERCENT / 100;
 }
 
 static inline double window_mpps(const struct window *window)

@@ -65,6 +65,7 @@ static const struct method {
 	 {{"files", PARAM_LIST | PARAM_NEEDED}, {"prune", PARAM_FLAG}}},
 	{"export", FOR_OPERATOR, report_document, 0, {{0}}},
 	{"fdb.list", FOR_ALL, report_fdb, EDIT_NETWORK, {{"network", PARAM_TEXT}}},
+	{"multicast.list", FOR_ALL, report_multicast, EDIT_NETWORK, {{"network", PARAM_TEXT}}},
 	{"fdb.flush", FOR_ALL, change_fdb_flush, EDIT_NETWORK, {{"network", PARAM_TEXT}}},
 	{"session.list", FOR_ALL, report_sessions, EDIT_NETWORK,
 	 {{"network", PARAM_TEXT}, {"from", PARAM_NUMBER}}},

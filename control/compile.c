@@ -20,6 +20,7 @@ static uint16_t network_flags(const struct model_network *network)
 					   network->service != MODEL_SERVICE_802_1Q
 				   ? POLICY_NET_SERVICE
 				   : 0) |
+			  (network->snoop ? POLICY_NET_SNOOPS : 0) |
 			  (network->suppress ? POLICY_NET_SUPPRESSES : 0) |
 			  (network->isolated ? POLICY_NET_ISOLATED : 0));
 }

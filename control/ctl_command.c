@@ -47,6 +47,7 @@ static const struct ctl_option network_fields[] = {
 	{"macs", "N", "fields.macs", SHAPE_TEXT, "most addresses that are learned"},
 	{"unknown-unicast", "flood|drop", "fields.unknown-unicast", SHAPE_TEXT, "frames for nobody known [flood]"},
 	{"service-tag", "802.1ad|802.1q", "fields.service-tag", SHAPE_TEXT, "customers': what its tag on trunks is: 0x88a8 [802.1ad] or 0x8100"},
+	{"multicast", "flood|snoop", "fields.multicast", SHAPE_TEXT, "to all, or to who asked for it by IGMP or MLD [flood]"},
 	{"neighbour-suppression", "on|off", "fields.neighbour-suppression", SHAPE_TEXT, "ARP and ND for a bound address go to its port only [off]"},
 	{"share", "TENANT", "fields.share", SHAPE_LIST, "let ports of another tenant join it"},
 	{0},
@@ -136,6 +137,10 @@ static const struct ctl_column port_columns[] = {
 static const struct ctl_column fdb_columns[] = {
 	{"NETWORK", "network"}, {"MAC", "mac"}, {"PORT", "port"}, {"AGE", "age_s", STYLE_NUMBER},
 	{"STATIC", "static"}, {0},
+};
+static const struct ctl_column multicast_columns[] = {
+	{"NETWORK", "network"}, {"GROUP", "group"}, {"PORT", "port"},
+	{"LEFT", "left_s", STYLE_NUMBER}, {0},
 };
 static const struct ctl_column stats_columns[] = {
 	{"PORT", "port"},
@@ -238,6 +243,9 @@ const struct ctl_command ctl_commands[] = {
 	{"fdb list", "fdb.list", {"[NETWORK]"}, {0}, fdb_columns, NULL,
 	 "which addresses are behind which ports", "fdb list acme/web"},
 	{"fdb flush", "fdb.flush", {"[NETWORK]"}, {0}, NULL, NULL, "forget learned addresses", NULL},
+	{"multicast list", "multicast.list", {"[NETWORK]"}, {0}, multicast_columns, NULL,
+	 "which ports want which multicast, where it is snooped; LEFT is in seconds",
+	 "multicast list acme/web"},
 	{"session list", "session.list", {"[NETWORK]"}, {session_options}, session_columns,
 	 ctl_run_sessions,
 	 "connections that security groups let begin; AGE is of the last packet", NULL},

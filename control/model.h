@@ -84,6 +84,7 @@ struct model_network {
 	bool isolated;
 	bool learning;
 	bool flood_unknown; /* unknown unicast */
+	bool snoop;	    /* multicast goes to who wants it */
 	bool suppress;	    /* of whom ARP or ND asks is asked alone */
 	uint32_t mtu;
 	uint32_t age_ms;

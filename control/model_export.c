@@ -153,6 +153,8 @@ static json_t *export_network(struct export *export, const struct model_network 
 		set(export, object, "service-tag", json_string("802.1q"));
 	if (network->service == MODEL_SERVICE_802_1AD && !network->n_customers)
 		set(export, object, "service-tag", json_string("802.1ad"));
+	if (network->snoop)
+		set(export, object, "multicast", json_string("snoop"));
 	if (network->suppress)
 		set(export, object, "neighbour-suppression", json_true());
 	if (network->age_ms != MODEL_AGE_DEFAULT_MS)

@@ -199,6 +199,15 @@ static void read_service_tag(struct reading *reading, const struct node *node, v
 			word == 0 ? MODEL_SERVICE_802_1AD : MODEL_SERVICE_802_1Q;
 }
 
+static void read_multicast(struct reading *reading, const struct node *node, void *network)
+{
+	static const char *const words[] = {"flood", "snoop", NULL};
+	unsigned word;
+
+	if (reading_word(reading, node, words, &word))
+		((struct model_network *)network)->snoop = word == 1;
+}
+
 static void read_suppression(struct reading *reading, const struct node *node, void *network)
 {
 	reading_flag(reading, node, &((struct model_network *)network)->suppress);
@@ -279,6 +288,7 @@ static const struct reading_key network_keys[] = {
 	{"macs", read_network_macs},
 	{"unknown-unicast", read_unknown_unicast},
 	{"neighbour-suppression", read_suppression},
+	{"multicast", read_multicast},
 	{"service-tag", read_service_tag},
 	{"share", read_share},
 	{NULL, NULL},

@@ -26,6 +26,7 @@ json_t *report_drops(struct api_call *call);
 json_t *report_workers(struct api_call *call);
 
 json_t *report_fdb(struct api_call *call);
+json_t *report_multicast(struct api_call *call);
 
 json_t *report_lists(struct api_call *call); /* groups or ACLs: as the call's kind says */
 json_t *report_sets(struct api_call *call);

@@ -118,3 +118,63 @@ json_t *report_fdb(struct api_call *call)
 	add_learned(list, call, name ? ids_network(running->ids, name) : 0);
 	return api_result(call, list);
 }
+
+/* The group in words, as RFC 4541 has them for those that are none. */
+static json_t *group_words(struct policy_address group)
+{
+	struct policy_prefix4 four = {(uint32_t)group.low, UINT32_MAX};
+	struct policy_prefix6 six = {{group.high, group.low}, {UINT64_MAX, UINT64_MAX}};
+	char text[ADDRESS_PREFIX_TEXT];
+
+	if (policy_address_equal(group, FDB_EVERYTHING))
+		return json_string("everything");
+	if (policy_address_equal(group, FDB_ROUTERS4))
+		return json_string("router (IPv4)");
+	if (policy_address_equal(group, FDB_ROUTERS6))
+		return json_string("router (IPv6)");
+	return json_string(group.high ? address_format_prefix6(&six, text)
+				      : address_format_prefix4(&four, text));
+}
+
+/* What @port wants of @network (0: of all that the caller sees). */
+static void add_wanted(json_t *list, const struct api_call *call, const struct model_port *port,
+		       uint16_t network)
+{
+	const struct running *running = &call->daemon->running;
+	const struct fdb *fdb = dataplane_fdb(call->daemon->dataplane);
+	struct port_ref ref = ids_port(running->ids, port->name);
+	struct fdb_wanted wanted;
+	uint32_t cursor = 0;
+
+	while (fdb && fdb_next_wanted(fdb, running->policy, ref, &cursor, loop_now(), &wanted)) {
+		const char *name;
+
+		if (network && wanted.network != network)
+			continue;
+		name = policy_name(running->policy,
+				   policy_network(running->policy, wanted.network)->name);
+		if (!shows(call, model_network(running->model, name), port))
+			continue;
+		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:i}", "network", name,
+						      "group", group_words(wanted.group), "port",
+						      api_port_name(call, port), "left_s",
+						      (int)(wanted.left_ms / 1000)));
+	}
+}
+
+json_t *report_multicast(struct api_call *call)
+{
+	const struct running *running = &call->daemon->running;
+	const char *name = api_text(call, "network");
+	json_t *list;
+
+	if (name && !api_sees(call, name))
+		return NULL;
+	if (name && !model_network(running->model, name))
+		return api_fail(call, API_NOT_FOUND, "not-found", "there is no network `%s`", name);
+	list = json_array();
+	for (uint32_t i = 0; list && i < running->model->n_ports; i++)
+		add_wanted(list, call, &running->model->ports[i],
+			   name ? ids_network(running->ids, name) : 0);
+	return api_result(call, list);
+}

@@ -401,6 +401,9 @@ static bool tell_lookup(struct trace *trace)
 	case LOOKUP_GROUP:
 		return stage_passed(trace, STAGE_LOOKUP, "lookup",
 				    "%s is a group address: flooded in the network", dst);
+	case LOOKUP_WANTED:
+		return stage_passed(trace, STAGE_LOOKUP, "lookup",
+				    "%s is a group address: to the ports that want it", dst);
 	case LOOKUP_OWNER:
 		return stage_passed(trace, STAGE_LOOKUP, "lookup",
 				    "it asks for an address that is bound to port %s: asked alone",

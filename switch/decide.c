@@ -149,6 +149,28 @@ static uint16_t asked_port(const struct asked *asked, const struct decision *dec
 	return owner;
 }
 
+/* The same for a frame for all, of which only some may be meant. */
+static enum lookup look_up_group(const struct asked *asked, struct decision *decision)
+{
+	const struct policy *policy = asked->policy;
+	unsigned flags = policy_networks(policy)[decision->network].flags;
+
+	if (!(flags & (POLICY_NET_SUPPRESSES | POLICY_NET_SNOOPS)) ||
+	    policy_is_customers(policy, decision->network, decision->in,
+				decision->l2.tagged + decision->l2.stacked))
+		return LOOKUP_GROUP;
+	decision->reads = DECIDE_READS_ALL;
+	if (flags & POLICY_NET_SUPPRESSES)
+		decision->output = asked_port(asked, decision);
+	if (decision->output)
+		return LOOKUP_OWNER;
+	if (flags & POLICY_NET_SNOOPS && decision->l2.dst != MAC_BROADCAST &&
+	    snoop_choose(policy, asked->fdb, decision->network, asked->frame, &decision->l2,
+			 asked->now, &decision->tells, &decision->wanted))
+		return LOOKUP_WANTED;
+	return LOOKUP_GROUP;
+}
+
 /* How the destination is found: one port in decision->output, or 0 for many. */
 static enum lookup look_up(const struct asked *asked, struct decision *decision)
 {
@@ -157,21 +179,20 @@ static enum lookup look_up(const struct asked *asked, struct decision *decision)
 	mac48 dst = decision->l2.dst;
 	struct port_ref learned;
 
-	if (mac_is_group(dst)) {
-		if (!(policy_networks(policy)[network].flags & POLICY_NET_SUPPRESSES) ||
-		    policy_is_customers(policy, network, decision->in,
-					decision->l2.tagged + decision->l2.stacked))
-			return LOOKUP_GROUP;
-		decision->reads = DECIDE_READS_ALL;
-		decision->output = asked_port(asked, decision);
-		return decision->output ? LOOKUP_OWNER : LOOKUP_GROUP;
-	}
+	if (mac_is_group(dst))
+		return look_up_group(asked, decision);
 	decision->output = policy_static_port(policy, network, dst);
 	if (decision->output)
 		return LOOKUP_STATIC;
 	learned = fdb_lookup(asked->fdb, policy, network, dst, asked->now);
 	decision->output = learned.id;
 	return port_ref_is_none(learned) ? LOOKUP_UNKNOWN : LOOKUP_LEARNED;
+}
+
+/* Is a flooded frame for @port, as far as the lookup goes? */
+static bool is_meant(const struct decision *decision, uint16_t port)
+{
+	return decision->lookup != LOOKUP_WANTED || snoop_has(&decision->wanted, port);
 }
 
 /* Why nobody gets a flooded frame: rules refuse it, if anything else would let it pass. */
@@ -181,8 +202,9 @@ static enum drop refuse_flood(const struct policy *policy, struct decision *deci
 	const uint16_t *members = policy_at(policy, network->members);
 
 	for (uint32_t i = 0; i < network->n_members; i++) {
-		if (policy_permits(policy, decision->network, decision->in, members[i]).drop !=
-		    DROP_NONE)
+		if (!is_meant(decision, members[i]) ||
+		    policy_permits(policy, decision->network, decision->in, members[i]).drop !=
+			    DROP_NONE)
 			continue;
 		decision->stage = STAGE_FILTER;
 		return filter_permits(policy, &decision->filter, decision->in, members[i],
@@ -334,18 +356,27 @@ void decide(const struct policy *policy, const struct fdb *fdb, const struct ses
 		ret->fate = FATE_DROP;
 }
 
-enum drop decide_flood_permits(const struct policy *policy, const struct decision *decision,
-			       uint16_t port, uint16_t *ret_tag,
-			       struct filter_hit ret_hits[FILTER__STEPS])
+static inline enum drop flood_permits(const struct policy *policy, const struct decision *decision,
+				      uint16_t port, uint16_t *ret_tag,
+				      struct filter_hit ret_hits[FILTER__STEPS])
 {
 	struct permit permit = policy_permits(policy, decision->network, decision->in, port);
 
+	if (permit.drop == DROP_NONE && !is_meant(decision, port))
+		permit.drop = DROP_NO_RECEIVER;
 	if (permit.drop == DROP_NONE)
 		permit.drop =
 			filter_permits(policy, &decision->filter, decision->in, port, ret_hits);
 	if (permit.drop == DROP_NONE)
 		*ret_tag = permit.tag;
 	return permit.drop;
+}
+
+enum drop decide_flood_permits(const struct policy *policy, const struct decision *decision,
+			       uint16_t port, uint16_t *ret_tag,
+			       struct filter_hit ret_hits[FILTER__STEPS])
+{
+	return flood_permits(policy, decision, port, ret_tag, ret_hits);
 }
 
 bool decide_flood_next(const struct policy *policy, const struct decision *decision,
@@ -360,7 +391,7 @@ bool decide_flood_next(const struct policy *policy, const struct decision *decis
 
 		/* the sender is a member of its network, and never asked about */
 		if (port == decision->in ||
-		    decide_flood_permits(policy, decision, port, ret_tag, hits) != DROP_NONE)
+		    flood_permits(policy, decision, port, ret_tag, hits) != DROP_NONE)
 			continue;
 		*ret_port = port;
 		return true;

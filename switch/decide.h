@@ -12,7 +12,8 @@
  *   guard    may this port say that?                         (guard_check)
  *   admit    does the sender's `acl: in` let it in?          (filter_admits)
  *   look up  static address, learned address, unknown, group; where the network
- *            suppresses questions, the port that is asked for (neighbour.h)
+ *            suppresses questions, the port that is asked for (neighbour.h); where
+ *            it snoops, the ports that want the group (snoop.h)
  *   permit   each candidate output asks policy_permits()
  *   filter   and then the rules of both ports                (filter_permits)
  *
@@ -29,6 +30,7 @@
 #include "switch/filter.h"
 #include "switch/frame.h"
 #include "switch/policy.h"
+#include "switch/snoop.h"
 
 /* How far a frame came; the stage of a drop is the stage that refused it. */
 enum decide_stage {
@@ -68,7 +70,8 @@ enum lookup {
 	LOOKUP_LEARNED,
 	LOOKUP_UNKNOWN, /* unicast, nowhere seen */
 	LOOKUP_GROUP,	/* broadcast or multicast */
-	LOOKUP_OWNER,	/* the same, but asks for an address that one port owns */
+	LOOKUP_WANTED,	/* multicast that some ports want: see decision.wanted */
+	LOOKUP_OWNER,	/* as a group, but asks for an address that one port owns */
 };
 
 struct decision {
@@ -82,13 +85,15 @@ struct decision {
 	uint16_t output;  /* FATE_UNICAST: port id */
 	uint16_t tag;	  /* FATE_UNICAST: POLICY_UNTAGGED or the VLAN to push, with l2's PCP */
 	bool learn;	  /* the caller shall fdb_learn() l2.src behind in, whatever the fate */
+	bool tells;	  /* the caller shall snoop_learn() from it, whatever the fate */
 	bool strip;	  /* a tag (priority tags included) comes off before delivery */
 	struct frame_l2 l2;
 	/* the rules that it met; FATE_FLOOD: only those before the lookup */
 	struct filter_hit hits[FILTER__STEPS];
 	struct session_ref end; /* the rules that let it begin are gone: session_end() it */
 	bool commit; /* it passes by its session: the caller shall session_commit() filter.packet */
-	struct filter filter; /* for decide_flood_next() */
+	struct filter filter;	   /* for decide_flood_next(), as the next */
+	struct snoop_ports wanted; /* LOOKUP_WANTED: by these */
 };
 
 /*

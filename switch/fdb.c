@@ -15,7 +15,8 @@ enum {
 
 size_t fdb_size(uint32_t slots)
 {
-	return FDB_HEAD + (size_t)slots / 2 * sizeof(struct fdb_bucket);
+	return FDB_HEAD + (size_t)slots / 2 * sizeof(struct fdb_bucket) +
+	       LIMIT_PORTS * sizeof(struct fdb_wish_page);
 }
 
 static bool slots_are_valid(uint32_t slots)
@@ -33,6 +34,7 @@ static int open_table(void *memory, uint32_t n_buckets, bool with_books, struct 
 		return -ENOMEM;
 	fdb->table = table;
 	fdb->buckets = (struct fdb_bucket *)((char *)memory + FDB_HEAD);
+	fdb->wishes = (struct fdb_wish_page *)(fdb->buckets + n_buckets);
 	fdb->n_buckets = n_buckets;
 	fdb->seed[0] = table->seed[0];
 	fdb->seed[1] = table->seed[1];

@@ -115,6 +115,36 @@ void fdb_sweep(struct fdb *fdb, const struct policy *policy, clock_ms now);
 /* Forget a network (0: all) and a port (PORT_NONE: all). Returns how many entries went. */
 uint32_t fdb_flush(struct fdb *fdb, uint16_t network, struct port_ref port);
 
+/* ---- groups: which port wants which multicast (snoop.h) ---- */
+
+enum { FDB_WANT_MS = 260000 }; /* how long a wish lasts: RFC 3376, 8.4 */
+
+/* What is wanted by multicast routers, of IPv4 and IPv6, and by who wants too much to be kept. */
+#define FDB_ROUTERS4   ((struct policy_address){0, POLICY_MAPPED4 | 0xe0000000})
+#define FDB_ROUTERS6   ((struct policy_address){0xff02ULL << 48, 0})
+#define FDB_EVERYTHING ((struct policy_address){0, 0})
+
+/* Does live port @port want @group in live network @network? */
+bool fdb_wants(const struct fdb *fdb, const struct policy *policy, uint16_t network, uint16_t port,
+	       struct policy_address group, clock_ms now);
+
+/*
+ * Live port @port wants @group for @left_ms more, FDB_WANT_MS at most. Any worker. A
+ * port that has no place left for a group wants everything.
+ */
+void fdb_want(struct fdb *fdb, const struct policy *policy, uint16_t network, struct port_ref port,
+	      struct policy_address group, uint32_t left_ms, clock_ms now);
+
+struct fdb_wanted {
+	uint16_t network;
+	struct policy_address group;
+	uint32_t left_ms;
+};
+
+/* What live port @port wants, one at a time: *@cursor starts at 0. */
+bool fdb_next_wanted(const struct fdb *fdb, const struct policy *policy, struct port_ref port,
+		     uint32_t *cursor, clock_ms now, struct fdb_wanted *ret_wanted);
+
 struct fdb_entry {
 	uint16_t network;
 	uint16_t network_generation;

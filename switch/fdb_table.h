@@ -1,6 +1,6 @@
 /*
  * fdb_table - how the forwarding database lies in memory. For fdb.c, which
- * reads, and fdb_learn.c, which writes; nobody else includes it.
+ * reads, fdb_learn.c, which writes, and fdb_group.c; nobody else includes it.
  *
  * Shared memory holds a head of one page and buckets of one cache line, so a
  * lookup costs one line. 64 buckets, a page, are a group. A group is believed
@@ -11,6 +11,8 @@
  * There is one writer at a time (the lock of the books). An entry is free if
  * its key is 0, and the key is the last word written: a writer that dies half
  * way leaves a free entry.
+ *
+ * Behind the buckets each port has a page for the groups that it wants (fdb_group.c).
  *
  * The books are the writer's private memory: for each entry its place in the
  * list of its port, oldest first, and counts. They say again which port and
@@ -27,7 +29,7 @@
 
 enum {
 	FDB_MAGIC = 0x534c4631, /* "SLF1" */
-	FDB_VERSION = 1,
+	FDB_VERSION = 2,
 	FDB_WAYS = 3,	/* entries of a bucket */
 	FDB_GROUP = 64, /* buckets of a group */
 	FDB_GROUPS_MAX = LIMIT_FDB_ENTRIES / 2 / FDB_GROUP,
@@ -36,6 +38,8 @@ enum {
 	/* stamp an entry again after a second: stamping each frame would bounce its cache line */
 	FDB_STAMP_TICKS = 8,
 	FDB_TRIES = 64, /* to read a bucket that a writer is at */
+	FDB_WISH_WAYS = 4,
+	FDB_WISH_BUCKETS = 32, /* of a port */
 };
 
 struct fdb_bucket {
@@ -46,6 +50,26 @@ struct fdb_bucket {
 };
 _Static_assert(sizeof(struct fdb_bucket) == 64, "a bucket is a cache line");
 _Static_assert(sizeof(struct fdb_bucket) * FDB_GROUP == 4096, "a group is a page");
+
+/* What a port wants, as a reader found it. */
+struct fdb_wish {
+	struct policy_address group;
+	uint64_t where; /* network id << 32 | its generation << 16 | the port's; 0: free */
+	uint32_t until; /* tick */
+};
+
+struct fdb_wish_bucket {
+	_Atomic uint32_t sequence; /* as a bucket's */
+	_Atomic uint32_t until[FDB_WISH_WAYS];
+	uint32_t reserved;
+	_Atomic uint64_t high[FDB_WISH_WAYS], low[FDB_WISH_WAYS], where[FDB_WISH_WAYS];
+	uint64_t reserved2;
+};
+
+struct fdb_wish_page {
+	struct fdb_wish_bucket buckets[FDB_WISH_BUCKETS];
+};
+_Static_assert(sizeof(struct fdb_wish_page) == 4096, "a port's wishes are a page");
 
 struct fdb_table {
 	uint32_t magic;
@@ -72,6 +96,7 @@ struct fdb_books {
 	_Atomic uint32_t lock;
 	uint32_t n_entries;
 	uint32_t networks[LIMIT_NETWORKS]; /* entries of each */
+	_Atomic uint32_t wish_locks[LIMIT_PORTS];
 	struct fdb_list ports[LIMIT_PORTS];
 	struct fdb_link links[]; /* one for each slot, and the unused 0 */
 };
@@ -79,7 +104,8 @@ struct fdb_books {
 struct fdb {
 	struct fdb_table *table;
 	struct fdb_bucket *buckets;
-	struct fdb_books *books; /* NULL: only to look at */
+	struct fdb_wish_page *wishes; /* one for each port */
+	struct fdb_books *books;      /* NULL: only to look at */
 	uint32_t n_buckets;
 	uint32_t next_swept; /* bucket */
 	uint64_t seed[2];

@@ -512,6 +512,9 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 	       pipeline->now, &decision);
 	if (decision.learn)
 		learn(pipeline, &decision);
+	if (decision.tells)
+		snoop_learn(pipeline->policy, pipeline->fdb, decision.network, frame, &decision.l2,
+			    pipeline->in, pipeline->now);
 	if (decision.strip)
 		pipeline->strip |= bit;
 	if (pipeline->deep) {

@@ -108,6 +108,7 @@ enum policy_network_flags {
 	 */
 	POLICY_NET_QINQ = 1 << 6,
 	POLICY_NET_SERVICE = 1 << 7,
+	POLICY_NET_SNOOPS = 1 << 8, /* multicast goes to who wants it (snoop.h) */
 };
 
 /* What a port may send and get a second, and all ports of a tenant together (rate.h). */
@@ -359,11 +360,11 @@ static inline uint16_t policy_tag(const struct policy *policy, uint16_t network,
 	if (network == 0 || network >= policy->n_networks || port >= policy->n_ports)
 		return POLICY_NOT_MEMBER;
 	p = &policy_ports(policy)[port];
+	if (p->mode == POLICY_ACCESS || p->mode == POLICY_QINQ)
+		return p->native == network ? POLICY_UNTAGGED : POLICY_NOT_MEMBER;
 	if (p->mode == POLICY_TRUNK)
 		return ((const uint16_t *)policy_at(policy, p->vlan_out))[network];
-	if (p->mode) /* not a free slot */
-		return p->native == network ? POLICY_UNTAGGED : POLICY_NOT_MEMBER;
-	return POLICY_NOT_MEMBER;
+	return POLICY_NOT_MEMBER; /* a free slot */
 }
 
 /* Is a frame of @network that came from @port with @tags of them tagged by a customer as well? */

@@ -19,21 +19,22 @@
 #include "tests/sketch/packet_sketch.h"
 #include "tests/sketch/policy_sketch.h"
 
-enum { PORTS = 4, SLOTS = 128, NOW = 1000000, HEADER = 14 };
+enum { PORTS = 5, SLOTS = 128, NOW = 1000000, HEADER = 14 };
 
 static struct policy *policy;
 static struct fdb *fdb;
 
 static void prepare(void)
 {
-	static const struct policy_trunk_entry pairs[] = {{1, 100}, {2, 200}};
+	static const struct policy_trunk_entry pairs[] = {{1, 100}, {2, 200}, {3, 300}};
 	static mac48 macs[] = {0x02000000000a};
 	static struct policy_prefix4 four[] = {{0x0a000001, UINT32_MAX}};
 	static struct policy_prefix6 six[] = {{{0x20010db800000000, 1}, {~0ULL, ~0ULL}}};
-	struct policy_network_spec networks[] = {sketch_network(1, 100), sketch_network(2, 200)};
+	struct policy_network_spec networks[] = {sketch_network(1, 100), sketch_network(2, 200),
+						 sketch_network(3, 300)};
 	struct policy_port_spec ports[] = {sketch_access(1, 1), sketch_access(2, 1),
 					   sketch_trunk(3, 2, pairs, 2),
-					   sketch_trunk(4, 0, pairs, 2)};
+					   sketch_trunk(4, 0, pairs, 3), sketch_access(5, 3)};
 	size_t size = fdb_size(SLOTS);
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -46,6 +47,10 @@ static void prepare(void)
 	}
 	for (unsigned i = 0; i < 3; i++)
 		ports[i].flags |= POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD;
+	networks[1].flags = POLICY_NET_SUPPRESSES | POLICY_NET_SNOOPS;
+	networks[2].flags = POLICY_NET_QINQ | POLICY_NET_SERVICE;
+	ports[4].mode = POLICY_QINQ;
+	ports[4].flags = POLICY_PORT_DHCP_GUARD | POLICY_PORT_ROUTER_GUARD;
 	ports[3].pcp = 6;
 	ports[3].dscp = 47;
 	ports[0].macs = macs;
@@ -128,6 +133,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		fuzz_demand(guard_wants_look(&policy_ports(policy)[in.id], &frame));
 	if (decision.learn)
 		(void)fdb_learn(fdb, policy, decision.network, l2.src, in, NOW);
+	if (decision.tells)
+		snoop_learn(policy, fdb, decision.network, &frame, &decision.l2, in, NOW);
 	/* All that passed the guard might be delivered, now or to another port. */
 	if (decision.stage > STAGE_GUARD)
 		deliver(&frame, &packet, &decision, input[1] & PORT_ACCEPTS_ALL);

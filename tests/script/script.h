@@ -7,7 +7,7 @@
  * is about. The statements:
  *
  *	network NAME [vlan N] [mtu N] [age SECONDS] [macs N] [isolated] [no-learning] [no-unknown]
- *		[suppress] [qinq | qinq-8100]
+ *		[suppress] [snoop] [qinq | qinq-8100]
  *	port NAME access NETWORK [OPTION...]
  *	port NAME qinq NETWORK [OPTION...]
  *	port NAME trunk [native NETWORK] [NETWORK[=VLAN]... | all] [OPTION...]
@@ -33,6 +33,8 @@
  *		udp N > N, tcp N > N [flags LETTERS SEQ ACK], of SFRPA
  *		solicit IP, advert IP, with lladdr HOST
  *		icmp TYPE, icmp6 TYPE
+ *		igmp|mld query|report1|report|leave GROUP
+ *		igmp|mld records [KIND SOURCES GROUP]...	v3 and v2; so many sources
  *		len N (of the frame), payload N, cut N, times N
  *		partial (checksum left to others), tso N, csum START OFFSET, gso TYPE
  *	expect PORT[:[s]VID[/PCP]][*N]...	exactly these, everything else silent;

@@ -69,6 +69,8 @@ bool script_say_network(struct script *script)
 			spec->flags |= POLICY_NET_QINQ | POLICY_NET_SERVICE;
 		} else if (script_accept(script, "qinq-8100")) {
 			spec->flags |= POLICY_NET_QINQ;
+		} else if (script_accept(script, "snoop")) {
+			spec->flags |= POLICY_NET_SNOOPS;
 		} else if (script_accept(script, "suppress")) {
 			spec->flags |= POLICY_NET_SUPPRESSES;
 		} else if (script_accept(script, "no-unknown")) {

@@ -2,6 +2,7 @@
  * script_send - a frame from its description, and off it goes.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <endian.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -139,6 +140,58 @@ static bool say_neighbour(struct script *script, uint8_t type)
 	return true;
 }
 
+/* report1|report|leave|query|done GROUP, v3|v2 [KIND GROUP SOURCES]...: of IGMP or MLD */
+static bool say_listener(struct script *script, bool mld)
+{
+	static const struct {
+		const char *word;
+		uint8_t igmp, mld;
+	} types[] = {{"query", 0x11, 130},
+		     {"report1", 0x12, 131},
+		     {"report", 0x16, 131},
+		     {"leave", 0x17, 132},
+		     {"records", 0x22, 143}};
+	struct sketch *packet = &script->sent.packet;
+	const char *word = script_next(script);
+	uint32_t kind, sources, n = 0, group4, at;
+	struct sketch_ip6 group6;
+	unsigned type = 0;
+	bool six;
+
+	while (type < 5 && strcmp(types[type].word, word) != 0)
+		type++;
+	if (type == 5)
+		return script_fail(script, "'%s' is nothing that listeners say", word);
+	packet->protocol = mld ? IPPROTO_ICMPV6 : IPPROTO_IGMP;
+	packet->bytes[packet->l3 + (mld ? 6 : 9)] = packet->protocol;
+	at = packet->len;
+	sketch_put32(packet, (uint32_t)(mld ? types[type].mld : types[type].igmp) << 24);
+	if (type < 4 && mld)
+		sketch_put32(packet, 0);
+	if (type == 4)
+		sketch_put32(packet, 0);
+	while (type < 4 || isdigit((unsigned char)*script_peek(script))) {
+		if (type == 4 &&
+		    (!script_next_number(script, &kind) || !script_next_number(script, &sources)))
+			return false;
+		if (!next_address(script, &six, &group4, &group6))
+			return false;
+		if (type == 4)
+			sketch_put32(packet, kind << 24 | sources);
+		for (unsigned word6 = 0; word6 < 4 && mld; word6++)
+			sketch_put32(packet, (uint32_t)((word6 < 2 ? group6.high : group6.low) >>
+							(word6 % 2 ? 0 : 32)));
+		if (!mld)
+			sketch_put32(packet, group4);
+		for (uint32_t i = 0; type == 4 && i < sources * (mld ? 4 : 1); i++)
+			sketch_put32(packet, 0x0a000001 + i);
+		if (type < 4)
+			return true;
+		packet->bytes[at + 7] = (uint8_t)++n;
+	}
+	return true;
+}
+
 /* What stands between the addresses and the transport header, or for it. */
 static bool say_between(struct script *script)
 {
@@ -196,6 +249,10 @@ static bool say_ip(struct script *script)
 		return say_icmp(script, IPPROTO_ICMP);
 	if (script_accept(script, "icmp6"))
 		return say_icmp(script, IPPROTO_ICMPV6);
+	if (script_accept(script, "igmp"))
+		return say_listener(script, false);
+	if (script_accept(script, "mld"))
+		return say_listener(script, true);
 	if (script_accept(script, "solicit"))
 		return say_neighbour(script, NEIGHBOUR_SOLICIT);
 	if (script_accept(script, "advert"))

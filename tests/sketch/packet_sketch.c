@@ -174,6 +174,7 @@ static unsigned csum_offset(uint8_t protocol)
 	switch (protocol) {
 	case IPPROTO_TCP: return 16;
 	case IPPROTO_UDP: return 6;
+	case IPPROTO_IGMP:
 	case IPPROTO_ICMPV6: return 2;
 	}
 	return 0;
@@ -199,7 +200,7 @@ static void end(struct sketch *sketch, bool partial)
 		return;
 	if (sketch->protocol == IPPROTO_UDP)
 		set16(l4 + 4, l4_len);
-	pseudo = pseudo_sum(l3, sketch->protocol, l4_len);
+	pseudo = sketch->protocol == IPPROTO_IGMP ? 0 : pseudo_sum(l3, sketch->protocol, l4_len);
 	set16(l4 + offset, 0);
 	set16(l4 + offset, partial ? pseudo : ~add_up(l4, l4_len, pseudo));
 }

@@ -29,7 +29,7 @@ static const char example[] =
 	"      in:  {device: veth0, network: db, community: front}\n"
 	"  beta:\n"
 	"    rate: {out: 10gbit}\n"
-	"    networks: {c: {service-tag: 802.1ad}, d: {service-tag: 802.1ad, neighbour-suppression: on},\n"
+	"    networks: {c: {service-tag: 802.1ad}, d: {service-tag: 802.1ad, neighbour-suppression: on, multicast: snoop},\n"
 	"               e: {service-tag: 802.1q}}\n"
 	"    ports: {c: {tap: c, qinq: c}}\n"
 	"uplinks:\n"
@@ -194,7 +194,7 @@ static void the_canonical_form_is_this(void **state)
 		"   'in-pps': '7pps', 'out-pps': '1kpps', 'burst': '50ms'},"
 		"  'storm': {'broadcast': '1kpps', 'unknown-unicast': '50pps'}}}},"
 		"'beta': {'rate': {'out': '10gbit'}, 'networks': {'c': {},"
-		"  'd': {'service-tag': '802.1ad', 'neighbour-suppression': true},"
+		"  'd': {'service-tag': '802.1ad', 'multicast': 'snoop', 'neighbour-suppression': true},"
 		"  'e': {'service-tag': '802.1q'}}, 'ports': {'c': {'tap': 'c', 'qinq': 'c'}}}},"
 		"'uplinks': {'fabric': {'device': 'eth1', 'trunk': 'all', 'map': {'acme/db': 300}},"
 		" 'spare': {'tap': 'spare0', 'trunk': ['acme/web'], 'promiscuous': true}}}");

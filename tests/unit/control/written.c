@@ -167,6 +167,8 @@ static json_t *random_networks(uint64_t *seed, uint32_t tenant)
 			json_object_set_new(network, "unknown-unicast", json_string("drop"));
 		if (chance(seed, 20))
 			json_object_set_new(network, "neighbour-suppression", json_true());
+		if (chance(seed, 20))
+			json_object_set_new(network, "multicast", json_string("snoop"));
 		if (chance(seed, 80))
 			json_object_set_new(networks, name, network);
 		else

@@ -306,6 +306,7 @@ static void places_of_rules(void **state)
 	assert_int_equal(rules->rules[1].written.line, 4);
 	assert_int_equal(model_restore_places(again, NULL), 0);
 	json_decref(places);
+	json_decref(document);
 	model_destroy(again);
 	model_destroy(model);
 }

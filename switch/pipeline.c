@@ -30,24 +30,10 @@
 #include "switch/offload.h"
 #include "switch/refusal.h"
 #include "switch/rate.h"
+#include "switch/train.h"
 #include "switch/rule_log.h"
 
 enum { PIPELINE_NEWS = 8 };
-
-/* Frames that came one behind the other and have one key; or one frame without. */
-struct train {
-	uint64_t frames;   /* bit i: frame i */
-	uint32_t wire_len; /* of the longest */
-	bool keyed;	   /* the rest is set */
-	bool follows;	   /* the key is that of the train before */
-	uint64_t hash;
-	struct flow_key key;
-	const struct flow_path *path; /* NULL: nobody knows */
-	/* where more than the Ethernet header is read */
-	struct flow_ends ends;
-	uint64_t ends_hash;
-	const struct flow *flow; /* NULL: nobody knows */
-};
 
 /* Frames that met one rule, one behind the other, and are not counted yet. */
 struct tally {
@@ -554,73 +540,6 @@ static enum drop route(struct pipeline *pipeline, const struct train *train, uns
 	return DROP_NONE;
 }
 
-/* The path of @train, whose frames have a key. */
-static const struct flow_path *find_path(const struct pipeline *pipeline, const struct train *train)
-{
-	return flow_find_path(pipeline->flows, &train->key, train->hash, train->wire_len,
-			      pipeline->now);
-}
-
-/* Second stage: where do frames of these keys go? */
-static void look_up_paths(struct pipeline *pipeline)
-{
-	struct train *end = pipeline->trains + pipeline->n_trains;
-
-	for (struct train *train = pipeline->trains; train < end && pipeline->n_keys > 1; train++)
-		if (train->keyed && !train->follows)
-			flow_prefetch_path(pipeline->flows, train->hash);
-	for (struct train *train = pipeline->trains; train < end; train++) {
-		train->flow = NULL;
-		train->path = NULL;
-		if (!train->keyed)
-			continue;
-		if (!train->follows)
-			train->path = find_path(pipeline, train);
-		else if (train[-1].path && train->wire_len <= train[-1].path->wire_max)
-			train->path = train[-1].path;
-		if (!train->path || !pipeline->deep)
-			continue;
-		train->ends_hash = flow_ends_hash(pipeline->flows, train->path, &train->ends);
-		flow_index_prefetch(&pipeline->flows->flow_index, train->ends_hash);
-	}
-}
-
-/* Third stage, where more than the Ethernet header is read: may these packets go there? */
-static void look_up_flows(struct pipeline *pipeline)
-{
-	const struct flow_table *flows = pipeline->flows;
-	struct train *end = pipeline->trains + pipeline->n_trains;
-
-	for (struct train *train = pipeline->trains; train < end; train++)
-		if (train->path)
-			train->flow = flow_guess(flows, &train->ends, train->ends_hash);
-	for (struct train *train = pipeline->trains; train < end; train++) {
-		if (!train->flow)
-			continue;
-		if (!flow_is_between(flows, train->flow, train->path->serial, &train->ends) ||
-		    flow_is_past(train->flow->until, (uint32_t)pipeline->now))
-			train->flow = flow_find(flows, train->path, &train->ends, train->ends_hash,
-						pipeline->now);
-		if (train->flow && !session_ref_is_none(train->flow->session))
-			session_prefetch(pipeline->options.sessions, train->flow->session,
-					 flow_is_tcp(train->flow));
-	}
-}
-
-/* Both once more for one train: what was found may have been forgotten, or learned. */
-static void look_up_again(struct pipeline *pipeline, struct train *train)
-{
-	if (!train->keyed)
-		return;
-	train->flow = NULL;
-	train->path = find_path(pipeline, train);
-	if (!train->path || !pipeline->deep)
-		return;
-	train->ends_hash = flow_ends_hash(pipeline->flows, train->path, &train->ends);
-	train->flow = flow_find(pipeline->flows, train->path, &train->ends, train->ends_hash,
-				pipeline->now);
-}
-
 /* Send @train where frames of its key go; as long as nobody knows, decide about one of them. */
 static void dispatch(struct pipeline *pipeline, struct train *train)
 {
@@ -629,7 +548,7 @@ static void dispatch(struct pipeline *pipeline, struct train *train)
 		unsigned i;
 
 		if (pipeline->routed)
-			look_up_again(pipeline, train);
+			train_look_up(train, pipeline->flows, pipeline->deep, pipeline->now);
 		if (train->path && (train->flow || !pipeline->deep)) {
 			bool tagged = flow_key_is_tagged(&train->key);
 
@@ -807,9 +726,11 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	gather(pipeline, port);
 	if (rate_is_limited(port))
 		police(pipeline, port->flags & POLICY_PORT_WAITS);
-	look_up_paths(pipeline);
+	train_look_up_paths(pipeline->trains, pipeline->n_trains, pipeline->n_keys, pipeline->flows,
+			    pipeline->deep, now);
 	if (pipeline->deep)
-		look_up_flows(pipeline);
+		train_look_up_flows(pipeline->trains, pipeline->n_trains, pipeline->flows,
+				    pipeline->options.sessions, now);
 	for (unsigned n = 0; n < pipeline->n_trains; n++)
 		dispatch(pipeline, &pipeline->trains[n]);
 	want_at_last(pipeline);

@@ -28,6 +28,11 @@ enum {
 	SHARE = 4,
 	PORTS = 8, /* ids 1..8; host i sits behind port i, mostly */
 	NETWORKS = 2,
+#ifdef SLUICE_SANITIZED
+	ROUNDS = 100,
+#else
+	ROUNDS = 600,
+#endif
 };
 
 static struct {
@@ -472,7 +477,7 @@ static void play(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 600;
+	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : ROUNDS;
 	unsigned long first = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
 
 	for (unsigned long seed = first; seed < first + rounds; seed++)

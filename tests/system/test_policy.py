@@ -86,7 +86,7 @@ class Policy:
 
     def throughput(self, address, *options):
         refused = {r: n for r, n in self.drops("a").items() if r.startswith(("group", "session"))}
-        said = self.a.run(f"iperf3 -c {address} -t 1 -f k {' '.join(options)} 2>&1", check=False)
+        said = self.a.run(f"iperf3 -c {address} -n 500K -f k {' '.join(options)} 2>&1", check=False)
         found = re.findall(r"([\d.]+) Kbits/sec.*receiver", said)
         assert found and float(found[-1]) > 0, said
         after = {r: n for r, n in self.drops("a").items() if r.startswith(("group", "session"))}
@@ -261,8 +261,8 @@ def body(report):
         test = Policy(bed)
         report.run("TCP through groups", test.throughput, "10.0.0.2")
         report.run("TCP through groups, IPv6", test.throughput, "fd00::2")
-        report.run("UDP through groups", test.throughput, "10.0.0.2", "-u", "-b", "5M")
-        report.run("UDP through groups, IPv6", test.throughput, "fd00::2", "-u", "-b", "5M")
+        report.run("UDP through groups", test.throughput, "10.0.0.2", "-u", "-b", "20M")
+        report.run("UDP through groups, IPv6", test.throughput, "fd00::2", "-u", "-b", "20M")
         report.run("what no rule allows is refused", test.others_may_not)
         report.run("connections are listed", test.sessions_are_listed)
         report.run("a session goes on over a change that does not concern it",

@@ -28,9 +28,11 @@ enum {
 
 	/* Data plane */
 	LIMIT_WORKERS = 16,
-	LIMIT_BURST = 64,	     /* frames taken from a queue before another has its turn */
-	LIMIT_FRAME = 65535 + 18,    /* bytes: one GSO frame, its Ethernet header and a tag */
-	LIMIT_FRAME_PIECES = 256,    /* buffers that one frame may be scattered over */
+	LIMIT_BURST = 64, /* frames taken from a queue before another has its turn */
+	LIMIT_BURST_BYTES =
+		1 << 17,	  /* after so many, fewer: two of 64 KiB, which may become 2,732 */
+	LIMIT_FRAME = 65535 + 18, /* bytes: one GSO frame, its Ethernet header and a tag */
+	LIMIT_FRAME_PIECES = 256, /* buffers that one frame may be scattered over */
 	LIMIT_FDB_ENTRIES = 1 << 21, /* slots; kept at most half full */
 	LIMIT_PORT_MACS = 256, /* learned behind a tenant's port, unless `quota` says otherwise */
 	LIMIT_UPLINK_MACS = 65536,	 /* learned behind an uplink */

@@ -89,6 +89,7 @@ static void take(struct port_queue *queue, struct burst *burst)
 		.head_max = FRAME_HEAD,
 		.pieces = burst->pool,
 		.n_pieces = sizeof(burst->pool) / sizeof(burst->pool[0]),
+		.n_bytes = LIMIT_BURST_BYTES,
 		.fault = DROP_BAD_CHAIN,
 	};
 

@@ -10,6 +10,10 @@
  * seen from here, so plain stores, which leave the frame in a cache, are kept unless
  * they are much dearer.
  *
+ * In between, some bursts are timed: when these cost much more or less than they did,
+ * twice in turn, then a processor moved. What was learned is forgotten, and a trial
+ * begins at once.
+ *
  * Threads: belongs to whoever works the queue.
  */
 #ifndef VHOST_COPIER_H
@@ -27,6 +31,8 @@ enum copier_way {
 	COPIER_WAYS,
 };
 
+enum { COPIER_WATCH = 8 }; /* while it is settled, one burst of so many is timed */
+
 struct copier {
 	enum vhost_copy wish;
 	_Atomic(enum copier_way) way; /* used now; others may look */
@@ -37,8 +43,14 @@ struct copier {
 		COPIER_OTHER_TIMED,
 	} phase;
 	int64_t left;		    /* frames of the phase */
-	uint64_t ns, lines;	    /* of the phase */
-	uint64_t cost[COPIER_WAYS]; /* picoseconds a line; 0: never measured */
+	uint64_t ns, lines;	    /* of its bursts that were timed */
+	uint64_t cost[COPIER_WAYS]; /* picoseconds a line; 0: not known */
+	unsigned trials;	    /* since nothing was known, as far as it matters */
+
+	/* while it is settled */
+	unsigned bursts;
+	uint64_t usual; /* cost, of the first that were timed; 0: not known */
+	unsigned odd;	/* how often in turn it was another one */
 };
 
 void copier_create(struct copier *copier, enum vhost_copy wish);
@@ -50,7 +62,9 @@ void copier_burst(struct copier *copier, unsigned size, unsigned frames, uint64_
 /* Shall the burst be timed? */
 static inline bool copier_is_timed(const struct copier *copier)
 {
-	return copier->phase == COPIER_TIMED || copier->phase == COPIER_OTHER_TIMED;
+	if (copier->phase == COPIER_SETTLED)
+		return copier->wish == VHOST_COPY_MEASURED && copier->bursts % COPIER_WATCH == 0;
+	return copier->phase != COPIER_OTHER;
 }
 
 const char *copier_name(const struct copier *copier);

@@ -11,6 +11,7 @@
 #ifndef VHOST_COPY_H
 #define VHOST_COPY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -122,17 +123,74 @@ static inline void copy_lines(uint8_t *to, const uint8_t *from, size_t len)
 }
 
 /*
+ * Registers of 32 bytes are not for every x86-64. A function marked COPY_WIDE may use
+ * them, and is called where copy_is_wide() says so; it gives its copies @wide. What
+ * does not may be called anywhere, and copies the same bytes.
+ */
+#if defined(__x86_64__)
+#define COPY_WIDE __attribute__((target("avx2")))
+
+static inline bool copy_is_wide(void)
+{
+	return __builtin_cpu_supports("avx2");
+}
+#else
+#define COPY_WIDE
+
+static inline bool copy_is_wide(void)
+{
+	return false;
+}
+#endif
+
+typedef uint64_t copy_wide_vector __attribute__((vector_size(32), aligned(1), may_alias));
+
+/* 65 to 128 bytes. */
+static inline __attribute__((always_inline)) void copy_wide_to_128(uint8_t *to, const uint8_t *from,
+								   size_t len)
+{
+	copy_wide_vector a = *(const copy_wide_vector *)from;
+	copy_wide_vector b = *(const copy_wide_vector *)(from + 32);
+	copy_wide_vector y = *(const copy_wide_vector *)(from + len - 64);
+	copy_wide_vector z = *(const copy_wide_vector *)(from + len - 32);
+
+	*(copy_wide_vector *)to = a;
+	*(copy_wide_vector *)(to + 32) = b;
+	*(copy_wide_vector *)(to + len - 64) = y;
+	*(copy_wide_vector *)(to + len - 32) = z;
+}
+
+/* More than 128: the same, two lines at a time. */
+static inline __attribute__((always_inline)) void copy_wide_lines(uint8_t *to, const uint8_t *from,
+								  size_t len)
+{
+	size_t done = 0;
+
+	for (; done < len - 128; done += 128)
+		copy_wide_to_128(to + done, from + done, 128);
+	copy_wide_to_128(to + len - 128, from + len - 128, 128);
+}
+
+/*
  * The head of a frame with its virtio-net header, to or from private memory: the two
  * cannot be the same. Most are of the length that comes first.
  */
-static inline __attribute__((always_inline)) void copy_head(void *to, const void *from, size_t len)
+static inline __attribute__((always_inline)) void copy_head(void *to, const void *from, size_t len,
+							    bool wide)
 {
-	if (__builtin_expect(len > 64 && len <= 128, 1))
-		copy_to_128(to, from, len);
-	else if (len > 128)
-		copy_lines(to, from, len);
-	else
+	if (__builtin_expect(len > 64 && len <= 128, 1)) {
+		if (wide)
+			copy_wide_to_128(to, from, len);
+		else
+			copy_to_128(to, from, len);
+	} else if (len > 128) {
+		if (wide)
+			copy_wide_lines(to, from, len);
+		else
+			copy_lines(to, from, len);
+	} else {
 		copy_bytes(to, from, len);
+	}
 }
 
 #endif

@@ -47,22 +47,38 @@ enum head_use {
 	HEAD_STREAM, /* to write whole lines past the caches */
 };
 
-/* Have the first line of a buffer brought near, as it will be used. */
-LAYOUT_INLINE void head_prefetch(const uint8_t *host, enum head_use use)
+/* A line that is going to be written to. */
+LAYOUT_INLINE void prefetch_for_writing(const uint8_t *line)
 {
-	/* A line that is written as a whole, and not through the cache, is better not here. */
-	if (use == HEAD_STREAM && (uintptr_t)host % QUEUE_LINE == 0)
-		return;
-	if (use == HEAD_READ) {
-		__builtin_prefetch(host, 0);
-		return;
-	}
 #if defined(__x86_64__)
 	/* The compiler takes the one for reading, unless it may use newer instructions. */
-	__asm__ volatile("prefetchw %0" ::"m"(*host));
+	__asm__ volatile("prefetchw %0" ::"m"(*line));
 #else
-	__builtin_prefetch(host, 1);
+	__builtin_prefetch(line, 1);
 #endif
+}
+
+/*
+ * Have the first lines of a buffer of @len bytes brought near, as it will be used: of one
+ * that is read, what a snapshot takes.
+ */
+LAYOUT_INLINE void head_prefetch(const uint8_t *host, uint32_t len, enum head_use use)
+{
+	switch (use) {
+	case HEAD_READ:
+		__builtin_prefetch(host);
+		if (len > QUEUE_LINE)
+			__builtin_prefetch(host + QUEUE_LINE);
+		if (len > 2 * QUEUE_LINE)
+			__builtin_prefetch(host + 2 * QUEUE_LINE);
+		break;
+	case HEAD_WRITE: prefetch_for_writing(host); break;
+	case HEAD_STREAM:
+		/* What is written as a whole line, and not through the cache, is better not here. */
+		if ((uintptr_t)host % QUEUE_LINE)
+			prefetch_for_writing(host);
+		break;
+	}
 }
 
 /*
@@ -96,7 +112,7 @@ LAYOUT_INLINE void head_fill(struct vhost_queue *queue, const struct ring *ring,
 	head->rest = rest;
 	head->host = head_locate(queue, ring, window, use, addr, rest, packed);
 	if (__builtin_expect(head->host != NULL, 1))
-		head_prefetch(head->host, use);
+		head_prefetch(head->host, head_len(head), use);
 	else
 		head->addr = addr;
 }

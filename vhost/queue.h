@@ -81,6 +81,7 @@ struct ring {
 	bool event_idx;
 	bool indirect;
 	bool mergeable;
+	bool wide;   /* the processor has what COPY_WIDE wants (copy.h) */
 	int call_fd; /* -1: the guest polls */
 	int err_fd;
 };

@@ -277,11 +277,11 @@ static __attribute__((noinline)) int put_room(struct vhost_queue *queue, const s
 }
 
 /* Write header and frame to @host, where there is room. */
-LAYOUT_INLINE void write_frame(uint8_t *host, const struct vhost_frame *frame)
+LAYOUT_INLINE void write_frame(uint8_t *host, const struct vhost_frame *frame, bool wide)
 {
 	uint32_t left = frame->len - frame->head_len;
 
-	copy_head(host, frame_bytes(frame), QUEUE_HEADER + frame->head_len);
+	copy_head(host, frame_bytes(frame), QUEUE_HEADER + frame->head_len, wide);
 	if (left == 0)
 		return;
 	host += QUEUE_HEADER + frame->head_len;
@@ -313,7 +313,7 @@ static void stream_frame(uint8_t *host, uint32_t room, const struct vhost_frame 
 	struct stream stream;
 
 	if (overlaps(host, frame)) {
-		write_frame(host, frame);
+		write_frame(host, frame, false);
 		return;
 	}
 	stream_begin(&stream, host);
@@ -346,7 +346,7 @@ static void fail(struct batch *batch, int error)
 /* Put frames into the chains of @heads while each fits into its own. How many did. */
 LAYOUT_INLINE unsigned put_heads(struct vhost_queue *queue, const struct ring *ring,
 				 const struct head *heads, unsigned n, struct batch *batch,
-				 bool packed, bool streams)
+				 bool packed, bool streams, bool wide)
 {
 	struct used_run run = used_begin(queue, ring, packed);
 	const struct vhost_put *puts = batch->puts;
@@ -363,7 +363,7 @@ LAYOUT_INLINE unsigned put_heads(struct vhost_queue *queue, const struct ring *r
 		if (streams)
 			stream_frame(heads[i].host, head_len(&heads[i]), frame);
 		else
-			write_frame(heads[i].host, frame);
+			write_frame(heads[i].host, frame, wide);
 		if (__builtin_expect(logs, 0))
 			queue_mark_dirty(queue, ring, heads[i].host, need);
 		used_add(&run, heads[i].id, need, 1, packed);
@@ -378,7 +378,7 @@ LAYOUT_INLINE unsigned put_heads(struct vhost_queue *queue, const struct ring *r
 }
 
 LAYOUT_INLINE void put(struct vhost_queue *queue, const struct ring *ring, struct batch *batch,
-		       bool packed, bool streams)
+		       bool packed, bool streams, bool wide)
 {
 	struct head heads[VHOST_PUT_MAX];
 
@@ -387,7 +387,7 @@ LAYOUT_INLINE void put(struct vhost_queue *queue, const struct ring *ring, struc
 		unsigned got = layout_heads(queue, ring, max, streams ? HEAD_STREAM : HEAD_WRITE,
 					    heads, packed);
 
-		if (put_heads(queue, ring, heads, got, batch, packed, streams) < got) {
+		if (put_heads(queue, ring, heads, got, batch, packed, streams, wide) < got) {
 			int error = put_room(queue, ring, batch->puts->frame);
 
 			if (error)
@@ -403,27 +403,44 @@ LAYOUT_INLINE void put(struct vhost_queue *queue, const struct ring *ring, struc
 }
 
 /* One function for each layout and way: together they would not get registers enough. */
-#define PUT(name, packed, streams)                                                                 \
-	static __attribute__((noinline)) void name(struct vhost_queue *queue,                      \
-						   const struct ring *ring, struct batch *batch)   \
+#define PUT(name, packed)                                                                          \
+	static void name(struct vhost_queue *queue, const struct ring *ring, struct batch *batch)  \
 	{                                                                                          \
-		put(queue, ring, batch, packed, streams);                                          \
+		put(queue, ring, batch, packed, false, false);                                     \
+	}                                                                                          \
+	static COPY_WIDE void name##_wide(struct vhost_queue *queue, const struct ring *ring,      \
+					  struct batch *batch)                                     \
+	{                                                                                          \
+		put(queue, ring, batch, packed, false, true);                                      \
+	}                                                                                          \
+	static void name##_streaming(struct vhost_queue *queue, const struct ring *ring,           \
+				     struct batch *batch)                                          \
+	{                                                                                          \
+		put(queue, ring, batch, packed, true, false);                                      \
 	}
-PUT(put_split, false, false)
-PUT(put_split_streaming, false, true)
-PUT(put_packed, true, false)
-PUT(put_packed_streaming, true, true)
+PUT(put_split, false)
+PUT(put_packed, true)
 #undef PUT
 
-static void put_as(struct vhost_queue *queue, const struct ring *ring, struct batch *batch)
+enum way {
+	WAY_PLAIN,
+	WAY_WIDE,
+	WAY_STREAMING,
+	WAYS,
+};
+
+static void (*const puts_by[2][WAYS])(struct vhost_queue *queue, const struct ring *ring,
+				      struct batch *batch) = {
+	{put_split, put_split_wide, put_split_streaming},
+	{put_packed, put_packed_wide, put_packed_streaming},
+};
+
+static enum way way_of(const struct vhost_queue *queue, const struct ring *ring)
 {
 	/* What fills up a line would have to be logged, too. */
-	const bool streams = queue->copier.way == COPIER_STREAM && !ring->log;
-
-	if (ring->packed)
-		(streams ? put_packed_streaming : put_packed)(queue, ring, batch);
-	else
-		(streams ? put_split_streaming : put_split)(queue, ring, batch);
+	if (queue->copier.way == COPIER_STREAM && !ring->log)
+		return WAY_STREAMING;
+	return ring->wide ? WAY_WIDE : WAY_PLAIN;
 }
 
 bool vhost_queue_begin(struct vhost_queue *queue)
@@ -447,7 +464,7 @@ uint64_t vhost_queue_put(struct vhost_queue *queue, const struct vhost_put *puts
 		return batch.failed;
 	}
 	uint64_t start = copier_is_timed(copier) ? now_ns() : 0;
-	put_as(queue, ring, &batch);
+	puts_by[ring->packed][way_of(queue, ring)](queue, ring, &batch);
 	/* Before any used element is published. */
 	if (copier->way == COPIER_STREAM)
 		stream_finish();

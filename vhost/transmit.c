@@ -49,6 +49,19 @@ static void frame_fill(struct vhost_frame *frame, struct iovec *pieces, unsigned
 	frame->tail = pieces;
 }
 
+/* @n pieces were taken, with @bytes in them. When these are enough, there is room for none more. */
+LAYOUT_INLINE void room_use(struct vhost_room *room, unsigned n, uint32_t bytes)
+{
+	room->pieces += n;
+	room->n_pieces -= n;
+	if (bytes >= room->n_bytes) {
+		room->n_bytes = 0;
+		room->n_pieces = 0;
+	} else {
+		room->n_bytes -= bytes;
+	}
+}
+
 /* The next frame goes behind the last one. */
 LAYOUT_INLINE void room_step(struct vhost_room *room)
 {
@@ -63,7 +76,7 @@ LAYOUT_INLINE bool is_single(const struct head *head)
 }
 
 /* The usual frame: one buffer, in one piece. */
-LAYOUT_INLINE void frame_fill_single(const struct head *head, struct vhost_room *room)
+LAYOUT_INLINE void frame_fill_single(const struct head *head, struct vhost_room *room, bool wide)
 {
 	struct vhost_frame *frame = room->frames;
 	uint32_t len = head_len(head) - QUEUE_HEADER;
@@ -76,11 +89,11 @@ LAYOUT_INLINE void frame_fill_single(const struct head *head, struct vhost_room 
 	if (len > room->head_max) {
 		near = room->head_max;
 		frame->n_tail = 1;
-		*room->pieces++ = (struct iovec){head->host + QUEUE_HEADER + near, len - near};
-		room->n_pieces--;
+		*room->pieces = (struct iovec){head->host + QUEUE_HEADER + near, len - near};
+		room_use(room, 1, len - near);
 	}
 	frame->head_len = (uint16_t)near;
-	copy_head(frame_bytes(frame), head->host, QUEUE_HEADER + near);
+	copy_head(frame_bytes(frame), head->host, QUEUE_HEADER + near, wide);
 	room_step(room);
 }
 
@@ -116,8 +129,7 @@ static __attribute__((noinline)) unsigned frame_read(struct vhost_queue *queue,
 		return chain.slots;
 	}
 	frame_fill(frame, room->pieces, chain.n, (uint32_t)chain.bytes, room->head_max);
-	room->pieces += chain.n;
-	room->n_pieces -= chain.n;
+	room_use(room, chain.n, (uint32_t)chain.bytes);
 	return chain.slots;
 }
 
@@ -135,7 +147,7 @@ struct batch {
 /* Take @n chains, or as many as there is room for. False: that was not all of them. */
 LAYOUT_INLINE bool take_heads(struct vhost_queue *queue, const struct ring *ring,
 			      struct head *heads, unsigned n, struct vhost_room *room,
-			      struct batch *batch, bool packed, bool in_order)
+			      struct batch *batch, bool packed, bool in_order, bool wide)
 {
 	struct vhost_room left = *room; /* by value: in registers */
 	uint16_t at = queue->next_avail;
@@ -145,7 +157,7 @@ LAYOUT_INLINE bool take_heads(struct vhost_queue *queue, const struct ring *ring
 		unsigned slots = 1;
 
 		if (__builtin_expect(is_single(&heads[i]) && left.n_pieces > 0, 1)) {
-			frame_fill_single(&heads[i], &left);
+			frame_fill_single(&heads[i], &left, wide);
 		} else {
 			queue->next_avail = at;
 			*room = left;
@@ -170,7 +182,7 @@ LAYOUT_INLINE bool take_heads(struct vhost_queue *queue, const struct ring *ring
 }
 
 LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, struct vhost_room *room,
-			bool packed, bool in_order)
+			bool packed, bool in_order, bool wide)
 {
 	struct head heads[TRANSMIT_BURST];
 	struct batch batch = {.run = used_begin(queue, ring, packed)};
@@ -182,7 +194,7 @@ LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, stru
 
 		/* Packed: behind a chain of several places there may be more. */
 		more = packed && n > 0 && (head_desc(&heads[n - 1], packed).flags & DESC_NEXT);
-		more &= take_heads(queue, ring, heads, n, room, &batch, packed, in_order);
+		more &= take_heads(queue, ring, heads, n, room, &batch, packed, in_order, wide);
 	} while (more);
 	if (batch.slots > ring->size) {
 		/* Places offered twice, the first time not given back yet: there is no such step. */
@@ -199,16 +211,28 @@ LAYOUT_INLINE void take(struct vhost_queue *queue, const struct ring *ring, stru
 
 /* One function for each kind of ring: together they would not get registers enough. */
 #define TAKE(name, packed, in_order)                                                               \
-	static __attribute__((noinline)) void name(                                                \
-		struct vhost_queue *queue, const struct ring *ring, struct vhost_room *room)       \
+	static void name(struct vhost_queue *queue, const struct ring *ring,                       \
+			 struct vhost_room *room)                                                  \
 	{                                                                                          \
-		take(queue, ring, room, packed, in_order);                                         \
+		take(queue, ring, room, packed, in_order, false);                                  \
+	}                                                                                          \
+	static COPY_WIDE void name##_wide(struct vhost_queue *queue, const struct ring *ring,      \
+					  struct vhost_room *room)                                 \
+	{                                                                                          \
+		take(queue, ring, room, packed, in_order, true);                                   \
 	}
 TAKE(take_split, false, false)
 TAKE(take_split_in_order, false, true)
 TAKE(take_packed, true, false)
 TAKE(take_packed_in_order, true, true)
 #undef TAKE
+
+/* By ring: packed, in order, wide. */
+static void (*const takes[2][2][2])(struct vhost_queue *queue, const struct ring *ring,
+				    struct vhost_room *room) = {
+	{{take_split, take_split_wide}, {take_split_in_order, take_split_in_order_wide}},
+	{{take_packed, take_packed_wide}, {take_packed_in_order, take_packed_in_order_wide}},
+};
 
 unsigned vhost_queue_take(struct vhost_queue *queue, const struct vhost_room *room)
 {
@@ -217,10 +241,7 @@ unsigned vhost_queue_take(struct vhost_queue *queue, const struct vhost_room *ro
 
 	if (!ring)
 		return 0;
-	if (ring->packed)
-		(ring->in_order ? take_packed_in_order : take_packed)(queue, ring, &left);
-	else
-		(ring->in_order ? take_split_in_order : take_split)(queue, ring, &left);
+	takes[ring->packed][ring->in_order][ring->wide](queue, ring, &left);
 	/* vhost_queue_give_back() goes with this ring, whatever is published meanwhile. */
 	queue->burst = left.n_frames < room->n_frames ? ring : NULL;
 	return room->n_frames - left.n_frames;

@@ -225,7 +225,8 @@ struct vhost_room {
 	uint16_t head_max;    /* for how much of a frame there is room behind it */
 	struct iovec *pieces; /* for their tails */
 	unsigned n_pieces;
-	uint32_t fault; /* of a frame whose chain was bad: only to be counted, its len is 0 */
+	uint32_t n_bytes; /* in tails, after which no further frame is taken */
+	uint32_t fault;	  /* of a frame whose chain was bad: only to be counted, its len is 0 */
 };
 
 /*

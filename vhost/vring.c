@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "vhost/device.h"
+#include "vhost/copy.h"
 #include "vhost/layout.h"
 
 struct vhost_queue *vring_get(struct vhost_device *device, uint64_t index)
@@ -160,6 +161,7 @@ static struct ring *ring_create(struct vhost_device *device, const struct vhost_
 	ring->in_order = device->features & DEVICE_BIT(VIRTIO_F_IN_ORDER);
 	ring->event_idx = device->features & DEVICE_BIT(VIRTIO_RING_F_EVENT_IDX);
 	ring->indirect = device->features & DEVICE_BIT(VIRTIO_RING_F_INDIRECT_DESC);
+	ring->wide = copy_is_wide();
 	ring->mergeable = device->features & DEVICE_BIT(VIRTIO_NET_F_MRG_RXBUF);
 	ring->call_fd = ask->call_fd;
 	ring->err_fd = ask->err_fd;

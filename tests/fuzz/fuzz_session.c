@@ -190,6 +190,7 @@ static void take(struct vhost_queue *queue)
 		.head_max = HEAD,
 		.pieces = pool,
 		.n_pieces = POOL,
+		.n_bytes = 1 << 14,
 		.fault = 1,
 	};
 	unsigned n = vhost_queue_take(queue, &room);

@@ -514,6 +514,7 @@ unsigned front_take_frames(struct vhost_queue *queue, struct front_frame *frames
 		.head_max = head_max,
 		.pieces = pieces,
 		.n_pieces = n_pieces,
+		.n_bytes = UINT32_MAX,
 		.fault = 1,
 	};
 

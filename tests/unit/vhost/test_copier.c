@@ -15,7 +15,7 @@
 #include "vhost/copier.h"
 #include "vhost/stream.h"
 
-enum { HEADER = 12, SPACE = 1024, RING = 256 };
+enum { HEADER = 12, SPACE = 1024, RING = 256, BURST = 32 };
 
 /*
  * Every length and alignment, in pieces of several sizes: what is written is the
@@ -105,17 +105,23 @@ static void both_ways_give_the_same_frames(void **state)
 	}
 }
 
-/* A simulation: bursts that cost what they would, until it settled again @trials times. */
-static void run(struct copier *copier, uint64_t plain_ps, uint64_t stream_ps, unsigned trials)
+/* A simulated burst, which costs what it would. */
+static void burst(struct copier *copier, uint64_t plain_ps, uint64_t stream_ps)
 {
 	const uint64_t lines = 64;
+	uint64_t ps = copier->way == COPIER_PLAIN ? plain_ps : stream_ps;
 
+	copier_burst(copier, RING, BURST, lines, copier_is_timed(copier) ? ps * lines / 1000 : 0);
+}
+
+/* Bursts until it settled again @trials times. */
+static void run(struct copier *copier, uint64_t plain_ps, uint64_t stream_ps, unsigned trials)
+{
 	for (unsigned settled = 0; settled < trials;) {
-		uint64_t ps = copier->way == COPIER_PLAIN ? plain_ps : stream_ps;
-		bool timed = copier_is_timed(copier);
+		bool tried = copier->phase == COPIER_OTHER_TIMED;
 
-		copier_burst(copier, RING, 32, lines, timed ? ps * lines / 1000 : 0);
-		settled += timed && copier->phase == COPIER_SETTLED;
+		burst(copier, plain_ps, stream_ps);
+		settled += tried && copier->phase == COPIER_SETTLED;
 	}
 }
 
@@ -139,10 +145,42 @@ static void the_cheaper_way_is_found(void **state)
 	assert_int_equal(copier.way, COPIER_STREAM);
 	run(&copier, 3400, 2500, 20);
 	assert_int_equal(copier.way, COPIER_STREAM);
-	/* one phase in which somebody else had the processor changes nothing */
+	/* a phase in which somebody else had the processor changes nothing */
 	run(&copier, 9000, 2500, 20);
+	while (copier.phase != COPIER_TIMED)
+		burst(&copier, 9000, 2500);
 	run(&copier, 9000, 25000000, 1);
 	assert_int_equal(copier.way, COPIER_STREAM);
+}
+
+/* A processor moves far away and back: the right way is found within some thousand frames. */
+static void a_move_is_noticed(void **state)
+{
+	const struct {
+		uint64_t plain_ps, stream_ps;
+		enum copier_way way;
+	} places[] = {{28000, 2500, COPIER_STREAM}, {1000, 4000, COPIER_PLAIN}};
+	struct copier copier;
+
+	if (!STREAM_EXISTS)
+		skip();
+	copier_create(&copier, VHOST_COPY_MEASURED);
+	run(&copier, 1000, 4000, 10);
+	for (unsigned move = 0; move < 10; move++) {
+		uint64_t plain_ps = places[move % 2].plain_ps;
+		uint64_t stream_ps = places[move % 2].stream_ps;
+		unsigned frames = 0;
+
+		/* wherever it stands between two trials */
+		for (unsigned i = 0; i < move * 1000; i++)
+			burst(&copier, places[1 - move % 2].plain_ps,
+			      places[1 - move % 2].stream_ps);
+		while (copier.way != places[move % 2].way || copier.phase != COPIER_SETTLED) {
+			burst(&copier, plain_ps, stream_ps);
+			frames += BURST;
+		}
+		assert_in_range(frames, 1, 1 << 16);
+	}
 }
 
 static void a_wish_is_kept(void **state)
@@ -165,6 +203,7 @@ int main(void)
 		cmocka_unit_test(a_stream_is_what_was_copied),
 		cmocka_unit_test(both_ways_give_the_same_frames),
 		cmocka_unit_test(the_cheaper_way_is_found),
+		cmocka_unit_test(a_move_is_noticed),
 		cmocka_unit_test(a_wish_is_kept),
 	};
 

@@ -376,6 +376,7 @@ static void a_lap_too_many_breaks(void **state)
 		.head_max = 128,
 		.pieces = pool,
 		.n_pieces = 1024,
+		.n_bytes = UINT32_MAX,
 	};
 	for (unsigned lap = 4; lap-- > 0;) {
 		uint16_t available = lap % 2 ? PACKED_USED : PACKED_AVAIL;

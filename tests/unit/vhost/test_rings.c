@@ -210,6 +210,48 @@ static void a_small_pool_takes_a_few(void **state)
 	front_close(&front);
 }
 
+/* A burst of long frames ends when there are bytes enough; what is left comes with the next. */
+static void bytes_end_a_burst(void **state)
+{
+	const struct vhost_room room = {
+		.frames = &frames[0].is,
+		.stride = sizeof(frames[0]),
+		.n_frames = BURST,
+		.head_max = 128,
+		.pieces = pool,
+		.n_pieces = POOL,
+		.n_bytes = 5000,
+	};
+	struct front front;
+
+	front_open(&front);
+	front_up(&front, layout(state), 64);
+	struct front_ring *tx = &front.rings[1];
+	for (unsigned i = 0; i < 8; i++) {
+		/* the third in two pieces, the last so short that no byte of it counts */
+		unsigned len = i < 7 ? 2500 : 100;
+
+		front_desc(tx, 2 * i, front_gpa(&front, front_buffer(&front, i)),
+			   i == 2 ? 300 : len, i == 2 ? VRING_DESC_F_NEXT : 0,
+			   (uint16_t)(2 * i + 1));
+		if (i == 2)
+			front_desc(tx, 2 * i + 1, front_gpa(&front, front_buffer(&front, i)),
+				   len - 300, 0, 0);
+		front_make_available(tx, (uint16_t)(2 * i));
+	}
+	for (unsigned left = 8; left > 0;) {
+		unsigned n = vhost_queue_take(tx->queue, &room);
+
+		assert_int_equal(n, left > 2 ? 3 : 2);
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(frames[i].is.fault, 0);
+		vhost_queue_give_back(tx->queue);
+		left -= n;
+	}
+	assert_int_equal(front_done(tx), 8);
+	front_close(&front);
+}
+
 /* T10: a transmit chain that is for writing, a receive chain that is for reading. */
 static void t10_wrong_direction(void **state)
 {
@@ -648,6 +690,7 @@ int main(void)
 		ALL(t7_headers_in_pieces),
 		ALL(t6_lengths),
 		ALL(a_small_pool_takes_a_few),
+		ALL(bytes_end_a_burst),
 		ALL(t10_wrong_direction),
 		SPLIT_ONLY(t15_impossible_indices),
 		ALL(t8_buffers_of_all_sizes),

@@ -108,9 +108,6 @@ static void measure_one(struct turn *turn, struct turn_cell *cell, const struct 
 	heard = pair_measure(&turn->pair, seconds, 0, &window);
 	window.waited_ns += contender_waited_ns(&turn->contender) - waited;
 	contender_freeze(&turn->contender);
-	/* What others did to it is not to be compared with windows of which that is not so. */
-	if (window_is_disturbed(&window))
-		window.placement = PLACEMENT_UNKNOWN;
 	if (heard) {
 		cell->windows[cell->n++] = window;
 		return;

@@ -87,13 +87,15 @@ json_t *window_report(const struct window *windows, unsigned n)
 
 		json_array_append_new(
 			list,
-			json_pack("{ss sf sI sI sI sI sI sI sI}", "placement",
+			json_pack("{ss sf sI sI sI sI sI sI sI sI sI}", "placement",
 				  placement_name(windows[i].placement), "seconds",
 				  windows[i].seconds, "sent", (json_int_t)counts->sent, "received",
 				  (json_int_t)counts->received, "bytes", (json_int_t)counts->bytes,
 				  "lost", (json_int_t)windows[i].lost, "late",
 				  (json_int_t)counts->late, "corrupt", (json_int_t)counts->corrupt,
-				  "foreign", (json_int_t)counts->foreign));
+				  "foreign", (json_int_t)counts->foreign, "stolen-ms",
+				  (json_int_t)windows[i].stolen_ms, "waited-ns",
+				  (json_int_t)windows[i].waited_ns));
 	}
 	return json_pack("{so so}", "placements", placements, "windows", list);
 }

@@ -35,13 +35,12 @@ struct window_summary {
 	uint64_t wrong; /* frames that were late, corrupt or foreign */
 };
 
-enum { WINDOW_GAP_MAX_NS = 1000000, WINDOW_WAITED_MAX_PERCENT = 5 };
+enum { WINDOW_GAP_MAX_NS = 1000000 };
 
 /* Did the machine take a processor away? What was lost or late then tells nothing about the switch. */
 static inline bool window_is_disturbed(const struct window *window)
 {
-	return window->stolen_ms > 0 || window->gap_ns > WINDOW_GAP_MAX_NS ||
-	       (double)window->waited_ns > window->seconds * 1e9 * WINDOW_WAITED_MAX_PERCENT / 100;
+	return window->stolen_ms > 0 || window->gap_ns > WINDOW_GAP_MAX_NS;
 }
 
 static inline double window_mpps(const struct window *window)

@@ -172,7 +172,7 @@ static struct policy_address load_group(const struct message *message, uint32_t 
 static void learn_records(const struct message *message)
 {
 	uint32_t size = message->six ? 16 : 4, at = 8;
-	unsigned n = message->bytes[6] << 8 | message->bytes[7];
+	unsigned n = (unsigned)(message->bytes[6] << 8 | message->bytes[7]);
 	bool cut = message->cut;
 
 	for (; n > 0; n--) {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "control/build.h"
+#include "control/confine.h"
 #include "control/daemon.h"
 #include "control/document.h"
 #include "control/model.h"
@@ -296,10 +297,16 @@ static int serve(const struct daemon_options *options)
 	error = daemon_create(options, sluiced.loop, &sluiced.daemon);
 	if (error)
 		goto forget_signals;
+	error = confine_process();
+	if (error) {
+		fprintf(stderr, "sluiced: privileges cannot be given up: %s\n", strerror(-error));
+		goto destroy_daemon;
+	}
 	fputs("ready\n", stderr);
 	notify_systemd("READY=1");
 	error = loop_run(sluiced.loop);
 	notify_systemd("STOPPING=1");
+destroy_daemon:
 	daemon_destroy(sluiced.daemon, sluiced.stop);
 forget_signals:
 	signals_forget(&sluiced);

@@ -4,6 +4,7 @@
 """
 
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -12,10 +13,13 @@ import threading
 import time
 
 from api import Bed, call, expect, main, wait_until
+from bed import Skip
 from bed.frame import frame
 
 MAC_A, MAC_B = "52:54:00:00:0a:01", "52:54:00:00:0a:02"
 PER_SECOND = 1000
+# CAP_CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, NET_RAW, SYS_ADMIN, SYS_RESOURCE
+KEPT = sum(1 << bit for bit in (0, 1, 3, 5, 6, 7, 8, 12, 13, 21, 24))
 SO_RCVBUFFORCE = 33
 
 DOCUMENT = """
@@ -200,6 +204,24 @@ class Survival:
         links = call("ip", "-br", "link").stdout
         assert all(tap in links for tap in self.taps), links
 
+    def keeps_no_more(self):
+        """What sluiced cannot do any more; and the data plane that it starts so, nothing at all."""
+        if os.geteuid() != 0:
+            raise Skip("only root has something to give up")
+        self.switch.kill_dataplane()
+        control = status_of(self.switch.process.pid)
+        for kind in ("CapEff", "CapPrm", "CapBnd"):
+            expect(int(control[kind], 16) & ~KEPT, 0, f"{kind} beyond what is needed")
+        expect((control["NoNewPrivs"], control["CapInh"].strip("0")), ("1", ""), "privileges")
+        dataplane = status_of(self.switch.dataplane_pid())
+        for kind in ("CapEff", "CapPrm", "CapInh", "CapBnd"):
+            expect(int(dataplane[kind], 16), 0, f"{kind} of the data plane")
+        root = pathlib.Path(f"/proc/{self.switch.dataplane_pid()}/root")
+        if not sanitized(self.switch):
+            expect((control["Seccomp"], list(root.iterdir())), ("2", []), "calls, and the root")
+        states = {port["state"] for port in self.switch.json("port", "list")}
+        assert "failed" not in states, f"ports of a data plane that was started so: {states}"
+
     def stops(self):
         """SIGTERM takes all of it down."""
         pid = self.switch.dataplane_pid()
@@ -210,6 +232,15 @@ class Survival:
         expect(left, set(), "what is left in the run directory")
         links = call("ip", "-br", "link").stdout
         assert not any(tap in links for tap in self.taps), links
+
+
+def status_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return dict(line.split(":\t") for line in lines if ":\t" in line)
+
+
+def sanitized(switch):
+    return b"libasan" in pathlib.Path(f"/proc/{switch.process.pid}/maps").read_bytes()
 
 
 def is_running(pid):
@@ -234,6 +265,7 @@ def body(report):
         report.run("the data plane hangs", test.dataplane_hangs)
         report.run("the data plane dies again and again", test.dataplane_dies_and_dies)
         report.run("both are killed", test.both_killed)
+        report.run("sluiced keeps only what it needs", test.keeps_no_more)
         report.run("SIGTERM stops the switch", test.stops)
 
 

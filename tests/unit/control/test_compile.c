@@ -468,8 +468,7 @@ static void hits_stay_with_their_list(void **state)
 	assert_int_equal(port_of(&first, "a/p")->acl_in + 1, port_of(&first, "a/p")->acl_out);
 	assert_int_equal(ids_next(first.ids, second.model, 2, &second.ids), 0);
 	assert_int_equal(
-		compile_policy(second.model, second.ids, 2, 99, &previous, why, &second.policy),
-		0);
+		compile_policy(second.model, second.ids, 2, 99, &previous, why, &second.policy), 0);
 	l = list_of(&second, "a/l");
 	m = list_of(&second, "a/m");
 	assert_int_equal(m->hits, list_of(&first, "a/m")->hits);

@@ -23,6 +23,9 @@
 
 enum { PORTS = 2, NETWORK = 1, ARGUMENTS = 24 };
 
+/* The command, and windows that are short. */
+#define PAIR "pair", "--windows=2", "--seconds=0.2"
+
 /* The listening socket of port @i, in a directory of this process. */
 static int listen_at(char *ret_path, size_t room, const char *folder, unsigned i)
 {
@@ -67,17 +70,9 @@ static void publish_two_ports(struct harness *dp)
 /* Start the program; its standard output can be read from @ret_report. */
 static pid_t start_bench(const char *const *options, char paths[PORTS][64], FILE **ret_report)
 {
-	const char *arguments[ARGUMENTS] = {getenv("SLUICE_BENCH"),
-					    *options++,
-					    "-o",
-					    "json",
-					    "--windows",
-					    "2",
-					    "--seconds",
-					    "0.2",
-					    "--warmup",
-					    "0.1"};
-	unsigned n = 10;
+	const char *arguments[ARGUMENTS] = {
+		getenv("SLUICE_BENCH"), *options++, "-o", "json", "--warmup", "0.1"};
+	unsigned n = 6;
 	int ends[2];
 	pid_t pid;
 
@@ -158,32 +153,32 @@ static void run_with(const char *const *options, json_int_t n_frames)
 
 static void small_frames(struct scene *scene)
 {
-	run_with((const char *const[]){"pair", "--verify", NULL}, 1000);
+	run_with((const char *const[]){PAIR, "--verify", NULL}, 1000);
 }
 
 static void mixed_frames_of_many_flows(struct scene *scene)
 {
-	run_with((const char *const[]){"pair", "--verify", "--size=imix", "--flows=30000", "--both",
+	run_with((const char *const[]){PAIR, "--verify", "--size=imix", "--flows=30000", "--both",
 				       NULL},
 		 1000);
 }
 
 static void giants_in_small_buffers(struct scene *scene)
 {
-	run_with((const char *const[]){"pair", "--verify", "--size=9000", "--buffer=2048", NULL},
+	run_with((const char *const[]){PAIR, "--verify", "--size=9000", "--buffer=2048", NULL},
 		 1000);
 }
 
 static void without_features(struct scene *scene)
 {
-	run_with((const char *const[]){"pair", "--verify", "--mergeable=off", "--event-idx=off",
-				       NULL},
-		 1000);
+	run_with(
+		(const char *const[]){PAIR, "--verify", "--mergeable=off", "--event-idx=off", NULL},
+		1000);
 }
 
 static void latency_at_a_rate(struct scene *scene)
 {
-	run_with((const char *const[]){"pair", "--verify", "--rate=20k", NULL}, 1000);
+	run_with((const char *const[]){PAIR, "--verify", "--rate=20k", NULL}, 1000);
 }
 
 static void an_idle_switch_wakes(struct scene *scene)

@@ -13,7 +13,7 @@ const char *explain_hit(const struct model *model, const struct filter_hit *hit,
 {
 	const struct model_rules *rules = NULL;
 	const struct model_rule *rule;
-	char line[RULE_LINE];
+	char line[RULE_TEXT];
 
 	rule = compile_find_rule(model, hit->list, hit->rule, &rules);
 	if (!rule) {

@@ -10,7 +10,7 @@
 #include "control/model.h"
 #include "switch/decide.h"
 
-enum { EXPLAIN_TEXT = RULE_LINE + 400 };
+enum { EXPLAIN_TEXT = RULE_TEXT + 400 };
 
 /*
  * "rule 3 of acme/web, "drop tcp to any port 23" (site.yaml:12)", or "no rule of

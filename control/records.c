@@ -193,7 +193,7 @@ static json_t *row_make(const struct daemon *daemon, const struct model_port *se
 {
 	const struct model_port *receiver = port_of(&daemon->running, record->output);
 	bool in = record->stage == FILTER_ACL_IN;
-	char words[FRAME_WORDS], line[RULE_LINE], when[TIME_TEXT];
+	char words[FRAME_WORDS], line[RULE_TEXT], when[TIME_TEXT];
 	struct frame_told told;
 
 	frame_take_apart(record, &told);

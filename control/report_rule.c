@@ -113,7 +113,7 @@ static void add_rules(json_t *rows, const struct daemon *daemon, uint16_t list, 
 	for (uint32_t i = 0; i < rules->n_rules; i++) {
 		const struct model_rule *rule = &rules->rules[i];
 		uint64_t hits = 0, bytes = 0;
-		char line[RULE_LINE];
+		char line[RULE_TEXT];
 
 		if (compiled->kind == POLICY_ACL)
 			rule_format_acl(rule->acl, line);

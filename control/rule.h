@@ -30,8 +30,7 @@
 enum {
 	RULE_ANY = -1,	       /* a protocol, an ICMP type or an EtherType that was not said */
 	RULE_PORT_RANGES = 16, /* in one list of ports */
-	RULE_TEXT = 512,       /* bytes of a rule's text */
-	RULE_LINE = 640,       /* bytes of the longest rule that rule_format_*() write */
+	RULE_TEXT = 640,       /* bytes of a rule's text; the longest line of one has 572 */
 };
 
 struct rule_ports {
@@ -95,7 +94,7 @@ int rule_parse_acl(const char *text, struct rule_acl *ret, struct rule_fault *re
 	__attribute__((warn_unused_result));
 
 /* The rule as a line, spelled in one way; parsing it gives an equal rule. */
-void rule_format_group(const struct rule_group *rule, char ret_line[RULE_LINE]);
-void rule_format_acl(const struct rule_acl *rule, char ret_line[RULE_LINE]);
+void rule_format_group(const struct rule_group *rule, char ret_line[RULE_TEXT]);
+void rule_format_acl(const struct rule_acl *rule, char ret_line[RULE_TEXT]);
 
 #endif

@@ -4,7 +4,7 @@
  * Two rules that mean the same have the same line: what is at its default is
  * left out, known numbers have their names. rule.c reads the line back into an
  * equal rule. Stands apart from rule.c because that one is about faults, and
- * here nothing can fail: a rule's line fits RULE_LINE, whatever it holds.
+ * here nothing can fail: a rule's line fits RULE_TEXT, whatever it holds.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -59,7 +59,7 @@ static char *add_mac(char *at, const char *word, mac48 mac)
 	return at + strlen(at);
 }
 
-void rule_format_group(const struct rule_group *rule, char ret_line[RULE_LINE])
+void rule_format_group(const struct rule_group *rule, char ret_line[RULE_TEXT])
 {
 	char *at = add(ret_line, rule->out ? "allow out" : "allow in");
 
@@ -103,7 +103,7 @@ static char *add_ethertype(char *at, int ethertype)
 	return at;
 }
 
-void rule_format_acl(const struct rule_acl *rule, char ret_line[RULE_LINE])
+void rule_format_acl(const struct rule_acl *rule, char ret_line[RULE_TEXT])
 {
 	char *at = add(ret_line, rule->accept ? "accept" : "drop");
 

@@ -62,7 +62,7 @@ static void digest_line(uint64_t *digest, const char *line, size_t length)
 
 int rule_list_finish(struct rule_list *list)
 {
-	char line[RULE_LINE];
+	char line[RULE_TEXT];
 
 	for (uint32_t i = 0; i < list->n_rules; i++) {
 		enum rule_direction direction = RULE_IN;

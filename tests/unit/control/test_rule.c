@@ -198,6 +198,29 @@ static void long_rules_are_refused(void **state)
 	}
 }
 
+/* What is written for a rule may be longer than what was read: `6` is tcp. */
+static void the_longest_rule_is_read_again(void **state)
+{
+	static const char ports[] = "20000-20001,21000-21001,22000-22001,23000-23001,"
+				    "24000-24001,25000-25001,26000-26001,27000-27001,"
+				    "28000-28001,29000-29001,30000-30001,31000-31001,"
+				    "32000-32001,33000-33001,34000-34001,35000-35001";
+	static const char net[] = "2001:db8:1111:2222:3333:4444:5555:6660/124";
+	char text[RULE_TEXT], line[RULE_TEXT], again[RULE_TEXT];
+	struct rule_acl rule;
+
+	snprintf(text, sizeof(text),
+		 "accept 132 from %s port %s to %s port %s ethertype 0x86dd "
+		 "src-mac 52:54:00:00:00:01 dst-mac 52:54:00:00:00:02 log",
+		 net, ports, net, ports);
+	rule = acl(text);
+	rule_format_acl(&rule, line);
+	assert_int_equal(strlen(line), 571);
+	rule = acl(line);
+	rule_format_acl(&rule, again);
+	assert_string_equal(line, again);
+}
+
 /* A rule is written in one way, which reads back as the same. */
 static void rules_have_one_spelling(void **state)
 {
@@ -217,7 +240,7 @@ static void rules_have_one_spelling(void **state)
 		{"accept udp dst-mac ff:ff:ff:ff:ff:ff to FD00::0/64 port 5,4 from fd00::1 port 9",
 		 "accept udp from fd00::1 port 9 to fd00::/64 port 4-5 dst-mac ff:ff:ff:ff:ff:ff"},
 	};
-	char line[RULE_LINE];
+	char line[RULE_TEXT];
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		for (int again = 0; again < 2; again++) {
@@ -243,6 +266,7 @@ int main(void)
 		cmocka_unit_test(groups_have_peers),
 		cmocka_unit_test(acls_match),
 		cmocka_unit_test(rules_have_one_spelling),
+		cmocka_unit_test(the_longest_rule_is_read_again),
 		cmocka_unit_test(group_faults_are_at_their_word),
 		cmocka_unit_test(acl_faults_are_at_their_word),
 		cmocka_unit_test(long_rules_are_refused),

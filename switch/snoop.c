@@ -56,9 +56,9 @@ static bool is_wanted_by_name(struct policy_address group)
 {
 	if (group.high == 0)
 		return (uint32_t)group.low >> 28 == 0xe && (uint32_t)group.low >> 8 != 0xe00000;
-	/* ff02::1, and what never leaves its host (RFC 4291, 2.7) */
+	/* ff02::, ff02::1, and what never leaves its host (RFC 4291, 2.7) */
 	return group.high >> 56 == 0xff && (group.high >> 48 & 0xf) > 1 &&
-	       !(group.high == 0xff02ULL << 48 && group.low == 1);
+	       !(group.high == 0xff02ULL << 48 && group.low <= 1);
 }
 
 /* What kind of message the packet at @ip is. */
@@ -275,6 +275,9 @@ void snoop_learn(const struct policy *policy, struct fdb *fdb, uint16_t network,
 	if (!frame_parse_ip(frame, l2, &ip))
 		return;
 	told = read_kind(frame, &ip);
+	/* who is no router would get what others want, and once they are forgotten alone */
+	if (told == TELLS_ROUTER && policy_port(policy, in)->flags & POLICY_PORT_ROUTER_GUARD)
+		return;
 	end = ip.version == 4 ? ip.l3 + frame_load16(frame, ip.l3 + 2U)
 			      : ip.l3 + 40U + frame_load16(frame, ip.l3 + 4U);
 	have = copy_packet(frame, packet);

@@ -3,8 +3,9 @@
  *
  * In a network with POLICY_NET_SNOOPS what is sent to an IP group goes to the ports from
  * where it was asked for by IGMP (RFC 1112, 2236, 3376) or MLD (RFC 2710, 3810), and to
- * those of multicast routers, which queries and PIM hellos give away (not from ports with
- * POLICY_PORT_ROUTER_GUARD); what hosts report goes to routers only. Flooded as ever are, besides all that is no IP:
+ * those of multicast routers, which queries and PIM hellos give away (but from ports with
+ * POLICY_PORT_ROUTER_GUARD); what hosts report goes to routers only. Flooded as ever are,
+ * besides all that is no IP:
  *	queries				so that all hosts answer
  *	to 224.0.0.0/24, ff02::1	of which nobody tells (RFC 4541, 2.1.2 and 3)
  *	to a group that nobody wants	hosts may be silent that want it (the same, 2.1.2)

@@ -2,7 +2,7 @@
  * frame_cost - how many instructions a frame costs the switch.
  *
  * Two guests at two vhost ports with access VLANs, learning, bound MACs and
- * counters; this thread is guest, worker and guest in turn, so each burst is as
+ * counters, and if asked for with groups or ACLs that let everything pass; this thread is guest, worker and guest in turn, so each burst is as
  * long as it can be and nothing depends on time. Under callgrind, told to collect
  * inside of pipeline_run() only, the instructions of that function divided by the
  * frames are a number that no machine's noise changes: test_frame_cost.py asks for
@@ -31,10 +31,14 @@
 enum {
 	NETWORK = 1,
 	PORTS = 2,
+	SESSIONS = 1 << 16,
 	RING = 1024,
 	BUFFER = 2048,
 	FCS = 4, /* counted in sizes, as RFC 2544 does; it does not travel through rings */
 };
+
+/* Numbers of the lists, and of the group of two of them. */
+enum { GROUP_IN = 1, GROUP_OUT, ACL, GROUP = 1, TENANT = 1 };
 
 #define MAC(port) ((mac48)0x525400000000 + (mac48)(port))
 
@@ -49,6 +53,8 @@ struct cost {
 	uint32_t flows;
 	bool scan;    /* each frame comes from another address, which nothing binds */
 	bool learned; /* addresses are not bound but learned */
+	bool groups;  /* both ports are in a group, whose sessions are followed */
+	bool acls;    /* both ports have one for either direction */
 	unsigned bursts;
 	struct end ends[PORTS];
 	struct port_table table;
@@ -97,18 +103,72 @@ static void *serve(void *argument)
 	return NULL;
 }
 
+static void demand(int error)
+{
+	if (error)
+		errx(1, "no policy: error %d", -error);
+}
+
+/* Lists of one rule that lets everything pass: how long a list is costs a flow once. */
+static void add_lists(struct policy_builder *builder)
+{
+	static const enum policy_rules_kind kinds[] = {
+		[GROUP_IN] = POLICY_GROUP_IN, [GROUP_OUT] = POLICY_GROUP_OUT, [ACL] = POLICY_ACL};
+	struct classify_rule any = CLASSIFY_RULE_ANY;
+
+	any.accept = true;
+	for (uint16_t number = GROUP_IN; number <= ACL; number++) {
+		struct policy_rules_spec list = {
+			.number = number,
+			.kind = kinds[number],
+			.tenant = TENANT,
+			.name = "rules",
+			.rules = &any,
+			.n_rules = 1,
+			.hits = number,
+			.hits_tag = 1,
+		};
+
+		demand(policy_builder_rules(builder, &list));
+	}
+	demand(policy_builder_group(builder, GROUP, GROUP_IN, GROUP_OUT));
+}
+
+static void add_port(struct policy_builder *builder, uint16_t id)
+{
+	static const uint16_t group = GROUP;
+	struct policy_port_spec port = sketch_access(id, NETWORK);
+	mac48 mac = MAC(id);
+
+	port.tenant = TENANT;
+	if (!cost.scan && !cost.learned) {
+		port.flags = POLICY_PORT_SPOOF_GUARD;
+		port.macs = &mac;
+		port.n_macs = 1;
+	}
+	port.groups = &group;
+	port.n_groups = cost.groups;
+	port.sessions_max = SESSIONS;
+	port.acl_in = port.acl_out = cost.acls ? ACL : 0;
+	demand(policy_builder_port(builder, &port));
+}
+
 static struct policy *make_policy(void)
 {
-	struct policy_network_spec networks[] = {sketch_network(NETWORK, 100)};
-	struct policy_port_spec ports[] = {sketch_access(1, NETWORK), sketch_access(2, NETWORK)};
-	mac48 macs[PORTS] = {MAC(1), MAC(2)};
+	struct policy_network_spec network = sketch_network(NETWORK, 100);
+	struct policy_builder *builder;
+	struct policy *policy;
 
-	for (unsigned i = 0; i < PORTS && !cost.scan && !cost.learned; i++) {
-		ports[i].flags = POLICY_PORT_SPOOF_GUARD;
-		ports[i].macs = &macs[i];
-		ports[i].n_macs = 1;
-	}
-	return SKETCH_POLICY(networks, ports);
+	network.tenant = TENANT;
+	demand(policy_builder_create(1, 0x5eed9e3779b97f4a, &builder));
+	demand(policy_builder_tenant(builder, TENANT, "tenant"));
+	demand(policy_builder_network(builder, &network));
+	for (uint16_t id = 1; id <= PORTS; id++)
+		add_port(builder, id);
+	add_lists(builder);
+	demand(policy_builder_finish(builder, &policy));
+	policy_builder_destroy(builder);
+	return policy;
 }
 
 static void make_frame(void)
@@ -208,6 +268,10 @@ static void parse(int argc, char **argv)
 			cost.scan = value;
 		else if (!strcmp(argv[i], "--learned"))
 			cost.learned = value;
+		else if (!strcmp(argv[i], "--groups"))
+			cost.groups = value;
+		else if (!strcmp(argv[i], "--acls"))
+			cost.acls = value;
 		else if (!strcmp(argv[i], "--bursts"))
 			cost.bursts = value;
 		else
@@ -216,7 +280,17 @@ static void parse(int argc, char **argv)
 	if (argc % 2 == 0 || cost.size < 64 || cost.size > 1518 || cost.flows == 0 ||
 	    cost.flows > 1 << 16)
 		errx(2, "usage: frame_cost [--size 64..1518] [--flows 1..65536] [--scan 0|1] "
-			"[--learned 0|1] [--bursts N]");
+			"[--learned 0|1] [--groups 0|1] [--acls 0|1] [--bursts N]");
+}
+
+static void *map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		errx(1, "no memory");
+	return memory;
 }
 
 int main(int argc, char **argv)
@@ -237,12 +311,14 @@ int main(int argc, char **argv)
 		frontend_bring_up(&cost.ends[i].guest);
 
 	struct policy *policy = make_policy();
-	void *memory = mmap(NULL, fdb_size(4096), PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	options.counters = mmap(NULL, counters_size(), PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED || options.counters == MAP_FAILED ||
-	    fdb_init(memory, fdb_size(4096), 4096, &fdb) || pipeline_create(&options, &pipeline))
+	size_t sessions_bytes = session_size(SESSIONS, LIMIT_SESSION_SHARE);
+	void *memory = map(fdb_size(4096)), *sessions = map(sessions_bytes);
+
+	options.counters = map(counters_size());
+	if (fdb_init(memory, fdb_size(4096), 4096, &fdb) ||
+	    session_init(sessions, sessions_bytes, SESSIONS, LIMIT_SESSION_SHARE,
+			 &options.sessions) ||
+	    pipeline_create(&options, &pipeline))
 		errx(1, "no switch");
 	rcu_register();
 	if (cost.learned)

@@ -28,10 +28,17 @@ static void print_help(const struct command *command)
 	options_print(command, stdout);
 }
 
+/* True if the command can do with so many; else it is told what it takes. */
 static bool takes(const struct command *command, int n_arguments)
 {
-	return (n_arguments == 0 && command->sockets != SOCKETS_TWO) ||
-	       (n_arguments == 2 && command->sockets != SOCKETS_NONE);
+	const char *arguments = command_arguments(command);
+
+	if ((n_arguments == 0 && command->sockets != SOCKETS_TWO) ||
+	    (n_arguments == 2 && command->sockets != SOCKETS_NONE))
+		return true;
+	fprintf(stderr, "sluice-bench: %s takes %s, not %d arguments\n", command->name,
+		*arguments ? arguments : "options only", n_arguments);
+	return false;
 }
 
 /* @argv begins with the command's name. */

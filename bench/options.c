@@ -107,6 +107,25 @@ static bool parse_session(enum option_id option, const char *text, struct option
 	}
 }
 
+/* Are all words of @text, with commas between them, of those that the option's list has? */
+static bool is_list(enum option_id option, const char *text)
+{
+	for (;; text++) {
+		size_t len = strcspn(text, ",");
+		const char *word;
+		unsigned i = 0;
+
+		while ((word = option_list_word(option, i)) &&
+		       (strlen(word) != len || memcmp(word, text, len)))
+			i++;
+		if (!word)
+			return false;
+		text += len;
+		if (!*text)
+			return true;
+	}
+}
+
 static bool parse_report(enum option_id option, const char *text, struct options *options)
 {
 	switch (option) {
@@ -116,10 +135,10 @@ static bool parse_report(enum option_id option, const char *text, struct options
 	case OPT_PLOT: options->plot = text; return true;
 	case OPT_POLICY: return options->policy = true;
 	case OPT_TAPS: return options->taps = true;
-	case OPT_SWITCHES: options->switches = text; return true;
-	case OPT_WORKLOADS: options->workloads = text; return true;
-	case OPT_FLOODS: options->floods = text; return true;
-	case OPT_SWEEPS: options->sweeps = text; return true;
+	case OPT_SWITCHES: options->switches = text; return is_list(option, text);
+	case OPT_WORKLOADS: options->workloads = text; return is_list(option, text);
+	case OPT_FLOODS: options->floods = text; return is_list(option, text);
+	case OPT_SWEEPS: options->sweeps = text; return is_list(option, text);
 	default: return parse_session(option, text, options);
 	}
 }

@@ -40,10 +40,12 @@ def help_tells_the_options_of_its_command_only():
 
 def mistakes_are_named():
     for arguments in (["nosuch"], ["pair", "--sweeps", "ports", "a", "b"], ["wire", "--nosuch"],
-                      ["pair", "--ring", "3", "a", "b"], ["pair", "--vary=colour", "a", "b"]):
+                      ["pair", "--ring", "3", "a", "b"], ["pair", "--vary=colour", "a", "b"],
+                      ["noisy", "--floods", "tso,nosuch"], ["scale", "--sweeps", "nosuch"],
+                      ["compare", "--workloads", "64,"], ["ndr", "--switches", "slu"]):
         wrong = arguments[-1] if len(arguments) < 3 else arguments[1].split("=")[0]
         assert wrong in bench(*arguments, status=USAGE), arguments
-    bench("pair", "only-one.sock", status=USAGE)
+    assert "pair takes A.sock B.sock" in bench("pair", "only-one.sock", status=USAGE)
     bench("compare", "no", "sockets", status=USAGE)
 
 

@@ -2,11 +2,12 @@
  * frame_cost - how many instructions a frame costs the switch.
  *
  * Two guests at two vhost ports with access VLANs, learning, bound MACs and
- * counters, and if asked for with groups or ACLs that let everything pass; this thread is guest, worker and guest in turn, so each burst is as
- * long as it can be and nothing depends on time. Under callgrind, told to collect
- * inside of pipeline_run() only, the instructions of that function divided by the
- * frames are a number that no machine's noise changes: test_frame_cost.py asks for
- * it and compares it with the one in frame_cost.json.
+ * counters, and if asked for with groups or ACLs that let everything pass; this
+ * thread is guest, worker and guest in turn, so each burst is as long as it can be
+ * and nothing depends on time. Under callgrind, told to collect inside of
+ * pipeline_run() only, the instructions of that function divided by the frames are a
+ * number that no machine's noise changes: test_frame_cost.py asks for it and compares
+ * it with the one in frame_cost.json.
  *
  * It is the worker itself, so it has worker_set_add() and its like instead of
  * switch/worker.c: a queue that a port hands over is remembered.

@@ -15,9 +15,9 @@
 
 enum {
 	PORTS_END = 1 << 16,
-	PROBES_MAX = 20000, /* of one call: about 20 ms */
-	TRAFFIC = 240,	    /* bytes of a row's words */
-	RANGE = 16,	    /* of one range of ports */
+	ANSWER_MS = 100, /* of one call, however many rules and networks there are: others wait */
+	TRAFFIC = 240,	 /* bytes of a row's words */
+	RANGE = 16,	 /* of one range of ports */
 	FRAME_TEXT = 200,
 };
 
@@ -43,10 +43,18 @@ struct reach {
 	const struct model_network *network;
 	json_t *rows;
 	bool reachable;
-	unsigned probes;
+	bool cut; /* there was more to say */
+	clock_ms begun;
 	/* ranges begin here that a rule tells from those below */
 	bool starts[PORTS_END + 1];
 };
+
+/* Is there time for more of the answer? */
+static bool has_time(struct reach *reach)
+{
+	reach->cut |= loop_now() - reach->begun >= ANSWER_MS;
+	return !reach->cut;
+}
 
 /* ---- asking ---- */
 
@@ -88,7 +96,6 @@ static void ask(struct reach *reach, const struct frame *frame, struct verdict *
 	uint16_t tag;
 
 	decide(reach->policy, reach->fdb, NULL, frame, reach->refs[0], loop_now(), &decision);
-	reach->probes++;
 	/* of a flood, the receiver's own part */
 	if (!decision.output && decision.stage >= STAGE_PERMIT) {
 		decision.drop = decide_flood_permits(reach->policy, &decision, reach->refs[1].id,
@@ -211,19 +218,27 @@ static void find_starts(struct reach *reach, int protocol)
 struct ranges {
 	struct verdict verdict;
 	char traffic[TRAFFIC];
+	size_t used;	      /* of it, before its last range */
+	unsigned first, last; /* that range; none: first is behind last */
 };
 
-static void add_range(char traffic[static TRAFFIC], unsigned first, unsigned last)
+/* Behind the last range of the row, or as more of it. */
+static void add_range(struct ranges *row, unsigned first, unsigned last)
 {
-	size_t used = strlen(traffic);
-	const char *comma = traffic[used - 1] == ' ' ? "" : ",";
+	bool more = row->first <= row->last && row->last + 1 == first;
+	const char *comma;
 
-	if (used + RANGE >= TRAFFIC)
-		return;
-	if (first == last)
-		snprintf(traffic + used, TRAFFIC - used, "%s%u", comma, first);
+	if (!more) {
+		row->used = strlen(row->traffic);
+		row->first = first;
+	}
+	row->last = last;
+	comma = row->traffic[row->used - 1] == ' ' ? "" : ",";
+	if (row->first == last)
+		snprintf(row->traffic + row->used, TRAFFIC - row->used, "%s%u", comma, last);
 	else
-		snprintf(traffic + used, TRAFFIC - used, "%s%u-%u", comma, first, last);
+		snprintf(row->traffic + row->used, TRAFFIC - row->used, "%s%u-%u", comma,
+			 row->first, last);
 }
 
 /* The row of @verdict among @rows, or a new one: "tcp " and no ports yet. */
@@ -240,7 +255,7 @@ static struct ranges *row_of(struct ranges **rows, unsigned *count, const struct
 	if (!more)
 		return NULL;
 	*rows = more;
-	more[*count].verdict = *verdict;
+	more[*count] = (struct ranges){.verdict = *verdict, .first = 1};
 	snprintf(more[*count].traffic, TRAFFIC, "%s ", word);
 	return &more[(*count)++];
 }
@@ -251,7 +266,7 @@ static void explain_ports(struct reach *reach, int protocol, const char *word)
 	unsigned count = 0, next;
 
 	find_starts(reach, protocol);
-	for (unsigned first = 0; first < PORTS_END && reach->probes < PROBES_MAX; first = next) {
+	for (unsigned first = 0; first < PORTS_END && has_time(reach); first = next) {
 		struct verdict verdict;
 
 		for (next = first + 1; next < PORTS_END && !reach->starts[next];)
@@ -260,7 +275,7 @@ static void explain_ports(struct reach *reach, int protocol, const char *word)
 		      reach->addresses[1], first);
 		row = row_of(&rows, &count, &verdict, word);
 		if (row)
-			add_range(row->traffic, first, next - 1);
+			add_range(row, first, next - 1);
 	}
 	for (unsigned i = 0; i < count; i++) {
 		reach->reachable |= rows[i].verdict.drop == DROP_NONE;
@@ -359,13 +374,13 @@ static void explain(struct reach *reach)
 	const struct model *model = reach->call->daemon->running.model;
 	bool any = false;
 
-	for (uint32_t i = 0; i < model->n_networks; i++)
+	for (uint32_t i = 0; i < model->n_networks && has_time(reach); i++)
 		if (model_port_carries(reach->ports[0], &model->networks[i]) &&
 		    model_port_carries(reach->ports[1], &model->networks[i])) {
 			any = true;
 			explain_network(reach, &model->networks[i]);
 		}
-	if (!any)
+	if (!any && !reach->cut)
 		explain_apart(reach);
 }
 
@@ -376,6 +391,7 @@ static json_t *reach_run(struct api_call *call, struct reach *reach)
 	struct learned learned;
 
 	reach->call = call;
+	reach->begun = loop_now();
 	reach->policy = daemon->running.policy;
 	reach->fdb = dataplane_fdb(daemon->dataplane);
 	if (!reach->fdb)
@@ -391,8 +407,8 @@ static json_t *reach_run(struct api_call *call, struct reach *reach)
 	explain(reach);
 	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:o}", "from", reach->ports[0]->name, "to",
 			 reach->ports[1]->name, "state", attachment_state_word(report.state),
-			 "reachable", (int)reach->reachable, "complete",
-			 (int)(reach->probes < PROBES_MAX), "traffic", reach->rows);
+			 "reachable", (int)reach->reachable, "complete", (int)!reach->cut,
+			 "traffic", reach->rows);
 }
 
 json_t *reach_explain(struct api_call *call)

@@ -8,6 +8,7 @@ import subprocess
 from api import Bed, call, expect, main, require_root, wait_until
 from bed.frame import frame
 from bed.packet import ARP, IPV4, SYN, TCP, UDP, arp, ipv4, tcp, udp
+from bed.switch import cpu_seconds
 
 USER = "games"
 VM1, VM2, GUEST = (f"02:00:00:00:00:0{n}" for n in (1, 2, 3))
@@ -176,6 +177,17 @@ class Explain:
         assert "does not reach" in table and "globex/apart is waiting" in table, table
         self.trace("--explain", "acme/vm1", code=2)
         self.trace("--explain", "acme/vm1", "acme/nobody", code=3)
+
+    def explain_is_bounded(self):
+        """Each port has a rule of its own: what there is time for is told, and others are served."""
+        rules = ", ".join(f"drop tcp to any port {port}" for port in range(1, 60000, 3))
+        self.switch.apply(self.text.replace("nothing: []", f"nothing: [{rules}]", 1))
+        self.switch.ctl("port", "set", "acme/vm1", "--acl-in", "nothing")
+        before = cpu_seconds(self.switch.process.pid)
+        said = json.loads(self.trace("--explain", "acme/vm1", "acme/vm2", "-o", "json").stdout)
+        took = cpu_seconds(self.switch.process.pid) - before
+        expect(said["complete"], False, "complete")
+        assert took < 0.4, f"sluiced was busy for {took:.1f} s"
 
     def pcap(self, data, *arguments, code):
         path = self.switch.dir / "frames.pcap"
@@ -347,6 +359,7 @@ def body(report):
         report.run("who sees records", test.who_sees_records)
         report.run("why, before and after a change", test.why)
         report.run("where rules were written outlives sluiced", test.places_are_kept)
+        report.run("an explanation has a bound", test.explain_is_bounded)
 
 
 if __name__ == "__main__":

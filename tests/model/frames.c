@@ -102,17 +102,27 @@ static const struct ref_session *any_session_of(const struct ref_switch *ref, ui
 	return NULL;
 }
 
-/* The tag and the MACs that take it from @frame's port to port @to of @network. */
+static void push_tag(struct ref_frame *frame, uint16_t tpid, uint16_t tci)
+{
+	frame->tpids[frame->n_tags] = tpid;
+	frame->tcis[frame->n_tags++] = tci;
+}
+
+static const uint16_t tpids[] = {ETHERTYPE_VLAN, ETHERTYPE_SERVICE, ETHERTYPE_QINQ};
+
+/* The tags and the MACs that take it from @frame's port to port @to of @network. */
 static void address_to(const struct ref_switch *ref, uint16_t network, uint16_t to, speech_any *any,
 		       struct ref_frame *frame)
 {
 	const struct ref_port *from = &ref->ports[frame->port], *port = &ref->ports[to];
+	uint16_t flags = ref->networks[network].flags;
 
-	frame->n_tags = from->native != network && from->tags[network] != 0;
-	if (frame->n_tags) {
-		frame->tpids[0] = ETHERTYPE_VLAN;
-		frame->tcis[0] = from->tags[network];
-	}
+	frame->n_tags = 0;
+	if (from->native != network && from->tags[network])
+		push_tag(frame, flags & POLICY_NET_SERVICE ? ETHERTYPE_SERVICE : ETHERTYPE_VLAN,
+			 from->tags[network]);
+	while (flags & POLICY_NET_QINQ && frame->n_tags < 2 && any(2))
+		push_tag(frame, tpids[any(3)], any_tci(any));
 	if (from->n_macs)
 		frame->src = from->macs[0];
 	else if (!once_in(any, 16))
@@ -235,12 +245,19 @@ static void speak(const struct ref_switch *ref, speech_any *any, struct ref_fram
 	}
 }
 
+/* The outermost, but of a customer's port. */
+static void count_ours(const struct ref_switch *ref, struct ref_frame *frame)
+{
+	frame->n_ours = frame->n_tags && !ref->ports[frame->port].qinq;
+}
+
 static void describe_ip(const struct ref_switch *ref, speech_any *any, struct ref_frame *frame)
 {
 	static struct sketch sketch;
 
 	frame->talk = REF_IP;
 	speak(ref, any, frame);
+	count_ours(ref, frame);
 	frame->packet.packet.fragment = false;
 	if (frame->packet.packet.tcp.len > PAYLOAD_MAX)
 		frame->packet.packet.tcp.len = PAYLOAD_MAX;
@@ -291,17 +308,17 @@ static void describe_talk(speech_any *any, struct ref_frame *frame)
 void frames_describe(const struct ref_switch *ref, uint16_t port, speech_any *any,
 		     struct ref_frame *ret)
 {
-	static const uint16_t tpids[] = {ETHERTYPE_VLAN, ETHERTYPE_SERVICE, ETHERTYPE_QINQ};
 	static const uint32_t mtu_edge[] = {1514, 1515, 1518, 1519};
 
 	*ret = (struct ref_frame){.port = port, .src = any_mac(any), .dst = any_mac(any)};
 	ret->header = (struct ref_header){.ethertype = 0x88b5, .protocol = -1};
-	if (ref->ports[port].trunk || once_in(any, 8))
+	if (ref->ports[port].trunk || ref->ports[port].qinq || once_in(any, 8))
 		ret->n_tags = once_in(any, 12) ? 2 : !once_in(any, 4);
 	for (unsigned i = 0; i < ret->n_tags; i++) {
 		ret->tpids[i] = tpids[once_in(any, 12) ? any(3) : 0];
 		ret->tcis[i] = any_tci(any);
 	}
+	count_ours(ref, ret);
 	ret->len = 14 + 4 * ret->n_tags + any(300);
 	if (once_in(any, 8))
 		ret->len = mtu_edge[any(4)];
@@ -420,25 +437,25 @@ static void draw_talk(const struct ref_frame *frame, struct sketch *ret)
 	}
 }
 
-void frames_draw(const struct ref_frame *frame, struct sketch *ret_untagged,
-		 struct sketch *ret_frame)
+void frames_draw(const struct ref_frame *frame, struct sketch *ret_bare, struct sketch *ret_frame)
 {
 	if (frame->talk == REF_IP) {
-		draw_ip(frame, ret_untagged);
+		draw_ip(frame, ret_bare);
 	} else {
-		draw_talk(frame, ret_untagged);
-		if (frame->len > ret_untagged->len + 4 * frame->n_tags)
-			sketch_payload(ret_untagged,
-				       frame->len - 4 * frame->n_tags - ret_untagged->len);
-		sketch_end(ret_untagged);
+		draw_talk(frame, ret_bare);
+		if (frame->len > ret_bare->len + 4 * frame->n_tags)
+			sketch_payload(ret_bare, frame->len - 4 * frame->n_tags - ret_bare->len);
+		sketch_end(ret_bare);
 	}
-	if (ret_frame != ret_untagged)
-		*ret_frame = *ret_untagged;
-	for (unsigned i = frame->n_tags; i > 0; i--)
+	for (unsigned i = frame->n_tags; i > frame->n_ours; i--)
+		sketch_tag(ret_bare, frame->tpids[i - 1], frame->tcis[i - 1]);
+	if (ret_frame != ret_bare)
+		*ret_frame = *ret_bare;
+	for (unsigned i = frame->n_ours; i > 0; i--)
 		sketch_tag(ret_frame, frame->tpids[i - 1], frame->tcis[i - 1]);
 	if (frame->talk == REF_IP)
 		return;
 	/* fewer bytes than their headers have, perhaps */
 	ret_frame->len = frame->len;
-	ret_untagged->len = frame->len - 4 * frame->n_tags;
+	ret_bare->len = frame->len - 4 * frame->n_ours;
 }

@@ -21,8 +21,7 @@ static inline mac48 frames_bound_mac(uint16_t port, unsigned i)
 void frames_describe(const struct ref_switch *ref, uint16_t port, speech_any *any,
 		     struct ref_frame *ret);
 
-/* Its bytes without and with its tags. */
-void frames_draw(const struct ref_frame *frame, struct sketch *ret_untagged,
-		 struct sketch *ret_frame);
+/* Its bytes without our tags, and with all of them. */
+void frames_draw(const struct ref_frame *frame, struct sketch *ret_bare, struct sketch *ret_frame);
 
 #endif

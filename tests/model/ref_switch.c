@@ -5,7 +5,7 @@
 
 #include <netinet/in.h>
 
-enum { TAG_8021Q = 0x8100 };
+enum { TAG_8021Q = 0x8100, TAG_8021AD = 0x88a8 };
 
 /* A frame on its way, placed in a network. */
 struct way {
@@ -38,34 +38,85 @@ static uint16_t network_of_vid(const struct ref_switch *ref, const struct ref_po
 	return 0;
 }
 
-static enum drop place(const struct ref_switch *ref, const struct ref_frame *frame,
-		       uint16_t *ret_network)
+static bool has(const struct ref_switch *ref, uint16_t network, unsigned flag)
+{
+	return network && ref->networks[network].flags & flag;
+}
+
+/* May a frame of @network, if of any, have these tags on a trunk? */
+static enum drop check_tags(const struct ref_switch *ref, const struct ref_frame *frame,
+			    uint16_t network)
+{
+	bool service = frame->n_tags && frame->tpids[0] == TAG_8021AD;
+	bool due = has(ref, network, POLICY_NET_SERVICE);
+
+	if (frame->n_tags && frame->tpids[0] != TAG_8021Q && !(service && due))
+		return DROP_SERVICE_TAG;
+	if (frame->n_tags > 1 && !has(ref, network, POLICY_NET_QINQ))
+		return DROP_DOUBLE_TAG;
+	return due && !service ? DROP_VLAN_NOT_ALLOWED : DROP_NONE;
+}
+
+static enum drop place_on_trunk(const struct ref_switch *ref, const struct ref_frame *frame,
+				uint16_t *ret_network)
 {
 	const struct ref_port *port = &ref->ports[frame->port];
 	uint16_t vid = frame->n_tags ? frame->tcis[0] & 0xfff : 0;
+	uint16_t network = vid ? network_of_vid(ref, port, vid) : port->native;
+	enum drop drop = check_tags(ref, frame, network);
+
+	if (drop != DROP_NONE)
+		return drop;
+	if (vid == 4095)
+		return DROP_VLAN_RESERVED;
+	if (!network)
+		return vid ? DROP_VLAN_NOT_ALLOWED : DROP_UNTAGGED_ON_TRUNK;
+	*ret_network = network;
+	return DROP_NONE;
+}
+
+/* On an access port, or a customer's, whose tags are nobody's business. */
+static enum drop place_elsewhere(const struct ref_switch *ref, const struct ref_frame *frame,
+				 uint16_t *ret_network)
+{
+	const struct ref_port *port = &ref->ports[frame->port];
+
+	if (!port->qinq && frame->n_tags) {
+		enum drop drop = check_tags(ref, frame, 0);
+
+		if (drop != DROP_NONE)
+			return drop;
+		if (frame->tcis[0] & 0xfff)
+			return DROP_TAG_ON_ACCESS;
+	}
+	if (!port->native)
+		return DROP_NO_NETWORK;
+	*ret_network = port->native;
+	return DROP_NONE;
+}
+
+static enum drop place(const struct ref_switch *ref, const struct ref_frame *frame,
+		       uint16_t *ret_network)
+{
+	enum drop drop;
 
 	if (frame->len < 14 + 4 * frame->n_tags)
 		return DROP_RUNT;
-	if (frame->n_tags && frame->tpids[0] != TAG_8021Q)
-		return DROP_SERVICE_TAG;
-	if (frame->n_tags > 1)
-		return DROP_DOUBLE_TAG;
-	if (!port->trunk) {
-		if (vid)
-			return DROP_TAG_ON_ACCESS;
-		if (!port->native)
-			return DROP_NO_NETWORK;
-	}
-	if (vid == 0 && !port->native)
-		return DROP_UNTAGGED_ON_TRUNK;
-	if (vid == 4095)
-		return DROP_VLAN_RESERVED;
-	*ret_network = vid ? network_of_vid(ref, port, vid) : port->native;
-	if (*ret_network == 0)
-		return DROP_VLAN_NOT_ALLOWED;
+	if (ref->ports[frame->port].trunk)
+		drop = place_on_trunk(ref, frame, ret_network);
+	else
+		drop = place_elsewhere(ref, frame, ret_network);
+	if (drop != DROP_NONE)
+		return drop;
 	if (frame->len > ref->networks[*ret_network].mtu + 14 + 4 * frame->n_tags)
 		return DROP_GIANT;
 	return DROP_NONE;
+}
+
+/* What is behind a customer's tag is in his own network: no address of ours. */
+static bool is_customers(const struct ref_frame *frame)
+{
+	return frame->n_tags > frame->n_ours;
 }
 
 /* The port of @network that binds @mac, or 0. */
@@ -111,7 +162,7 @@ static enum drop guard(const struct ref_switch *ref, const struct ref_frame *fra
 		return DROP_SPOOFED_MAC;
 	if (port->guarded && port->n_macs && bound != frame->port)
 		return DROP_SPOOFED_MAC;
-	if (frame->talk == REF_ARP && port->address != frame->claimed &&
+	if (frame->talk == REF_ARP && !is_customers(frame) && port->address != frame->claimed &&
 	    count_owners(ref, network, frame->claimed, &owner))
 		return DROP_CLAIMED_ADDRESS;
 	if (frame->talk == REF_DHCP_SERVER && !port->is_server)
@@ -239,11 +290,12 @@ static struct ref_copy copy_for(const struct ref_switch *ref, const struct ref_f
 				uint16_t network, uint16_t port)
 {
 	const struct ref_port *out = &ref->ports[port];
-	int priority = frame->n_tags ? frame->tcis[0] & 0xf000 : 0;
+	uint16_t tpid = has(ref, network, POLICY_NET_SERVICE) ? TAG_8021AD : TAG_8021Q;
+	int priority = frame->n_ours ? frame->tcis[0] & 0xf000 : 0;
 
 	if (!out->trunk || out->native == network)
-		return (struct ref_copy){port, REF_UNTAGGED};
-	return (struct ref_copy){port, priority | out->tags[network]};
+		return (struct ref_copy){port, REF_UNTAGGED, 0};
+	return (struct ref_copy){port, priority | out->tags[network], tpid};
 }
 
 /* May one more pass? If so, it is paid for. */
@@ -537,7 +589,7 @@ static enum drop find_outputs(struct ref_switch *ref, struct way *way, uint16_t 
 		if (!to && ref->networks[way->network].flags & POLICY_NET_NO_UNKNOWN)
 			return DROP_UNKNOWN_UNICAST;
 	} else if (ref->networks[way->network].flags & POLICY_NET_SUPPRESSES &&
-		   way->frame->talk == REF_ARP) {
+		   way->frame->talk == REF_ARP && !is_customers(way->frame)) {
 		if (count_owners(ref, way->network, way->frame->asked, &to) != 1 ||
 		    permits(ref, way->network, way->frame->port, to) != DROP_NONE)
 			to = 0;

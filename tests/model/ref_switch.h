@@ -52,8 +52,8 @@ struct ref_limit {
 };
 
 struct ref_port {
-	bool live, trunk, guarded, down;
-	bool is_server, is_router, is_bridge; /* may speak as one */
+	bool live, trunk, qinq, guarded, down; /* neither trunk nor qinq: an access port */
+	bool is_server, is_router, is_bridge;  /* may speak as one */
 	uint16_t generation, native;
 	uint16_t tags[REF_NETWORKS]; /* trunk: by network, 0: not carried by a tag */
 	enum policy_role role;
@@ -109,7 +109,7 @@ struct ref_frame {
 	uint16_t port;
 	mac48 src, dst;
 	enum ref_talk talk;
-	unsigned n_tags;
+	unsigned n_tags, n_ours;    /* of them are ours; behind these, a customer's */
 	uint16_t tpids[2], tcis[2]; /* outermost first */
 	uint32_t len;		    /* bytes, tags included */
 	uint32_t claimed, asked;    /* by ARP; 0: nobody's */
@@ -120,6 +120,7 @@ struct ref_frame {
 struct ref_copy {
 	uint16_t port;
 	int tci; /* or REF_UNTAGGED */
+	uint16_t tpid;
 };
 
 /*

@@ -40,7 +40,7 @@ static struct model {
 	unsigned operation;
 	struct lab *lab;
 	struct ref_switch ref;
-	uint64_t frames, delivered, sessions, dropped[DROP__COUNT];
+	uint64_t frames, delivered, customers, sessions, dropped[DROP__COUNT];
 } model;
 
 static _Noreturn void disagree(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -73,6 +73,14 @@ static bool once_in(unsigned n)
 	return any(n) == 0;
 }
 
+/* In every other round, the last networks are customers', with tags of either kind. */
+static uint16_t customers_flags(uint16_t id)
+{
+	if (model.seed % 2 || id < REF_NETWORKS - 2)
+		return 0;
+	return POLICY_NET_QINQ | (id == REF_NETWORKS - 1 ? POLICY_NET_SERVICE : 0);
+}
+
 static void make_network(uint16_t id)
 {
 	struct ref_network *network = &model.ref.networks[id];
@@ -82,6 +90,7 @@ static void make_network(uint16_t id)
 	network->vlan = (uint16_t)(once_in(4) ? 0 : id * 10);
 	network->flags = (uint16_t)(once_in(4) ? any(8) : 0);
 	network->flags |= once_in(2) ? POLICY_NET_SUPPRESSES : 0;
+	network->flags |= customers_flags(id);
 	network->age_ms = once_in(3) ? STEP_MS * (1 + any(20)) : 300000;
 	network->macs_max = once_in(4) ? any(6) : 1000;
 	network->mtu = once_in(4) ? LIMIT_MTU_MIN + any(200) : 1500;
@@ -121,6 +130,9 @@ static void wire_port(struct ref_port *port)
 	memset(port->tags, 0, sizeof(port->tags));
 	port->trunk = once_in(2);
 	port->native = any_live_network();
+	port->qinq = port->native && customers_flags(port->native);
+	if (port->trunk && port->qinq)
+		port->native = 0, port->qinq = false;
 	for (unsigned n = 1; port->trunk && n < REF_NETWORKS; n++) {
 		const uint16_t tags[] = {(uint16_t)(n * 10), (uint16_t)(n * 10),
 					 (uint16_t)(1000 + n),
@@ -258,7 +270,7 @@ static void add_port(struct policy_builder *builder, uint16_t id)
 	uint16_t groups[REF_LISTS];
 
 	spec.ref.generation = port->generation;
-	spec.mode = port->trunk ? POLICY_TRUNK : POLICY_ACCESS;
+	spec.mode = port->trunk ? POLICY_TRUNK : port->qinq ? POLICY_QINQ : POLICY_ACCESS;
 	spec.trunk = pairs;
 	for (uint16_t n = 1; n < REF_NETWORKS; n++) {
 		if (port->tags[n])
@@ -391,7 +403,7 @@ static void change_something(void)
 }
 
 static void compare_delivery(uint16_t id, unsigned n, const struct ref_copy *copies,
-			     const struct sketch *untagged)
+			     const struct sketch *bare)
 {
 	const struct lab_port *device = &model.lab->ports[id];
 
@@ -400,10 +412,10 @@ static void compare_delivery(uint16_t id, unsigned n, const struct ref_copy *cop
 	for (unsigned i = 0; i < n; i++) {
 		static struct sketch expected;
 
-		memcpy(expected.bytes, untagged[i].bytes, untagged[i].len);
-		expected.len = untagged[i].len;
+		memcpy(expected.bytes, bare[i].bytes, bare[i].len);
+		expected.len = bare[i].len;
 		if (copies[i].tci != REF_UNTAGGED)
-			sketch_tag(&expected, ETHERTYPE_VLAN, (uint16_t)copies[i].tci);
+			sketch_tag(&expected, copies[i].tpid, (uint16_t)copies[i].tci);
 		if (device->received[i].len != expected.len ||
 		    memcmp(device->received[i].bytes, expected.bytes, expected.len) != 0)
 			disagree("frame %u of port %u has other bytes (tag %d)", i, id,
@@ -432,7 +444,7 @@ static void compare_counters(uint16_t id, const struct port_counters *before, co
 
 static void send_burst(void)
 {
-	static struct sketch untagged[REF_PORTS][BURST], bare, whole;
+	static struct sketch due_bytes[REF_PORTS][BURST], bare, whole;
 	static const struct virtio_net_hdr_v1 plain;
 	struct ref_copy due[REF_PORTS][BURST], copies[REF_PORTS];
 	unsigned n_due[REF_PORTS] = {0}, drops[DROP__COUNT] = {0}, n_copies;
@@ -455,18 +467,20 @@ static void send_burst(void)
 		drop = ref_send(&model.ref, &frame, copies, &n_copies);
 		if (n_copies == 0)
 			drops[drop]++, model.dropped[drop]++;
+		else
+			model.customers += frame.n_tags > frame.n_ours;
 		for (unsigned c = 0; c < n_copies; c++) {
 			uint16_t out = copies[c].port;
 
-			memcpy(untagged[out][n_due[out]].bytes, bare.bytes, bare.len);
-			untagged[out][n_due[out]].len = bare.len;
+			memcpy(due_bytes[out][n_due[out]].bytes, bare.bytes, bare.len);
+			due_bytes[out][n_due[out]].len = bare.len;
 			due[out][n_due[out]++] = copies[c];
 		}
 	}
 	lab_run(model.lab, in);
 	model.frames += n;
 	for (uint16_t id = 1; id < REF_PORTS; id++)
-		compare_delivery(id, n_due[id], due[id], untagged[id]);
+		compare_delivery(id, n_due[id], due[id], due_bytes[id]);
 	compare_counters(in, &before, drops);
 }
 
@@ -640,6 +654,7 @@ static void check_variety(void)
 		DROP_NO_RECEIVER,    DROP_UNKNOWN_UNICAST,
 		DROP_STORM,	     DROP_PRIVATE_VLAN,
 		DROP_RATE,	     DROP_SESSION_STRANGER,
+		DROP_SERVICE_TAG,    DROP_VLAN_RESERVED,
 	};
 
 	for (unsigned i = 0; i < sizeof(met) / sizeof(met[0]); i++) {
@@ -647,6 +662,9 @@ static void check_variety(void)
 			disagree("no frame was dropped for %s: nothing was tested",
 				 drop_word(met[i]));
 	}
+	if (model.customers < model.frames / 100)
+		disagree("%lu frames had a customer's tags and arrived: nothing was tested",
+			 (unsigned long)model.customers);
 	if (model.delivered < model.frames / 6 || model.sessions < model.frames / 100)
 		disagree("of %lu frames %lu copies arrived, in %lu connections: nothing was tested",
 			 (unsigned long)model.frames, (unsigned long)model.delivered,
@@ -662,8 +680,9 @@ int main(int argc, char **argv)
 		play(seed);
 	if (rounds >= 100)
 		check_variety();
-	printf("ok 1 - the switch and the model agree\n1..1\n# %lu frames, %lu copies, %lu connections\n",
-	       (unsigned long)model.frames, (unsigned long)model.delivered,
-	       (unsigned long)model.sessions);
+	printf("ok 1 - the switch and the model agree\n1..1\n# %lu frames (%lu of customers arrived), %lu "
+	       "copies, %lu connections\n",
+	       (unsigned long)model.frames, (unsigned long)model.customers,
+	       (unsigned long)model.delivered, (unsigned long)model.sessions);
 	return EXIT_SUCCESS;
 }

@@ -239,7 +239,7 @@ static unsigned run_burst(struct pipeline *pipeline, const struct policy *policy
 		frontend_send(from, 0, NULL, frame->bytes, frame->len);
 		*flow = *flow + 1 < cost.flows ? *flow + 1 : 0;
 	}
-	pipeline_run(pipeline, policy, fdb, atomic_load(&cost.ends[0].queue), 1000);
+	pipeline_run(pipeline, policy, fdb, atomic_load(&cost.ends[0].queue), LIMIT_BURST, 1000);
 	while (frontend_take(to, 0, &hdr, bytes, sizeof(bytes)) >= 0)
 		received++;
 	rcu_quiescent();

@@ -742,23 +742,25 @@ static void run_burst(struct pipeline *pipeline, const struct policy *policy, st
 	settle_burst(pipeline);
 }
 
-/* How many frames may be taken from @port? None: they stay where they are. */
+/* How many frames, of @most, may be taken from @port? None: they stay where they are. */
 static unsigned room(const struct pipeline *pipeline, const struct policy *policy,
-		     struct port_ref ref, clock_ms now)
+		     struct port_ref ref, unsigned most, clock_ms now)
 {
 	const struct policy_port *port = policy_port(policy, ref);
+	unsigned rated;
 
 	if (!port || !(port->flags & POLICY_PORT_WAITS))
-		return LIMIT_BURST;
-	return rate_room(pipeline->options.rates, policy, ref.id, now);
+		return most;
+	rated = rate_room(pipeline->options.rates, policy, ref.id, now);
+	return rated < most ? rated : most;
 }
 
 unsigned pipeline_run(struct pipeline *pipeline, const struct policy *policy, struct fdb *fdb,
-		      struct port_queue *queue, clock_ms now)
+		      struct port_queue *queue, unsigned most, clock_ms now)
 {
 	struct port *port = queue->port;
 
-	pipeline->burst.room = room(pipeline, policy, port->ref, now);
+	pipeline->burst.room = room(pipeline, policy, port->ref, most, now);
 	if (!pipeline->burst.room)
 		return 0;
 	pipeline->burst.count = 0;

@@ -31,9 +31,9 @@ int pipeline_create(const struct pipeline_options *options, struct pipeline **re
 	__attribute__((warn_unused_result));
 void pipeline_destroy(struct pipeline *pipeline); /* NULL is fine */
 
-/* Move one burst from @queue. Returns how many frames were taken. */
+/* Move one burst from @queue, of @most frames. Returns how many were taken. */
 unsigned pipeline_run(struct pipeline *pipeline, const struct policy *policy, struct fdb *fdb,
-		      struct port_queue *queue, clock_ms now);
+		      struct port_queue *queue, unsigned most, clock_ms now);
 
 /*
  * Inject a frame of the switch's own as if it came from @in (the RARP of

@@ -27,6 +27,14 @@
  * devices always are. A worker that has much to do and whose queues are all quiet asks for
  * kicks, for a latency, before it sleeps: to wake a processor costs its waker more than a frame.
  *
+ * Turns. What may be cheap or dear is a frame: one that becomes a thousand segments costs as much
+ * as thousands that pass. So turns are weighed by what they cost, not by frames. A burst that
+ * took longer than a quantum makes the next ones of its queue shorter, to a quantum if a frame
+ * allows; and what it took beyond is a debt, of which each round pays a quantum: until then the
+ * others have their turns (deficit round robin). If they want none, then who owes least goes on
+ * at once. A debt is bounded, for it may be the kernel's that took the processor away. The plain
+ * path's bursts take a fraction of a quantum and know nothing of this.
+ *
  * Time. One reading of the clock a round, without a system call (vDSO), serves
  * the ageing of addresses, the accounting and the decision to rest. A burst's
  * cycles are charged to its queue: worker_set.h balances by them.
@@ -58,6 +66,8 @@ enum {
 	NAP_MIN_NS = 16000,    /* a shorter one costs more than it saves */
 	WINDOW_NS = 250000,    /* over which the load is measured */
 	NAP_LOAD_PERCENT = 35, /* the most that there may be to do for naps */
+	QUANTUM_NS = 50000,    /* a burst may take as long, and its queue owes nothing */
+	DEBT_QUANTA = 32,      /* the most that a queue can owe */
 };
 
 /* A queue that the worker serves. */
@@ -70,6 +80,8 @@ struct place {
 	bool active;
 	uint64_t last_frame; /* ns */
 	uint64_t busy_until; /* before, it is not quiet */
+	uint64_t debt;	     /* cycles that it took beyond its quanta */
+	unsigned room;	     /* frames that its next burst may have; 0: there was none yet */
 
 	/* the control thread's own */
 	uint64_t measured; /* cycles at the last worker_measure() */
@@ -86,16 +98,18 @@ struct worker {
 	int wake; /* eventfd of the control thread */
 
 	/* the worker's own */
-	uint64_t latency;     /* ns */
-	uint64_t now;	      /* CLOCK_MONOTONIC, ns: when it last looked */
-	uint64_t cycles;      /* the same moment */
-	uint64_t looked;      /* when it last looked for kicks */
-	uint64_t last_frame;  /* when it last had one, of any queue */
-	uint64_t timed_at;    /* when it last looked at the queues that cannot kick */
-	unsigned pauses;      /* until the next look, instead of a nap */
-	uint64_t window;      /* ns that have passed of the window */
-	uint64_t window_busy; /* of them */
-	unsigned load;	      /* percent of the last window */
+	uint64_t latency;      /* ns */
+	uint64_t now;	       /* CLOCK_MONOTONIC, ns: when it last looked */
+	uint64_t cycles;       /* the same moment */
+	uint64_t looked;       /* when it last looked for kicks */
+	uint64_t last_frame;   /* when it last had one, of any queue */
+	uint64_t timed_at;     /* when it last looked at the queues that cannot kick */
+	unsigned pauses;       /* until the next look, instead of a nap */
+	uint64_t window;       /* ns that have passed of the window */
+	uint64_t window_busy;  /* of them */
+	uint64_t window_began; /* in cycles */
+	uint64_t quantum;      /* QUANTUM_NS in cycles, as of the last window; at first for ever */
+	unsigned load;	       /* percent of the last window */
 	unsigned n_active;
 	uint16_t active[PLACES]; /* the places that are looked at in each round */
 
@@ -156,6 +170,8 @@ static void activate(struct worker *worker, unsigned number)
 		return;
 	place->active = true;
 	place->busy_until = 0;
+	if (!place->room)
+		place->room = LIMIT_BURST;
 	worker->active[worker->n_active++] = (uint16_t)number;
 }
 
@@ -181,6 +197,32 @@ static void becomes_busy(struct worker *worker, struct place *place)
 	place->last_frame = worker->now;
 }
 
+/* A burst of @n frames from @place took @cycles: what its next ones may have, and when. */
+static void charge(const struct worker *worker, struct place *place, unsigned n, uint64_t cycles)
+{
+	const uint64_t quantum = worker->quantum;
+
+	counter_add(&place->cycles, cycles);
+	if (__builtin_expect(cycles > quantum, 0)) {
+		uint64_t debt = cycles - quantum, debt_max = DEBT_QUANTA * quantum;
+
+		place->debt = debt < debt_max ? debt : debt_max;
+		place->room = (unsigned)(n * quantum / cycles);
+		place->room += !place->room;
+	} else if (n >= place->room && cycles < quantum / 2) {
+		place->room = place->room < LIMIT_BURST / 2 ? 2 * place->room : LIMIT_BURST;
+	}
+}
+
+/* Is it the others' turn? Then @place owes less. */
+static bool waits(const struct worker *worker, struct place *place)
+{
+	if (__builtin_expect(!place->debt, 1))
+		return false;
+	place->debt -= place->debt < worker->quantum ? place->debt : worker->quantum;
+	return true;
+}
+
 /* One burst from @place. Returns how many frames were taken; *@ret_keep: it stays active. */
 static unsigned visit(struct worker *worker, struct place *place, bool *ret_keep)
 {
@@ -193,12 +235,12 @@ static unsigned visit(struct worker *worker, struct place *place, bool *ret_keep
 	if (!queue)
 		return 0;
 	if (policy)
-		n = pipeline_run(worker->pipeline, policy, options->fdb, queue,
+		n = pipeline_run(worker->pipeline, policy, options->fdb, queue, place->room,
 				 worker->now / 1000000);
 	if (n) {
 		uint64_t cycles = worker_cycles_now();
 
-		counter_add(&place->cycles, cycles - worker->cycles);
+		charge(worker, place, n, cycles - worker->cycles);
 		worker->cycles = cycles;
 		becomes_busy(worker, place);
 	} else {
@@ -207,17 +249,44 @@ static unsigned visit(struct worker *worker, struct place *place, bool *ret_keep
 	return n;
 }
 
-/* One burst from each active queue. Returns how many frames were taken. */
-static unsigned run_round(struct worker *worker)
+/* Nobody else wants the time: those that owe least owe nothing any more. */
+static void forgive(struct worker *worker)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned i = 0; i < worker->n_active; i++) {
+		uint64_t debt = worker->places[worker->active[i]].debt;
+
+		if (debt && debt < least)
+			least = debt;
+	}
+	for (unsigned i = 0; i < worker->n_active; i++) {
+		struct place *place = &worker->places[worker->active[i]];
+
+		place->debt -= place->debt ? least : 0;
+	}
+}
+
+/*
+ * One burst from each active queue whose turn it is. Returns how many frames were
+ * taken; *@ret_waiting: how many queues had no turn.
+ */
+static unsigned run_turns(struct worker *worker, unsigned *ret_waiting)
 {
 	uint64_t began = worker->cycles;
-	unsigned taken = 0, bursts = 0;
+	unsigned taken = 0, bursts = 0, waiting = 0;
 
 	for (unsigned i = 0; i < worker->n_active;) {
 		struct place *place = &worker->places[worker->active[i]];
 		bool keep;
-		unsigned n = visit(worker, place, &keep);
+		unsigned n;
 
+		if (waits(worker, place)) {
+			waiting++;
+			i++;
+			continue;
+		}
+		n = visit(worker, place, &keep);
 		rcu_quiescent();
 		taken += n;
 		bursts += n != 0;
@@ -233,6 +302,19 @@ static unsigned run_round(struct worker *worker)
 		counter_add(&worker->row->frames, taken);
 		counter_add(&worker->row->bursts, bursts);
 		counter_add(&worker->row->cycles, worker->cycles - began);
+	}
+	*ret_waiting = waiting;
+	return taken;
+}
+
+/* Turns, until somebody had frames or nobody waits. Returns how many frames were taken. */
+static unsigned run_round(struct worker *worker)
+{
+	unsigned waiting, taken = run_turns(worker, &waiting);
+
+	if (!taken && waiting) {
+		forgive(worker);
+		taken = run_turns(worker, &waiting);
 	}
 	return taken;
 }
@@ -292,16 +374,19 @@ static void pass_time(struct worker *worker, bool busy)
 {
 	struct worker_counters *row = worker->row;
 	uint64_t now = clock_ns(), passed = now - worker->now;
+	uint64_t cycles = worker_cycles_now();
 
 	counter_add(busy ? &row->busy_ns : &row->idle_ns, passed);
 	worker->window += passed;
 	worker->window_busy += busy ? passed : 0;
 	if (worker->window >= WINDOW_NS) {
 		worker->load = (unsigned)(100 * worker->window_busy / worker->window);
+		worker->quantum = (cycles - worker->window_began) / (worker->window / QUANTUM_NS);
+		worker->window_began = cycles;
 		worker->window = worker->window_busy = 0;
 	}
 	worker->now = now;
-	worker->cycles = worker_cycles_now();
+	worker->cycles = cycles;
 }
 
 /* Nothing came, and all queues are quiet. */
@@ -374,6 +459,7 @@ static void *worker_main(void *argument)
 	sem_post(&worker->running);
 	worker->now = clock_ns();
 	worker->cycles = worker_cycles_now();
+	worker->window_began = worker->cycles;
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
 		unsigned taken = run_round(worker);
 
@@ -442,6 +528,7 @@ int worker_create(const struct worker_options *options, struct worker **ret_work
 	worker->options = *options;
 	worker->latency = options->latency_us * 1000ULL;
 	worker->pauses = 1;
+	worker->quantum = UINT64_MAX;
 	worker->row = &options->counters->workers[options->index];
 	atomic_store_explicit(&worker->row->cpu, (uint64_t)(int64_t)options->cpu,
 			      memory_order_relaxed);

@@ -264,8 +264,8 @@ static void demand_balance(const struct lab *lab)
 
 unsigned lab_run(struct lab *lab, uint16_t id)
 {
-	unsigned taken =
-		pipeline_run(lab->pipeline, lab->policy, lab->fdb, &lab->ports[id].queue, lab->now);
+	unsigned taken = pipeline_run(lab->pipeline, lab->policy, lab->fdb, &lab->ports[id].queue,
+				      LIMIT_BURST, lab->now);
 
 	demand_balance(lab);
 	return taken;

@@ -125,12 +125,12 @@ static int strike_stage(void **state)
 
 static unsigned run_at(uint16_t from, clock_ms now)
 {
-	return pipeline_run(pipeline, policy, fdb, &ports[from].queue, now);
+	return pipeline_run(pipeline, policy, fdb, &ports[from].queue, LIMIT_BURST, now);
 }
 
 static unsigned run(uint16_t from)
 {
-	return pipeline_run(pipeline, policy, fdb, &ports[from].queue, 1000);
+	return pipeline_run(pipeline, policy, fdb, &ports[from].queue, LIMIT_BURST, 1000);
 }
 
 /* A UDP datagram in the sketch, with its checksum. */

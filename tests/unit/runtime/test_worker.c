@@ -31,6 +31,8 @@ enum {
 	FULL_RATE_NS = 1000000,
 #endif
 	MOVES = 300,
+	DEAR_NS = 500000, /* a frame that is expensive: ten quanta */
+	DEAR_TURNS = 40,
 	IDLE_MS = 300,
 };
 
@@ -47,6 +49,8 @@ struct spring {
 	atomic_uint looks;  /* how often it was looked at */
 	atomic_int inside;  /* workers between take and give_back */
 	atomic_bool shared; /* there were two at a time */
+	uint64_t cost_ns;   /* of each of its frames */
+	atomic_uint widest; /* frames taken at a time */
 };
 
 static struct sketch sketch;
@@ -61,16 +65,28 @@ static struct worker_set workers;
 
 /* ---- the spring ---- */
 
+/* Be busy for so long. */
+static void spend(uint64_t ns)
+{
+	uint64_t began = ns ? clock_now_ns() : 0;
+
+	while (ns && clock_now_ns() - began < ns)
+		;
+}
+
 static void take(struct port_queue *queue, struct burst *burst)
 {
 	struct spring *spring = queue->port->device;
 	unsigned n = atomic_load(&spring->waiting);
 
 	atomic_fetch_add(&spring->looks, 1);
-	n = n < LIMIT_BURST ? n : LIMIT_BURST;
+	n = n < burst->room ? n : burst->room;
 	for (unsigned i = 0; i < n; i++)
 		burst->frames[i] = frame;
 	burst->count = n;
+	if (n > atomic_load(&spring->widest))
+		atomic_store(&spring->widest, n);
+	spend(n * spring->cost_ns);
 	atomic_fetch_sub(&spring->waiting, n);
 	if (n && atomic_fetch_add(&spring->inside, 1))
 		atomic_store(&spring->shared, true);
@@ -317,6 +333,47 @@ static void queues_are_shared_out(void **state)
 	rcu_synchronize();
 	for (unsigned i = 0; i < 6; i++)
 		free(springs[i]);
+}
+
+static void expect_looks(struct spring *spring, unsigned n)
+{
+	unsigned looks = atomic_load(&spring->looks);
+
+	assert_true(clock_await(CLOCK_PATIENCE_MS, atomic_load(&spring->looks) - looks >= n));
+}
+
+/* A queue whose frames are dear has the shorter bursts and the fewer turns; alone it has all. */
+static void who_is_dear_waits_for_the_others(void **state)
+{
+	struct spring *dear = spring_create(SPRING, -1), *cheap = spring_create(SPRING, -1);
+	struct worker *worker = workers.workers[0];
+	struct worker_counters *row = &counters->workers[0];
+	unsigned turns;
+	uint64_t idle;
+
+	dear->cost_ns = DEAR_NS;
+	well_up(dear, 1u << 30);
+	well_up(cheap, 1u << 30);
+	worker_add(worker, &dear->queue);
+	worker_add(worker, &cheap->queue);
+	/* it has to learn what they cost */
+	expect_looks(dear, 4);
+	atomic_store(&dear->widest, 0);
+	turns = atomic_load(&cheap->looks);
+	expect_looks(dear, DEAR_TURNS);
+	assert_int_equal(atomic_load(&dear->widest), 1);
+	assert_true(atomic_load(&cheap->looks) - turns >= 4 * DEAR_TURNS);
+
+	worker_remove(worker, &cheap->queue);
+	rcu_synchronize();
+	expect_looks(dear, 2);
+	idle = atomic_load(&row->idle_ns);
+	expect_looks(dear, DEAR_TURNS);
+	assert_int_equal(atomic_load(&row->idle_ns), idle);
+	worker_remove(worker, &dear->queue);
+	rcu_synchronize();
+	free(dear);
+	free(cheap);
 }
 
 /* The unlink, wait, release of a port, under a full load from both sides. */
@@ -624,6 +681,7 @@ int main(void)
 		UNIT(a_queue_moves_between_bursts),
 		UNIT(a_busy_worker_gives_a_queue_away),
 		UNIT(what_is_recent_is_told),
+		UNIT(who_is_dear_waits_for_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,7 +161,8 @@ static bool client_make_room(struct rpc_client *client)
 		return true;
 	if (room > RPC_LINE_MAX + 2 * READ_CHUNK)
 		room = RPC_LINE_MAX + 2 * READ_CHUNK;
-	if (!server_has_memory(client->server, client, room)) {
+	/* a first read is anybody's: who fills the memory takes long requests from others only */
+	if (client->in && !server_has_memory(client->server, client, room)) {
 		client_refuse(client, too_much);
 		return false;
 	}

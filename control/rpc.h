@@ -24,7 +24,7 @@
 
 enum {
 	RPC_LINE_MAX = 24 << 20,       /* bytes of a request: a whole document, escaped */
-	RPC_INPUT_MAX = 128 << 20,     /* bytes of unfinished requests, of all clients together */
+	RPC_INPUT_MAX = 128 << 20,     /* bytes of unfinished requests, beside a first read each */
 	RPC_INPUT_PER_USER = 32 << 20, /* of one user but root; as much is kept for root */
 	RPC_CLIENTS_MAX = 128,	       /* connections at once */
 	RPC_CLIENTS_PER_USER = 32,     /* of one user but root; as many are kept for root */

@@ -2,11 +2,13 @@
 memory, clocks that jump. It says so, keeps its bounds, and serves the others meanwhile."""
 
 import contextlib
+import fcntl
 import json
 import os
 import resource
 import socket
 import struct
+import termios
 import threading
 import time
 
@@ -76,6 +78,11 @@ def datagram(source, destination):
     total = (total & 0xffff) + (total >> 16)
     return (head[:10] + struct.pack("!H", ~total & 0xffff) + head[12:]
             + struct.pack("!HHHH", source, destination, 8, 0))
+
+
+def unread(stream):
+    """Bytes that the other side has not read yet: SIOCOUTQ."""
+    return struct.unpack("i", fcntl.ioctl(stream, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 class Extremes:
@@ -188,6 +195,20 @@ class Extremes:
             for client in clients:
                 client.close()
 
+    def crumbs(self):
+        """Where all that may wait is taken by unfinished requests, a short one is answered."""
+        sizes = [16 * MIB] * 5 + [3 * MIB, 3 * MIB // 2, 700 << 10, 300 << 10] + [1] * 20
+        clients = [Client(self.switch) for _ in sizes]
+        for client, size in zip(clients, sizes):
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                client.send(b" " * size)
+        for client in clients:
+            wait_until(lambda: not unread(client.socket), 5, "all is read")
+        with Client(self.switch) as client:
+            client.call("status")
+        for client in clients:
+            client.close()
+
     def sessions(self):
         """A list that one answer cannot hold: it comes in pieces, and others between them."""
         names = self.bed.unique("slt"), self.bed.unique("slt")
@@ -245,6 +266,7 @@ def body(report):
         report.run("a document of 100 MB", test.document)
         report.run("a request that swells", test.swelling)
         report.run("half requests without end", test.half_requests)
+        report.run("short requests among them", test.crumbs)
         report.run("more sessions than an answer holds", test.sessions)
         report.run("clocks that jump", test.clocks)
 

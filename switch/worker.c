@@ -67,7 +67,7 @@ enum {
 	WINDOW_NS = 250000,    /* over which the load is measured */
 	NAP_LOAD_PERCENT = 35, /* the most that there may be to do for naps */
 	QUANTUM_NS = 50000,    /* a burst may take as long, and its queue owes nothing */
-	DEBT_QUANTA = 32,      /* the most that a queue can owe */
+	DEBT_QUANTA = 16,      /* the most that a queue can owe */
 };
 
 /* A queue that the worker serves. */
@@ -698,7 +698,8 @@ uint64_t worker_measure(struct worker *worker)
 
 		place->share = cycles - place->measured;
 		place->measured = cycles;
-		sum += place->share;
+		if (atomic_load_explicit(&place->queue, memory_order_relaxed))
+			sum += place->share; /* not what a queue cost that has moved away since */
 	}
 	return sum;
 }

@@ -7,7 +7,7 @@
 #include "control/ctl_command.h"
 #include "control/suggest.h"
 
-enum { LINE_BYTES = 160, SUMMARY_COLUMN = 26 };
+enum { LINE_BYTES = 160, SUMMARY_COLUMN = 34 };
 
 static bool begins_with_word(const char *words, const char *beginning)
 {

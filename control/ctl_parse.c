@@ -54,6 +54,20 @@ static bool takes_items(const struct ctl_command *command)
 	return last && strstr(last, " ...");
 }
 
+/* Is it a command, or an option, of the language that is not built yet? */
+static bool is_planned(const char *word)
+{
+	static const char *const planned[] = {
+		"capture", "confirm",	     "history", "mirror",    "rollback",
+		"top",	   "support-bundle", "upgrade", "--confirm", "--pcap",
+	};
+
+	for (size_t i = 0; i < sizeof(planned) / sizeof(*planned); i++)
+		if (!strcmp(word, planned[i]))
+			return true;
+	return false;
+}
+
 /* One more word of the command. */
 static int take_command_word(struct parser *parser, const char *word)
 {
@@ -67,6 +81,8 @@ static int take_command_word(struct parser *parser, const char *word)
 	if (snprintf(words, sizeof(words), "%s%s%s", parser->words, *parser->words ? " " : "",
 		     word) >= (int)sizeof(words) ||
 	    !words_begin_command(words)) {
+		if (is_planned(words))
+			return ctl_fail(parser->ctl, CTL_USAGE, "`%s` is not built yet", words);
 		meant = ctl_suggest(words);
 		return ctl_fail(parser->ctl, CTL_USAGE,
 				"there is no command `%s`%s%s%s (`sluicectl --help` lists all)",
@@ -222,6 +238,9 @@ static int option_unknown(struct parser *parser, const char *word, const char *n
 {
 	struct suggest suggest = {.word = name};
 
+	if (parser->command && is_planned(word))
+		return ctl_fail(parser->ctl, CTL_USAGE, "%s %s is not built yet",
+				parser->command->words, word);
 	for (unsigned g = 0; parser->command && g < CTL_OPTION_GROUPS_MAX; g++)
 		for (const struct ctl_option *o = parser->command->options[g]; o && o->name; o++)
 			suggest_offer(&suggest, o->name);

@@ -64,6 +64,8 @@ static void cell_value(char cell[static CELL], const json_t *value)
 		}
 		return;
 	case JSON_OBJECT:
+		if (!json_object_size(value))
+			cell_add(cell, "-");
 		json_object_foreach ((json_t *)(uintptr_t)value, key, item) {
 			if (*cell)
 				cell_add(cell, " ");
@@ -218,8 +220,7 @@ static void members_print(const struct ctl *ctl, const json_t *object, int inden
 			continue;
 		}
 		*cell = '\0';
-		if (!json_is_object(value))
-			cell_value(cell, value);
+		cell_value(cell, value);
 		printf("%*s", wide - width(key) + 2, "");
 		cell_print(ctl, strcmp(key, "state") ? &plain : &state, cell, 0, true);
 		putchar('\n');

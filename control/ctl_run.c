@@ -436,6 +436,8 @@ int ctl_run_why(struct ctl *ctl, struct ctl_request *request)
 		json_decref(result);
 		return CTL_DONE;
 	}
+	if (!json_array_size(result))
+		fputs("nothing was refused\n", stderr);
 	json_array_foreach (result, i, row) {
 		const char *to = text_of(row, "to");
 

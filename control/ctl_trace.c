@@ -160,7 +160,8 @@ static int run_capture(struct ctl *ctl, struct ctl_request *request)
 	int frames;
 
 	if (!capture)
-		return ctl_fail(ctl, CTL_FAILED, "%s", error);
+		return ctl_fail(ctl, CTL_FAILED, "%s%s%s", strstr(error, file) ? "" : file,
+				strstr(error, file) ? "" : ": ", error);
 	if (pcap_datalink(capture) != DLT_EN10MB) {
 		pcap_close(capture);
 		return ctl_fail(ctl, CTL_FAILED, "%s: no capture of Ethernet", file);
@@ -229,6 +230,10 @@ int ctl_run_trace(struct ctl *ctl, struct ctl_request *request)
 
 	if (explain + pcap > 1)
 		return ctl_fail(ctl, CTL_USAGE, "trace takes --pcap or --explain");
+	if (!explain && !pcap && !json_object_get(request->params, "hex") &&
+	    !json_object_get(request->params, "frame"))
+		return ctl_fail(ctl, CTL_USAGE,
+				"trace needs a frame: in words, or by --hex or --pcap");
 	if (explain)
 		return run_explain(ctl, request);
 	return pcap ? run_capture(ctl, request) : run_frame(ctl, request);

@@ -433,7 +433,9 @@ static bool tell_output(struct trace *trace, json_t *outputs, uint16_t id, uint1
 	char how[32] = "untagged";
 
 	attachments_report(trace->call->daemon->attachments, ref, &report);
-	if (tag != POLICY_UNTAGGED)
+	if (policy_ports(trace->policy)[id].mode == POLICY_QINQ)
+		snprintf(how, sizeof(how), "as it came");
+	else if (tag != POLICY_UNTAGGED)
 		snprintf(how, sizeof(how), "with %svlan %u", tag & POLICY_SERVICE ? "service " : "",
 			 tag & ~POLICY_SERVICE);
 	if (report.state == ATTACHMENT_UP)

@@ -89,7 +89,7 @@ class CommandLine:
                 if words[:2] == ["port", "set"]:
                     for step in before:
                         self.ctl(*step)
-                if "--watch" in words:
+                if words[-1] in ("--watch", "watch"):
                     continue
                 if ">" in words and words[0] != "trace":
                     words = words[:words.index(">")]
@@ -207,6 +207,10 @@ class CommandLine:
             done = self.ctl(*typed, check=False)
             expect(done.returncode, USAGE, typed)
             assert f"did you mean `{meant}`" in done.stderr, f"{typed}: {done.stderr}"
+        for typed in (("capture", "acme/vm1"), ("rollback",), ("apply", "-f", "-", "--confirm", "60s")):
+            done = self.ctl(*typed, check=False)
+            expect(done.returncode, USAGE, typed)
+            assert "is not built yet" in done.stderr, f"{typed}: {done.stderr}"
 
     def complete(self, *words):
         env = {**os.environ, "SLUICE_SOCKET": str(self.switch.run_dir / "control.sock")}
@@ -284,6 +288,9 @@ class CommandLine:
         assert done.returncode == 5 and "still named here" in done.stderr, done.stderr
         self.ctl("group", "delete", "acme/g")
         self.ctl("address-set", "delete", "acme/s")
+        show = self.ctl("port", "show", "acme/vm1").stdout
+        assert re.search(r"^faults +-$", show, re.MULTILINE), show
+        assert re.search(r"^name +acme/vm1$", show, re.MULTILINE), show
 
     def attach(self):
         qemu = self.ctl("attach", "acme/vm1", "--qemu").stdout

@@ -2,6 +2,7 @@
  * sluiced - the control process: options, signals, and one place in the file
  * system that is its own.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -23,6 +24,7 @@
 #include "control/document.h"
 #include "control/model.h"
 #include "control/notify.h"
+#include "switch/limits.h"
 
 enum {
 	EXIT_USAGE = 2,
@@ -85,6 +87,28 @@ static bool latency_read(const char *text, char ret_latency[static 16])
 	return us <= LATENCY_MAX_US;
 }
 
+/* Is it `2,4-6`, and of no more workers than there can be? The data plane reads it for good. */
+static bool is_cpu_list(const char *text)
+{
+	unsigned workers = 0;
+
+	do {
+		char *end;
+		unsigned long first, last;
+
+		if (!isdigit((unsigned char)*text))
+			return false;
+		last = first = strtoul(text, &end, 10);
+		if (*end == '-' && isdigit((unsigned char)end[1]))
+			last = strtoul(end + 1, &end, 10);
+		if (last < first || last - first >= LIMIT_WORKERS)
+			return false;
+		workers += (unsigned)(last - first) + 1;
+		text = end;
+	} while (*text++ == ',');
+	return text[-1] == '\0' && workers <= LIMIT_WORKERS;
+}
+
 /* -1, or the exit status when there is nothing more to do. */
 static int arguments_read(int argc, char **argv, struct arguments *ret_arguments)
 {
@@ -107,7 +131,13 @@ static int arguments_read(int argc, char **argv, struct arguments *ret_arguments
 		case CONFIG: ret_arguments->config = optarg; break;
 		case STATE_DIR: ret_arguments->state_dir = optarg; break;
 		case RUN_DIR: ret_arguments->run_dir = optarg; break;
-		case WORKERS: ret_arguments->workers = optarg; break;
+		case WORKERS:
+			ret_arguments->workers = optarg;
+			if (is_cpu_list(optarg))
+				break;
+			fprintf(stderr, "sluiced: --workers: processors, at most %d, as in 2,4-6\n",
+				LIMIT_WORKERS);
+			return EXIT_USAGE;
 		case LATENCY:
 			if (latency_read(optarg, ret_arguments->latency))
 				break;

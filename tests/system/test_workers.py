@@ -71,6 +71,13 @@ class Workers:
         assert b"--latency\x00100\x00" in command, command
 
 
+def workers_are_checked(bed):
+    for text in ("x", "1,", "3-2", "0-16", "1;2", ""):
+        done = subprocess.run([bed.build_dir / "sluiced", "--workers", text],
+                              capture_output=True, text=True, timeout=10)
+        assert done.returncode == 2 and "--workers" in done.stderr, (text, done)
+
+
 def latency_is_checked(bed):
     for text in ("50", "1s", "11ms", "-1us", "us", "5 us"):
         done = subprocess.run([bed.build_dir / "sluiced", "--latency", text],
@@ -88,6 +95,7 @@ def too_many_ports_are_told(bed):
 
 def body(report):
     with Bed() as bed:
+        report.run("workers are checked", workers_are_checked, bed)
         report.run("a latency is a time with its unit", latency_is_checked, bed)
         report.run("more ports than file descriptors", too_many_ports_are_told, bed)
         test = Workers(bed)

@@ -8,6 +8,10 @@
  * idle ports cost a busy worker nothing, and a worker all of whose queues are
  * quiet sleeps.
  *
+ * Turns are weighed by the time that bursts took, whatever made them dear: a queue
+ * whose burst took longer than a quantum (50 us) gets shorter ones, down to a frame,
+ * and leaves out as many turns as it took quanta too many, while others have frames.
+ *
  * The bound. With a latency of L, a frame waits at most L before its worker looks
  * for it, and for the time that the kernel needs to wake a thread: naps between
  * two looks are never longer than L, and a worker that is busy asks for kicks

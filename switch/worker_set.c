@@ -129,7 +129,10 @@ static void consider(const struct worker_set *set, unsigned from, struct port_qu
 	}
 }
 
-/* Move one queue of the busiest worker, if that gains more than @gain cycles. */
+/*
+ * Move one queue of the busiest worker, if that gains more than @gain cycles. A queue that has
+ * a worker to itself stays: it could only win what a measurement says wrongly.
+ */
 static void move_best(struct worker_set *set, uint64_t gain)
 {
 	struct move best = {.gain = gain};
@@ -140,6 +143,8 @@ static void move_best(struct worker_set *set, uint64_t gain)
 	for (unsigned i = 1; i < set->n; i++)
 		if (set->load[i] > set->load[busiest])
 			busiest = i;
+	if (worker_load(set->workers[busiest]) < 2)
+		return;
 	while ((queue = worker_share(set->workers[busiest], &cursor, &cycles)))
 		consider(set, busiest, queue, cycles, &best);
 	if (!best.queue)

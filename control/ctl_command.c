@@ -10,7 +10,7 @@
 /* clang-format off */
 const struct ctl_option ctl_global_options[] = {
 	{"socket", "PATH", "", SHAPE_TEXT, "control socket of sluiced [/run/sluice/control.sock, or SLUICE_SOCKET]"},
-	{"o", "FORMAT", "", SHAPE_TEXT, "table, json or yaml"},
+	{"o", "table|json|yaml", "", SHAPE_TEXT, "how to print the answer [table]"},
 	{"timeout", "SECONDS", "", SHAPE_TEXT, "how long to wait for an answer [30]"},
 	{"help", NULL, "", SHAPE_TRUE, "about a command, or all of them"},
 	{0},
@@ -23,7 +23,7 @@ static const struct ctl_option dry_run[] = {
 	{0},
 };
 static const struct ctl_option unset[] = {
-	{"unset", "FIELD", "fields", SHAPE_UNSET, "take a field away: --unset addresses,groups"},
+	{"unset", "FIELD", "fields", SHAPE_UNSET, "take fields away, as options or documents call them: --unset address,acl-in"},
 	{"dry-run", NULL, "dry_run", SHAPE_TRUE, "check it and say what would change"},
 	{0},
 };

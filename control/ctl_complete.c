@@ -5,7 +5,6 @@
  * The script that a shell loads is a few lines: it asks `sluicectl __complete`
  * with the words so far. So completion never disagrees with the program.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,7 +110,8 @@ static bool offer_values(const struct ctl_command *command, const char *word)
 	for (value = option->value; strchr(option->value, '|') && *value;) {
 		int length = (int)strcspn(value, "|");
 
-		if (islower((unsigned char)*value)) /* not NAME, not 0-7 */
+		/* not NAME, not 0-7 */
+		if (strcspn(value, "abcdefghijklmnopqrstuvwxyz") < (size_t)length)
 			printf("%.*s\n", length, value);
 		value += length + (value[length] == '|');
 	}

@@ -116,27 +116,36 @@ static json_t *place_make(json_t *params, const char *path, char ret_key[static 
 	}
 }
 
-/* May @field be taken away? If an option of the command sets it, or a part of it. */
-static int field_check(const struct parser *parser, const char *field)
+/* Take @field away: one that an option of the command sets, or a part of it; or what that option sets. */
+static int field_unset(struct parser *parser, const char *field)
 {
 	static const char before[] = "fields.";
 	struct suggest suggest = {.word = field};
 	size_t length = strlen(field);
+	char path[WORDS_BYTES], key[WORDS_BYTES];
+	json_t *parent;
 
+	*path = '\0';
 	for (unsigned i = 0; i < CTL_OPTION_GROUPS_MAX; i++)
 		for (const struct ctl_option *o = parser->command->options[i]; o && o->name; o++) {
-			const char *path = o->path + strlen(before);
+			const char *rest = o->path + strlen(before);
 
 			if (strncmp(o->path, before, strlen(before)) != 0)
 				continue;
-			if (strcspn(path, ".") == length && !strncmp(path, field, length))
-				return 0;
-			if (!strchr(path, '.'))
-				suggest_offer(&suggest, path);
+			if (strcspn(rest, ".") == length && !strncmp(rest, field, length))
+				snprintf(path, sizeof(path), "%s%s", before, field);
+			else if (!*path && !strcmp(o->name, field))
+				snprintf(path, sizeof(path), "%s", o->path);
+			if (!strchr(rest, '.'))
+				suggest_offer(&suggest, rest);
 		}
-	return ctl_fail(parser->ctl, CTL_USAGE, "%s knows no field `%s`%s%s%s", parser->words,
-			field, suggest.best ? ": did you mean `" : "",
-			suggest.best ? suggest.best : "", suggest.best ? "`?" : "");
+	if (!*path)
+		return ctl_fail(parser->ctl, CTL_USAGE, "%s knows no field `%s`%s%s%s",
+				parser->words, field, suggest.best ? ": did you mean `" : "",
+				suggest.best ? suggest.best : "", suggest.best ? "`?" : "");
+	parent = place_make(parser->params, path, key);
+	json_object_set_new(parent, key, json_null());
+	return 0;
 }
 
 /* Put one item of @option's value in its place. */
@@ -156,10 +165,6 @@ static bool item_set(const struct ctl_option *option, json_t *parent, const char
 	if (!json_is_object(collection)) {
 		collection = json_object();
 		json_object_set_new(parent, key, collection);
-	}
-	if (option->shape == SHAPE_UNSET) {
-		json_object_set_new(collection, item, json_null());
-		return true;
 	}
 	if (!equals)
 		return false;
@@ -198,11 +203,13 @@ static int option_apply(struct parser *parser, const struct ctl_option *option, 
 				option->name);
 	memcpy(text, value, strlen(value) + 1);
 	for (item = strtok_r(text, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
-		if (option->shape == SHAPE_UNSET && field_check(parser, item))
-			return CTL_USAGE;
-		if (!item_set(option, parent, key, item))
+		if (option->shape == SHAPE_UNSET) {
+			if (field_unset(parser, item))
+				return CTL_USAGE;
+		} else if (!item_set(option, parent, key, item)) {
 			return ctl_fail(parser->ctl, CTL_USAGE, "--%s takes %s, not `%s`",
 					option->name, option->value, item);
+		}
 	}
 	return 0;
 }

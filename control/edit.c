@@ -239,13 +239,27 @@ static const char *const exclusive[][5] = {
 	{"promiscuous", "isolated", "community", NULL},
 };
 
+/* Does @value only take away, as {native: null}? */
+static bool takes_away(const json_t *value)
+{
+	const char *key;
+	json_t *member;
+
+	if (!json_is_object(value) || !json_object_size(value))
+		return false;
+	json_object_foreach ((json_t *)(uintptr_t)value, key, member)
+		if (!json_is_null(member))
+			return false;
+	return true;
+}
+
 /* Does the patch turn the key on? `isolated: false` takes nobody's place. */
 static bool turns_on(const json_t *patch, const char *key)
 {
 	const json_t *value = json_object_get(patch, key);
 	const char *text = json_string_value(value);
 
-	return value && !json_is_null(value) && !json_is_false(value) &&
+	return value && !json_is_null(value) && !json_is_false(value) && !takes_away(value) &&
 	       !(text && (!strcmp(text, "off") || !strcmp(text, "false") || !strcmp(text, "no")));
 }
 

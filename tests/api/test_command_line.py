@@ -225,6 +225,9 @@ class CommandLine:
         expect(self.complete("trace", ""), ["acme/fw", "acme/vm1", "acme/vm2"], "names")
         expect(self.complete("fdb", "list", ""), ["acme/db", "acme/web"], "networks")
         expect(self.complete("port", "set", "acme/vm1", "--bpdu", ""), ["deny", "allow"], "words")
+        expect(self.complete("network", "set", "acme/web", "--service-tag", ""), ["802.1ad", "802.1q"],
+               "words that begin with a number")
+        expect(self.complete("port", "list", "-o", ""), ["table", "json", "yaml"], "formats")
         expect(self.complete("port", "set", "acme/vm1", "--pcp", ""), ["keep"], "no numbers")
         expect(self.complete("port", "set", "acme/vm1", "--tap", ""), [], "no ports for an interface")
         env = {**os.environ, "PATH": f"{self.bed.build_dir}:{os.environ['PATH']}",
@@ -273,6 +276,9 @@ class CommandLine:
         done = self.ctl("port", "set", "acme/x1", "--unset", "adresses", check=False)
         assert done.returncode == USAGE and "`addresses`" in done.stderr, done.stderr
         self.ctl("port", "set", "acme/x1", "--unset", "acl,groups")  # it has none
+        done = self.ctl("port", "set", "acme/vm1", "--unset", "native", check=False)
+        expect(self.switch.json("port", "show", "acme/vm1")["network"], "acme/web", "no trunk")
+        assert done.returncode, "an access port has no native network"
         self.ctl("port", "delete", "acme/x1")
 
     def lists(self):

@@ -79,6 +79,10 @@ static void fields(void **state)
 	assert_request("port set acme/a --unset macs,rate --dry-run", "port set",
 		       "{'name': 'acme/a', 'fields': {'macs': null, 'rate': null},"
 		       " 'dry_run': true}");
+	/* as the options call them, too: and of a mapping that part */
+	assert_request("port set acme/a --unset group,acl-in,trunk", "port set",
+		       "{'name': 'acme/a', 'fields': {'groups': null, 'acl': {'in': null},"
+		       " 'trunk': null}}");
 	assert_request("tenant add a --quota ports=4,networks=2 --user u", "tenant add",
 		       "{'name': 'a', 'fields': {'quota': {'ports': '4', 'networks': '2'},"
 		       " 'users': ['u']}}");

@@ -143,7 +143,7 @@ static uint16_t asked_port(const struct asked *asked, const struct decision *dec
 	if (!neighbour_read(asked->frame, &decision->l2, &said) || !said.asks)
 		return 0;
 	owner = policy_owner(policy, decision->network, said.asked);
-	if (owner == 0 || owner == POLICY_SHARED ||
+	if (!policy_owner_is_one(owner) ||
 	    policy_permits(policy, decision->network, decision->in, owner).drop != DROP_NONE)
 		return 0;
 	return owner;

@@ -252,14 +252,12 @@ static enum drop check_server(const struct policy_port *port, const struct frame
 static enum drop check_claims(const struct policy *policy, uint16_t in, uint16_t network,
 			      const struct frame *frame, const struct frame_l2 *l2)
 {
-	const struct policy_port *port = &policy_ports(policy)[in];
 	struct neighbour said;
 
 	if (is_wrapped_ethernet(frame, l2) || !neighbour_read(frame, l2, &said))
 		return DROP_HIDDEN_HEADER;
 	for (unsigned i = 0; i < said.n_claims; i++)
-		if (policy_owner(policy, network, said.claims[i]) &&
-		    !policy_port_binds(policy, port, said.claims[i]))
+		if (!policy_may_claim(policy, network, in, said.claims[i]))
 			return DROP_CLAIMED_ADDRESS;
 	return DROP_NONE;
 }

@@ -48,8 +48,9 @@ enum {
 	POLICY_UNTAGGED = 0,
 	POLICY_NOT_MEMBER = 0xffff,
 
-	/* In policy_owner.port: several ports bind the address. */
+	/* In policy_owner.port: several ports bind the address; none is the network's own tenant's. */
 	POLICY_SHARED = 0xffff,
+	POLICY_SHARED_JOINED = 0xfffe,
 
 	/*
 	 * Slots that a search in one of its hashes looks at, at most. At half full and with a
@@ -241,12 +242,13 @@ struct policy_address {
 
 /*
  * An address that a port of a network binds by itself, and not in a prefix: nobody
- * else there may claim it. A prefix only permits.
+ * else there may claim it. A prefix only permits. Where ports of tenants that the network
+ * is shared with bind what one of its own tenant's binds, it is the latter's.
  */
 struct policy_owner {
 	struct policy_address address;
 	uint16_t network; /* 0: empty slot */
-	uint16_t port;	  /* or POLICY_SHARED */
+	uint16_t port;	  /* or POLICY_SHARED, POLICY_SHARED_JOINED */
 	uint32_t reserved;
 };
 
@@ -410,8 +412,21 @@ static inline uint64_t policy_static_key(uint16_t network, mac48 mac)
 	return (uint64_t)network << 48 | mac;
 }
 
-/* The port that owns @address in @network; POLICY_SHARED if several do, 0 if nobody does. */
+/* The port that owns @address in @network; POLICY_SHARED* if several do, 0 if nobody does. */
 uint16_t policy_owner(const struct policy *policy, uint16_t network, struct policy_address address);
+
+static inline bool policy_owner_is_one(uint16_t owner)
+{
+	return owner != 0 && owner < POLICY_SHARED_JOINED;
+}
+
+/*
+ * May @port claim @address in @network by ARP or ND? What nobody owns; what it owns or shares;
+ * what it binds in a prefix, if the owner's tenant is its own. The network's own tenant need not
+ * stand back behind those that joined, nor its uplinks, which bind nothing.
+ */
+bool policy_may_claim(const struct policy *policy, uint16_t network, uint16_t port,
+		      struct policy_address address);
 
 /* Does @port bind @address, by itself or in a prefix? */
 bool policy_port_binds(const struct policy *policy, const struct policy_port *port,

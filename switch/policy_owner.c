@@ -6,7 +6,9 @@
  * is filled, what makes it right, and how it is read. It is an open hash, at most
  * half full, over the networks' and addresses' words.
  *
- * An address that several ports bind (a virtual one of VRRP) belongs to all of them.
+ * An address that several ports bind (a virtual one of VRRP) belongs to all of them. But
+ * who joins another tenant's network takes nothing away from that tenant: what he binds
+ * there is his as long as none of its ports binds it.
  */
 #include "switch/policy.h"
 
@@ -39,6 +41,35 @@ uint16_t policy_owner(const struct policy *policy, uint16_t network, struct poli
 		return 0;
 	owner += find(policy, network, address);
 	return owner->network ? owner->port : 0;
+}
+
+/* Is @port of another tenant than @network? */
+static bool is_joined(const struct policy *policy, uint16_t network, uint16_t port)
+{
+	return policy_ports(policy)[port].tenant != policy_networks(policy)[network].tenant;
+}
+
+/* Is what @owner says one or more of those? */
+static bool is_joined_owner(const struct policy *policy, uint16_t network, uint16_t owner)
+{
+	return owner == POLICY_SHARED_JOINED ||
+	       (policy_owner_is_one(owner) && is_joined(policy, network, owner));
+}
+
+bool policy_may_claim(const struct policy *policy, uint16_t network, uint16_t port,
+		      struct policy_address address)
+{
+	const struct policy_port *p = &policy_ports(policy)[port];
+	uint16_t owner = policy_owner(policy, network, address);
+
+	if (owner == 0 || owner == port)
+		return true;
+	if (p->flags & POLICY_PORT_UPLINK)
+		return is_joined_owner(policy, network, owner);
+	if (!policy_port_binds(policy, p, address))
+		return false;
+	return !is_joined(policy, network, port) || owner == POLICY_SHARED_JOINED ||
+	       (owner != POLICY_SHARED && policy_ports(policy)[owner].tenant == p->tenant);
 }
 
 /* The addresses that @port binds by themselves, one at a time: *@cursor starts at 0. */
@@ -105,33 +136,44 @@ uint64_t policy_owners_due(const struct policy *policy)
 	return due;
 }
 
+/* Put what @port binds in @network into @owners, after all of the network's own tenant. */
+static void fill_port(const struct policy *policy, uint16_t network, uint16_t port,
+		      struct policy_owner *owners)
+{
+	bool joined = is_joined(policy, network, port);
+	struct policy_address address;
+
+	for (uint32_t cursor = 0;
+	     next_owned(policy, &policy_ports(policy)[port], &cursor, &address);) {
+		struct policy_owner *owner = &owners[find(policy, network, address)];
+		uint16_t before = owner->network ? owner->port : port;
+
+		if (joined && before != port && !is_joined_owner(policy, network, before))
+			continue;
+		*owner = (struct policy_owner){
+			.address = address,
+			.network = network,
+			.port = before == port ? port
+				: joined       ? POLICY_SHARED_JOINED
+					       : POLICY_SHARED,
+		};
+	}
+}
+
 void policy_owners_fill(const struct policy *policy, struct policy_owner *owners)
 {
 	for (uint32_t n = 1; n < policy->n_networks; n++) {
 		const struct policy_network *network = &policy_networks(policy)[n];
 		const uint16_t *members = policy_at(policy, network->members);
 
-		for (uint32_t i = 0; i < network->n_members; i++) {
-			struct policy_address address;
-
-			for (uint32_t cursor = 0;
-			     next_owned(policy, &policy_ports(policy)[members[i]], &cursor,
-					&address);) {
-				uint32_t at = find(policy, (uint16_t)n, address);
-
-				owners[at] = (struct policy_owner){
-					.address = address,
-					.network = (uint16_t)n,
-					.port = owners[at].network && owners[at].port != members[i]
-							? POLICY_SHARED
-							: members[i],
-				};
-			}
-		}
+		for (int joined = 0; joined < 2; joined++)
+			for (uint32_t i = 0; i < network->n_members; i++)
+				if (is_joined(policy, (uint16_t)n, members[i]) == joined)
+					fill_port(policy, (uint16_t)n, members[i], owners);
 	}
 }
 
-/* Is every address that @port binds by itself its own in @network, or shared? */
+/* Is every address that @port binds by itself its own in @network, shared, or the tenant's there? */
 static bool owns_its_own(const struct policy *policy, uint16_t network, uint16_t port)
 {
 	struct policy_address address;
@@ -140,7 +182,9 @@ static bool owns_its_own(const struct policy *policy, uint16_t network, uint16_t
 	     next_owned(policy, &policy_ports(policy)[port], &cursor, &address);) {
 		uint16_t owner = policy_owner(policy, network, address);
 
-		if (owner != port && owner != POLICY_SHARED)
+		if (owner == 0 ||
+		    (policy_owner_is_one(owner) && owner != port &&
+		     (!is_joined(policy, network, port) || is_joined(policy, network, owner))))
 			return false;
 	}
 	return true;
@@ -170,7 +214,7 @@ const char *policy_owners_check(const struct policy *policy)
 		const struct policy_owner *owner = &owners[i];
 
 		used += owner->network != 0;
-		if (owner->network == 0 || owner->port == POLICY_SHARED)
+		if (owner->network == 0 || owner->port >= POLICY_SHARED_JOINED)
 			continue;
 		if (policy_tag(policy, owner->network, owner->port) == POLICY_NOT_MEMBER ||
 		    !policy_port_binds(policy, &policy_ports(policy)[owner->port], owner->address))

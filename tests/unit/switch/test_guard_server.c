@@ -389,12 +389,78 @@ static void no_frame_is_overlooked(void **state)
 	assert_in_range(passed, FRAMES / 10, FRAMES);
 }
 
+/* May @port of network 1 announce @address by ARP? */
+static bool may_announce(const struct policy *joined, uint16_t port, uint32_t address)
+{
+	struct frame_l2 l2;
+	struct frame frame;
+
+	sketch_ethernet(&packet, MAC_BROADCAST, SELF, ETHERTYPE_ARP);
+	sketch_arp(&packet, 1, SELF, address, address);
+	sketch_end(&packet);
+	sketch_frame(&packet, &frame);
+	assert_drop(frame_parse(&frame, &l2), DROP_NONE);
+	return guard_check(joined, port, 1, &frame, &l2) == DROP_NONE;
+}
+
+/* Tenant 1 lets 2 and 3 join; what they bind takes nothing away from it. */
+static void who_joins_takes_no_address(void **state)
+{
+	enum { VM = 1, ROUTER_A, ROUTER_B, PLAIN, GREEDY, PAIR, UPLINK, OTHER, ALL };
+	enum { OF_VM = 0x0a000001, VIRTUAL, GATEWAY, OF_PAIR };
+	static const struct policy_prefix4 vm = {OF_VM, ~0U}, shared = {VIRTUAL, ~0U},
+					   pair = {OF_PAIR, ~0U};
+	static const struct policy_prefix4 greed[] = {
+		{OF_VM, ~0U}, {VIRTUAL, ~0U}, {GATEWAY, ~0U}, {OF_PAIR, ~0U}, {0x0a000000, ~0xffU}};
+	static const uint16_t shares[] = {2, 3};
+	static const struct policy_trunk_entry trunk = {1, 100};
+	struct policy_network_spec networks[] = {sketch_network(1, 100)};
+	struct policy_port_spec ports[ALL - 1];
+	struct policy *joined;
+
+	networks[0].tenant = 1;
+	networks[0].shares = shares;
+	networks[0].n_shares = 2;
+	for (uint16_t id = 1; id < ALL; id++) {
+		ports[id - 1] = sketch_access(id, 1);
+		ports[id - 1].tenant = id == OTHER ? 3 : id >= GREEDY ? 2 : 1;
+		ports[id - 1].n_addresses4 = id != PLAIN && id != UPLINK;
+	}
+	ports[UPLINK - 1] = sketch_trunk(UPLINK, 0, &trunk, 1);
+	ports[UPLINK - 1].flags = POLICY_PORT_UPLINK;
+	ports[VM - 1].addresses4 = &vm;
+	ports[ROUTER_A - 1].addresses4 = ports[ROUTER_B - 1].addresses4 = &shared;
+	ports[PAIR - 1].addresses4 = &pair;
+	ports[OTHER - 1].addresses4 = &greed[4];
+	ports[GREEDY - 1].addresses4 = greed;
+	ports[GREEDY - 1].n_addresses4 = 5;
+	joined = SKETCH_POLICY(networks, ports);
+
+	assert_true(may_announce(joined, VM, OF_VM));
+	assert_false(may_announce(joined, GREEDY, OF_VM));
+	assert_int_equal(policy_owner(joined, 1, policy_address4(OF_VM)), VM);
+	assert_true(may_announce(joined, ROUTER_A, VIRTUAL));
+	assert_true(may_announce(joined, ROUTER_B, VIRTUAL));
+	assert_false(may_announce(joined, GREEDY, VIRTUAL));
+	/* behind the uplink, where nothing can be bound */
+	assert_true(may_announce(joined, UPLINK, GATEWAY));
+	assert_false(may_announce(joined, UPLINK, OF_VM));
+	/* among themselves: both bind it, or a prefix of another tenant's */
+	assert_true(may_announce(joined, PAIR, OF_PAIR));
+	assert_true(may_announce(joined, GREEDY, OF_PAIR));
+	assert_true(may_announce(joined, GREEDY, GATEWAY));
+	assert_false(may_announce(joined, OTHER, GATEWAY));
+	assert_false(may_announce(joined, PLAIN, GATEWAY));
+	free(joined);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dhcp_servers),
 		cmocka_unit_test(routers),
 		cmocka_unit_test(claims),
+		cmocka_unit_test(who_joins_takes_no_address),
 		cmocka_unit_test(what_most_frames_are_is_not_looked_at),
 		cmocka_unit_test(extension_headers_hide_nothing),
 		cmocka_unit_test(a_chain_that_does_not_end_in_sight_is_refused),

@@ -64,7 +64,7 @@ def noisy_measures_each_flood():
 def an_unknown_switch_is_refused():
     done = subprocess.run([BENCH, "ndr", "--switches", "nosuch"], capture_output=True, text=True,
                           timeout=20)
-    assert done.returncode == 1 and "nosuch" in done.stderr, done
+    assert done.returncode == 2 and "nosuch" in done.stderr, done
 
 
 def main():

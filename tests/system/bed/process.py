@@ -26,14 +26,16 @@ def raise_exit():
     raise SystemExit("ended by SIGTERM")
 
 
-def die_with_parent():
+def prepare_child():
+    """To die with its parent, and to hear Ctrl-C even if who started the tests does not."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def spawn(arguments, **options):
     """Start a program that dies with the test."""
     options.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.Popen([str(a) for a in arguments], preexec_fn=die_with_parent, **options)
+    return subprocess.Popen([str(a) for a in arguments], preexec_fn=prepare_child, **options)
 
 
 def call(*arguments, check=True, timeout=60, **options):
